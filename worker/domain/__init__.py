@@ -1,0 +1,1 @@
+"""What the service knows of documents, without any I/O: nothing here reads a clock, a file or a table."""

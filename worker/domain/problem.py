@@ -1,0 +1,60 @@
+"""One finding of validation. Bad seeds are values, never exceptions; every layer speaks of them so."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """What a problem does: an error refuses the file, a warning and an info publish it."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A place in a seed; lines and columns count from 1, the end column is exclusive."""
+
+    line: int
+    column: int = 1
+    end_line: int
+    end_column: int
+
+    @classmethod
+    def at_line(cls, line: int) -> Span:
+        """Return the span of a whole line whose length does not matter."""
+        return cls(line=line, end_line=line, end_column=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One finding: a stable `code` (`CS001`), its `rule` name, where, what, and how to mend it."""
+
+    code: str
+    rule: str
+    severity: Severity
+    message: str
+    hint: str = ""
+    span: Span = Span.at_line(1)
+    fixable: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the problem as `validate --json` prints it and the store keeps it."""
+        return {
+            "code": self.code,
+            "rule": self.rule,
+            "severity": str(self.severity),
+            "message": self.message,
+            "hint": self.hint,
+            "fixable": self.fixable,
+            **asdict(self.span),
+        }
+
+
+def refuses(problems: tuple[Problem, ...]) -> bool:
+    """Return whether any of the problems is an error, so that the file must not be published."""
+    return any(problem.severity is Severity.ERROR for problem in problems)

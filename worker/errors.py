@@ -1,0 +1,33 @@
+"""The errors that the service raises on purpose. A bad seed is a value, not one of these."""
+
+from __future__ import annotations
+
+
+class ContentSyncError(Exception):
+    """Something that a person can mend; its text says what, where and how, in one line."""
+
+
+class ConfigurationError(ContentSyncError):
+    """A setting is missing, unknown or unusable."""
+
+
+class StoreUnavailableError(ContentSyncError):
+    """The database cannot be reached, or is not at this version's schema."""
+
+
+class BrokerUnavailableError(ContentSyncError):
+    """Redis cannot be reached."""
+
+
+class AlreadyRunningError(ContentSyncError):
+    """Another process does this work on the same store."""
+
+
+class ChannelError(ContentSyncError):
+    """A message was not delivered; `permanent` when trying again cannot help."""
+
+    def __init__(self, message: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+        """Keep the reason; `retry_after` is in seconds, where the other side named it."""
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after

@@ -1,0 +1,401 @@
+"""The settings: `config/content-sync.toml`, then environment variables, then command-line flags.
+
+An unknown key is an error that names the nearest known one, in the file and in the environment.
+Every secret may come from a file: `CONTENT_SYNC_STORE_URL_FILE` names a file that holds the value
+of `CONTENT_SYNC_STORE_URL`. Nothing here opens a connection.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from worker.domain.review import parse_cadence
+from worker.domain.seed import Fields
+from worker.errors import ConfigurationError
+
+ENV_PREFIX = "CONTENT_SYNC_"
+CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
+DEFAULT_CONFIG = Path("config/content-sync.toml")
+MEMORY_BROKER = "memory://"
+
+
+class Section(BaseModel):
+    """A table of the settings file: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldNames(Section):
+    """What the library calls the fields that the service reads from front matter."""
+
+    title: str = "title"
+    version: str = "version"
+    status: str = "status"
+    source_type: str = "sourceType"
+    last_reviewed: str = "lastReviewed"
+    review_frequency: str = "reviewFrequency"
+    owner: str = "owner"
+    reviewer: str = "reviewerName"
+    review_status: str = "reviewStatus"
+    tags: str = "tags"
+
+
+class WatchSettings(Section):
+    """How the seeds folder is watched."""
+
+    suffixes: tuple[str, ...] = Field(
+        (".md", ".markdown", ".txt"), description="file names that are seeds"
+    )
+    coalesce_ms: PositiveFloat = Field(10, description="wait after a close or a rename")
+    still_ms: PositiveFloat = Field(
+        100, description="how long a stamp must stand still where no close was seen"
+    )
+    removal_ms: PositiveFloat = Field(
+        1000, description="how long a path must be gone before its document is retired"
+    )
+    max_wait_seconds: PositiveFloat = Field(
+        60, description="the longest wait for a file that never stops changing"
+    )
+    scan_seconds: PositiveFloat = Field(60, description="interval of the scans that find what events missed")
+    polling: bool = Field(False, description="scan instead of inotify: for NFS, SMB, Docker Desktop")
+    polling_seconds: PositiveFloat = Field(30, description="scan interval while polling")
+
+
+class IntakeSettings(Section):
+    """Sizes of what travels from the watcher to the workers."""
+
+    max_file_bytes: PositiveInt = Field(5 * 1024 * 1024, description="a larger seed is refused")
+    batch_files: PositiveInt = Field(128, description="files in one message, at most")
+    batch_bytes: PositiveInt = Field(4 * 1024 * 1024, description="bytes beside one message, about")
+    max_batches: PositiveInt = Field(
+        16, description="batches that may be unconsumed before the watcher waits"
+    )
+    spool_seconds: PositiveInt = Field(3600, description="how long unconsumed bytes are kept in Redis")
+
+
+class BrakeSettings(Section):
+    """When a mass disappearance is held until a person agrees."""
+
+    share: float = Field(0.2, gt=0, le=1, description="more than this share of the live documents …")
+    count: int = Field(10, ge=0, description="… and more than this many, in one scan")
+
+
+class DefaultCadence(Section):
+    """The review frequency of documents that name none."""
+
+    source_type: str | None = None
+    paths: tuple[str, ...] = Field((), description="patterns on the path, as in .gitignore")
+    frequency: str
+
+    @field_validator("frequency")
+    @classmethod
+    def _is_a_cadence(cls, value: str) -> str:
+        if parse_cadence(value) is None:
+            raise ValueError(f"{value!r} is not a review frequency")
+        return value
+
+
+class ReviewSettings(Section):
+    """The review clock."""
+
+    timezone: str = Field("UTC", description="the zone whose dates count, as of the IANA database")
+    upcoming_days: PositiveInt = Field(14, description="how long before its due date a review is upcoming")
+    sweep_seconds: PositiveFloat = Field(3600, description="interval of the review sweep")
+    default_cadences: tuple[DefaultCadence, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is not a time zone of the IANA database") from error
+        return value
+
+
+class DeliverySettings(Section):
+    """How notices become messages."""
+
+    group_wait_seconds: PositiveFloat = Field(
+        5, description="a digest waits until no new notice came for this long …"
+    )
+    group_max_seconds: PositiveFloat = Field(600, description="… but never longer than this")
+    tick_seconds: PositiveFloat = Field(2, description="interval of the delivery task")
+    lease_seconds: PositiveFloat = Field(120, description="how long a digest belongs to one worker")
+    max_attempts: PositiveInt = Field(12, description="then the notices are failed")
+    digest_lines: PositiveInt = Field(20, description="documents named in one digest section, at most")
+
+
+class ConsoleChannel(Section):
+    """Messages on the worker's standard output."""
+
+    kind: Literal["console"]
+
+
+class EmailChannel(Section):
+    """Messages by SMTP."""
+
+    kind: Literal["email"]
+    host: str = "localhost"
+    port: PositiveInt = 25
+    sender: str = "Content Sync <content-sync@localhost>"
+    security: Literal["none", "starttls", "tls"] = "none"
+    username: str | None = None
+    password: SecretStr | None = None
+    timeout_seconds: PositiveFloat = 20
+
+
+class AppriseChannel(Section):
+    """Messages by any service that Apprise knows, by its URL."""
+
+    kind: Literal["apprise"]
+    url: SecretStr
+
+
+Channel = Annotated[ConsoleChannel | EmailChannel | AppriseChannel, Field(discriminator="kind")]
+
+
+class RouteSettings(Section):
+    """Who is told, and over which channel. An empty match means every document."""
+
+    channel: str
+    to: tuple[str, ...] = Field((), description="recipients, where the channel needs them (e-mail)")
+    paths: tuple[str, ...] = Field((), description="patterns on the path, as in .gitignore")
+    source_types: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    kinds: tuple[Literal["review", "refused", "held"], ...] = ("review", "refused", "held")
+
+
+class StreamSettings(Section):
+    """The Redis stream of CloudEvents for programs that follow the library."""
+
+    url: SecretStr | None = Field(None, description="default: the broker, where that is Redis")
+    key: str = "content-sync:events"
+    max_length: PositiveInt = Field(100_000, description="about how many events the stream keeps")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. See the README for the table of them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    config: Path | None = None
+    seeds: Path = Field(Path("seeds"), description="the folder that is the truth")
+    store_url: SecretStr = Field(
+        SecretStr("sqlite:///var/content-sync.db"), description="SQLAlchemy URL: SQLite or PostgreSQL"
+    )
+    broker_url: SecretStr = Field(SecretStr(MEMORY_BROKER), description="`memory://` or a Redis URL")
+    schema_file: Path | None = Field(None, description="default: seed.schema.json beside the settings file")
+    templates: Path | None = Field(None, description="default: templates/ beside the settings file")
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    fields: FieldNames = FieldNames()
+    watch: WatchSettings = WatchSettings()
+    intake: IntakeSettings = IntakeSettings()
+    brake: BrakeSettings = BrakeSettings()
+    review: ReviewSettings = ReviewSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    stream: StreamSettings = StreamSettings()
+    channels: dict[str, Channel] = {"console": ConsoleChannel(kind="console")}
+    routes: dict[str, RouteSettings] = {"everyone": RouteSettings(channel="console")}
+
+    @model_validator(mode="after")
+    def _routes_have_channels(self) -> Settings:
+        for name, route in self.routes.items():
+            channel = self.channels.get(route.channel)
+            if channel is None:
+                raise ValueError(
+                    f"routes.{name}.channel is {route.channel!r}, and there is no such channel"
+                    f"{_suggest(route.channel, self.channels)}"
+                )
+            if channel.kind == "email" and not route.to:
+                raise ValueError(f"routes.{name}.to is empty: an e-mail route needs recipients")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put flags before the environment, and the environment before the file."""
+        environment = EnvSettingsSource(settings_cls, env_parse_none_str="")
+        environment.env_vars = _without_file_variables(environment.env_vars)
+        return (init_settings, environment, InitSettingsSource(settings_cls, _read_file()))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the team's time zone."""
+        return ZoneInfo(self.review.timezone)
+
+    @property
+    def in_process(self) -> bool:
+        """Return whether the broker lives in this process, so that no other one can take part."""
+        return self.broker_url.get_secret_value().startswith("memory:")
+
+    @cached_property
+    def field_names(self) -> Fields:
+        """Return the field names as the domain takes them."""
+        return Fields(**self.fields.model_dump())
+
+    def beside(self, name: str) -> Path:
+        """Return a file or folder that lies beside the settings file, or the packaged one."""
+        if self.config is not None and (found := self.config.parent / name).exists():
+            return found
+        return packaged_config() / name
+
+
+def packaged_config() -> Path:
+    """Return the folder of the defaults: in the wheel, or `config/` of a checkout."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "_config"
+    return packaged if packaged.is_dir() else here.parent / "config"
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Return the settings; raise `ConfigurationError` in one line when any is unusable.
+
+    A flag that is None counts as not given.
+    """
+    _refuse_unknown_variables(os.environ)
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given, config=_config_path())
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error)) from None
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be shown: its password, and any query, replaced or removed."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return urlunsplit(parts._replace(query=""))
+    user = f"{parts.username or ''}:***@"
+    return urlunsplit(parts._replace(netloc=user + parts.netloc.rpartition("@")[2], query=""))
+
+
+def _config_path() -> Path | None:
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise ConfigurationError(f"{CONFIG_VARIABLE} names {named}, which is not a file")
+        return Path(named)
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
+
+
+def _read_file() -> dict[str, Any]:
+    path = _config_path()
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _without_file_variables(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Replace every `…_FILE` variable by what its file holds; both at once are refused."""
+    prefix = ENV_PREFIX.lower()
+    result = dict(variables)
+    for name, value in variables.items():
+        if not (name.startswith(prefix) and name.endswith("_file") and value) or name == f"{prefix}schema_file":
+            continue
+        target = name.removesuffix("_file")
+        del result[name]
+        if variables.get(target):
+            raise ConfigurationError(f"set {target.upper()} or {name.upper()}, not both")
+        try:
+            result[target] = Path(value).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigurationError(f"{name.upper()} names {value}: {error.strerror}") from error
+    return result
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = set(variable_names())
+    for name in environment:
+        if not name.startswith(ENV_PREFIX):
+            continue
+        plain = name if name in known else name.removesuffix("_FILE")
+        if plain in known or plain.startswith((f"{ENV_PREFIX}CHANNELS__", f"{ENV_PREFIX}ROUTES__")):
+            continue
+        raise ConfigurationError(
+            f"the environment variable {name} is not a setting{_suggest(name, known)}"
+        )
+
+
+def variable_names() -> Iterator[str]:
+    """Yield the name of every environment variable that is a setting of its own."""
+    for name, field in Settings.model_fields.items():
+        yield f"{ENV_PREFIX}{name}".upper()
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from (f"{ENV_PREFIX}{name}__{inner}".upper() for inner in kind.model_fields)
+
+
+def _suggest(name: str, known: Any) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _explain(error: ValidationError) -> str:
+    """Put the first problem of a validation error into one line, with a suggestion."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = [str(part) for part in first["loc"] if part not in {"console", "email", "apprise"}]
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {'.'.join(where)}{_suggest(where[-1], _keys_at(where[:-1]))}"
+    more = error.error_count() - 1
+    rest = f" (and {more} more)" if more else ""
+    return f"setting {'.'.join(where)}: {message}{rest}" if where else f"{message}{rest}"
+
+
+def _keys_at(where: list[str]) -> list[str]:
+    model: Any = Settings
+    for part in where:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        model = field.annotation if field is not None else None
+        if model is None:
+            inner = {"channels": EmailChannel, "routes": RouteSettings}.get(where[0])
+            return list(inner.model_fields) if inner else []
+    return list(getattr(model, "model_fields", {}))

@@ -1,0 +1,208 @@
+"""The tables, one set for SQLite and PostgreSQL. Alembic's migrations make them; tests hold both equal.
+
+`documents` is the head of each path, `versions` and `bodies` what it was, `rejections` what was
+refused, `events` the audit trail and change feed, `notices` the outbox, `heartbeats` who lives, and
+`holds` the mass disappearances that wait for a person.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant in UTC; SQLite keeps it as text without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive instant; what is stored is UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return the instant aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: Increasing ids: 64 bits on PostgreSQL, SQLite's own row id elsewhere.
+Id = BigInteger().with_variant(Integer, "sqlite")
+#: Paths compare by bytes on both databases, so that both lock and list in one order.
+Path = Text().with_variant(Text(collation="C"), "postgresql")
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("path", Path, nullable=False, unique=True),
+    Column("state", Text, nullable=False),  # live, retired
+    Column("number", Integer, nullable=False),  # of the head version
+    Column("sha256", Text, nullable=False),  # of the file's bytes as last accepted
+    Column("observed", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("source_type", Text),
+    Column("owner", Text),
+    Column("tags", Json, nullable=False),
+    Column("last_reviewed", Date),
+    Column("review_frequency", Text),
+    Column("due_on", Date),
+    Column("exempt", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(
+        "ix_documents_due_on",
+        "due_on",
+        postgresql_where=text("state = 'live'"),
+        sqlite_where=text("state = 'live'"),
+    ),
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("document_id", Id, ForeignKey("documents.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("path", Path, nullable=False),  # where it was then
+    Column("label", Text, nullable=False),
+    Column("sha256", Text, nullable=False),  # of the file's bytes then
+    Column("body_sha256", Text, ForeignKey("bodies.sha256"), nullable=False),
+    Column("front_matter", Text, nullable=False),  # as written, line ends included
+    Column("metadata", Json, nullable=False),
+    Column("change", Text, nullable=False),  # content, metadata, review, cosmetic
+    Column("fields", Json, nullable=False),
+    Column("lines_added", Integer, nullable=False),
+    Column("lines_removed", Integer, nullable=False),
+    Column("observed_at", UtcDateTime, nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
+    UniqueConstraint("document_id", "number"),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("path", Path, primary_key=True),
+    Column("sha256", Text, nullable=False),  # empty where the bytes could not be read
+    Column("observed", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("problems", Json, nullable=False),
+    Column("refused_at", UtcDateTime, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("path", Path, nullable=False),
+    Column("document_id", Id),
+    Column("number", Integer),
+    Column("data", Json, nullable=False),
+    Index("ix_events_path", "path", "id"),
+    sqlite_autoincrement=True,
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),  # review, refused, held
+    Column("stage", Text),
+    Column("path", Path, nullable=False),
+    Column("document_id", Id),
+    Column("due_on", Date),
+    Column("route", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("state", Text, nullable=False),  # pending, sent, failed, cancelled
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("leased_until", UtcDateTime),
+    Column("message_id", Text),  # of the digest that it belongs to, from its first lease on
+    Column("sent_at", UtcDateTime),
+    Column("error", Text),
+    Index(
+        "ix_notices_pending",
+        "route",
+        "next_attempt_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    Index("ix_notices_document_id", "document_id"),
+    Index("ix_notices_path", "path"),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("data", Json, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("removals", Json, nullable=False),  # the paths that would be retired
+    Column("live", Integer, nullable=False),  # documents that were live then
+    Column("state", Text, nullable=False),  # held, approved, ended
+    Column("decided_at", UtcDateTime),
+)
