@@ -26,7 +26,9 @@ class AlreadyRunningError(ContentSyncError):
 class ChannelError(ContentSyncError):
     """A message was not delivered; `permanent` when trying again cannot help."""
 
-    def __init__(self, message: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, permanent: bool = False, retry_after: float | None = None
+    ) -> None:
         """Keep the reason; `retry_after` is in seconds, where the other side named it."""
         super().__init__(message)
         self.permanent = permanent

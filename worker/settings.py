@@ -83,8 +83,12 @@ class WatchSettings(Section):
     max_wait_seconds: PositiveFloat = Field(
         60, description="the longest wait for a file that never stops changing"
     )
-    scan_seconds: PositiveFloat = Field(60, description="interval of the scans that find what events missed")
-    polling: bool = Field(False, description="scan instead of inotify: for NFS, SMB, Docker Desktop")
+    scan_seconds: PositiveFloat = Field(
+        60, description="interval of the scans that find what events missed"
+    )
+    polling: bool = Field(
+        False, description="scan instead of inotify: for NFS, SMB, Docker Desktop"
+    )
     polling_seconds: PositiveFloat = Field(30, description="scan interval while polling")
 
 
@@ -97,13 +101,17 @@ class IntakeSettings(Section):
     max_batches: PositiveInt = Field(
         16, description="batches that may be unconsumed before the watcher waits"
     )
-    spool_seconds: PositiveInt = Field(3600, description="how long unconsumed bytes are kept in Redis")
+    spool_seconds: PositiveInt = Field(
+        3600, description="how long unconsumed bytes are kept in Redis"
+    )
 
 
 class BrakeSettings(Section):
     """When a mass disappearance is held until a person agrees."""
 
-    share: float = Field(0.2, gt=0, le=1, description="more than this share of the live documents …")
+    share: float = Field(
+        0.2, gt=0, le=1, description="more than this share of the live documents …"
+    )
     count: int = Field(10, ge=0, description="… and more than this many, in one scan")
 
 
@@ -126,7 +134,9 @@ class ReviewSettings(Section):
     """The review clock."""
 
     timezone: str = Field("UTC", description="the zone whose dates count, as of the IANA database")
-    upcoming_days: PositiveInt = Field(14, description="how long before its due date a review is upcoming")
+    upcoming_days: PositiveInt = Field(
+        14, description="how long before its due date a review is upcoming"
+    )
     sweep_seconds: PositiveFloat = Field(3600, description="interval of the review sweep")
     default_cadences: tuple[DefaultCadence, ...] = ()
 
@@ -150,7 +160,9 @@ class DeliverySettings(Section):
     tick_seconds: PositiveFloat = Field(2, description="interval of the delivery task")
     lease_seconds: PositiveFloat = Field(120, description="how long a digest belongs to one worker")
     max_attempts: PositiveInt = Field(12, description="then the notices are failed")
-    digest_lines: PositiveInt = Field(20, description="documents named in one digest section, at most")
+    digest_lines: PositiveInt = Field(
+        20, description="documents named in one digest section, at most"
+    )
 
 
 class ConsoleChannel(Section):
@@ -216,10 +228,15 @@ class Settings(BaseSettings):
     config: Path | None = None
     seeds: Path = Field(Path("seeds"), description="the folder that is the truth")
     store_url: SecretStr = Field(
-        SecretStr("sqlite:///var/content-sync.db"), description="SQLAlchemy URL: SQLite or PostgreSQL"
+        SecretStr("sqlite:///var/content-sync.db"),
+        description="SQLAlchemy URL: SQLite or PostgreSQL",
     )
-    broker_url: SecretStr = Field(SecretStr(MEMORY_BROKER), description="`memory://` or a Redis URL")
-    schema_file: Path | None = Field(None, description="default: seed.schema.json beside the settings file")
+    broker_url: SecretStr = Field(
+        SecretStr(MEMORY_BROKER), description="`memory://` or a Redis URL"
+    )
+    schema_file: Path | None = Field(
+        None, description="default: seed.schema.json beside the settings file"
+    )
     templates: Path | None = Field(None, description="default: templates/ beside the settings file")
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -252,9 +269,9 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as pydantic-settings calls it
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put flags before the environment, and the environment before the file."""
         environment = EnvSettingsSource(settings_cls, env_parse_none_str="")
@@ -338,7 +355,10 @@ def _without_file_variables(variables: Mapping[str, str | None]) -> dict[str, st
     prefix = ENV_PREFIX.lower()
     result = dict(variables)
     for name, value in variables.items():
-        if not (name.startswith(prefix) and name.endswith("_file") and value) or name == f"{prefix}schema_file":
+        if (
+            not (name.startswith(prefix) and name.endswith("_file") and value)
+            or name == f"{prefix}schema_file"
+        ):
             continue
         target = name.removesuffix("_file")
         del result[name]
@@ -391,11 +411,16 @@ def _explain(error: ValidationError) -> str:
 
 
 def _keys_at(where: list[str]) -> list[str]:
-    model: Any = Settings
-    for part in where:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field is not None else None
-        if model is None:
-            inner = {"channels": EmailChannel, "routes": RouteSettings}.get(where[0])
-            return list(inner.model_fields) if inner else []
-    return list(getattr(model, "model_fields", {}))
+    """Return the keys that the settings file may have in a table."""
+    match where:
+        case []:
+            return list(Settings.model_fields)
+        case ["channels", _]:
+            return list(EmailChannel.model_fields)
+        case ["routes", _]:
+            return list(RouteSettings.model_fields)
+        case [section, *_]:
+            kind = Settings.model_fields[section].annotation
+            return list(getattr(kind, "model_fields", ()))
+        case _:
+            return []

@@ -1,1 +1,72 @@
-def main() -> None: ...
+"""The command line: `main` runs one command and turns what people can mend into one line.
+
+Exit codes: 0 fine, 1 findings or not found, 2 usage or configuration, 130 interrupted. JSON goes
+to standard output alone. Nothing heavy is imported here: `content-sync --help` has to be quick, so
+each command imports what it needs.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from worker.errors import ContentSyncError
+
+if TYPE_CHECKING:
+    from typer import TyperException
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and exit with its code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command and return its exit code; without arguments, show the help."""
+    from typer import TyperException
+
+    from worker.cli.app import PROGRAM, command
+    from worker.cli.output import complain
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = command()(
+            args=arguments or ["--help"],
+            prog_name=PROGRAM,
+            standalone_mode=False,
+            color=False if os.environ.get("NO_COLOR") else None,
+        )
+        sys.stdout.flush()
+    except ContentSyncError as error:
+        complain(str(error))
+        return 2
+    except TyperException as error:
+        complain(_explain(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has enough of it. Python would say so once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: TyperException) -> str:
+    """Put a usage error into one line that says where help is."""
+    from worker.cli.app import GLOBAL_OPTIONS, PROGRAM
+
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else PROGRAM
+    # Typer checks values with pydantic, whose words these are.
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    option = getattr(error, "option_name", None)
+    if option in GLOBAL_OPTIONS and command != PROGRAM:
+        subcommand = command.removeprefix(PROGRAM)
+        return f"{option} goes before the command: {PROGRAM} {option} …{subcommand}"
+    return f"{message} (see {command} --help)"

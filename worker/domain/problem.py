@@ -30,6 +30,9 @@ class Span:
         return cls(line=line, end_line=line, end_column=1)
 
 
+FIRST_LINE = Span.at_line(1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One finding: a stable `code` (`CS001`), its `rule` name, where, what, and how to mend it."""
@@ -39,7 +42,7 @@ class Problem:
     severity: Severity
     message: str
     hint: str = ""
-    span: Span = Span.at_line(1)
+    span: Span = FIRST_LINE
     fixable: bool = False
 
     def as_json(self) -> dict[str, Any]:

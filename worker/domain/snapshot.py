@@ -80,8 +80,10 @@ class Batch:
     @property
     def paths(self) -> list[str]:
         """Return every path that the batch speaks of, old paths of moves included, sorted."""
-        named = {item.path for item in (*self.snapshots, *self.unreadable, *self.removals)}
-        return sorted(named | {s.moved_from for s in self.snapshots if s.moved_from})
+        items: tuple[Snapshot | Unreadable | Removal, ...]
+        items = (*self.snapshots, *self.unreadable, *self.removals)
+        moved_from = {s.moved_from for s in self.snapshots if s.moved_from}
+        return sorted({item.path for item in items} | moved_from)
 
     @property
     def size(self) -> int:
@@ -122,7 +124,9 @@ class Batch:
                         observed=observed,
                         moved_from=moved_from,
                     )
-                    for path, size, mtime_ns, inode, sha256, observed, moved_from in message["snapshots"]
+                    for path, size, mtime_ns, inode, sha256, observed, moved_from in message[
+                        "snapshots"
+                    ]
                 ),
                 unreadable=tuple(
                     Unreadable(

@@ -1,0 +1,48 @@
+import subprocess
+import sys
+
+import pytest
+
+from worker.channels.console import ConsoleChannel
+from worker.channels.mail import MailChannel
+from worker.channels.opening import open_channels
+from worker.errors import ConfigurationError
+from worker.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def settings(**channels):
+    return Settings(channels={"console": {"kind": "console"}} | channels)
+
+
+def test_every_channel_of_the_settings_is_opened_under_its_name():
+    opened = open_channels(
+        settings(post={"kind": "email"}, chat={"kind": "apprise", "url": "json://127.0.0.1/x"})
+    )
+    assert set(opened) == {"console", "post", "chat"}
+    assert isinstance(opened["console"], ConsoleChannel)
+    assert isinstance(opened["post"], MailChannel)
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [{"kind": "apprise", "url": "nosuch://secret-token"}, {"kind": "email", "sender": "nobody"}],
+)
+def test_a_channel_that_cannot_be_opened_is_named_and_its_secret_is_not(channel):
+    with pytest.raises(ConfigurationError, match=r"channels\.team: ") as caught:
+        open_channels(settings(team=channel))
+    assert "secret-token" not in str(caught.value)
+
+
+def test_apprise_is_imported_only_where_a_channel_needs_it():
+    code = (
+        "import sys; from worker.settings import Settings;"
+        "from worker.channels.opening import open_channels;"
+        "open_channels(Settings(channels={'console': {'kind': 'console'}}));"
+        "sys.exit('apprise' in sys.modules or 'smtplib' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,38 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.channels.text import one_line, visible
+
+HOSTILE = "a\x1b[31m\x07\x00\r\u2028\u202e\u2066\x85\x9b\x7f\ud800z"
+
+
+def test_control_characters_are_written_out():
+    assert visible("\x1b[2J\x07") == "\\x1b[2J\\x07"
+    assert visible("a\u202eb\u2028c\x9bd") == "a\\u202eb\\u2028c\\x9bd"
+
+
+def test_line_feeds_stay_where_they_are_wanted():
+    assert visible("a\nb") == "a\nb"
+    assert visible("a\nb", keep="") == "a\\nb"
+
+
+@pytest.mark.parametrize("text", ["क्‍ष", "ర్‌క", "naïve, café", "👩‍⚕️", "a\u200bb"])
+def test_letters_and_joiners_of_every_script_stay(text):
+    assert visible(text) == text
+
+
+def test_one_line_folds_white_space_and_cuts():
+    assert one_line(" a\r\n\tb\u2028c ", limit=20) == "a b c"
+    assert one_line("x" * 30, limit=10) == "x" * 9 + "…"
+
+
+@given(st.text())
+def test_no_text_leaves_anything_hidden(text):
+    for shown in (visible(text + HOSTILE), one_line(text + HOSTILE, limit=50)):
+        left = {c for c in shown if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"}}
+        assert left <= {"\n"}
+        shown.encode("utf-8")
+    assert "\n" not in one_line(text, limit=50)

@@ -1,0 +1,118 @@
+"""Fixtures that all tests share: real servers, stores, an empty seeds folder, the real library.
+
+Each worker of pytest-xdist has servers of its own, started when the first test asks for one: half a
+second for both, and no test can disturb another worker's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests import `support` and `servers`
+
+from servers import PostgresServer, RedisServer
+
+CORPUS = os.environ.get("CONTENT_SYNC_CORPUS")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("CONTENT_SYNC_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(shared_redis: RedisServer) -> str:
+    """Return the URL of an empty Redis."""
+    shared_redis.client.flushall()
+    return shared_redis.url
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """Give a Redis of the test's own, to stop, kill or freeze; it is append-only."""
+    with RedisServer(append_only=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(shared_postgres: PostgresServer) -> Iterator[str]:
+    """Give the SQLAlchemy URL of an empty database."""
+    with shared_postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_server() -> Iterator[PostgresServer]:
+    """Give a PostgreSQL of the test's own, to stop, kill or start again."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the SQLAlchemy URL of a database that is not there yet."""
+    return f"sqlite:///{tmp_path / 'content-sync.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Run the test over both databases."""
+    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    return str(request.getfixturevalue(fixture))
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> Path:
+    """Return an empty seeds folder."""
+    folder = tmp_path / "seeds"
+    folder.mkdir()
+    return folder
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("corpus") is None or CORPUS:
+        return
+    reason = "CONTENT_SYNC_CORPUS names no folder or archive of the real library"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}, and CI has to have it")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the real library; it is shared, so copy what you change."""
+    assert CORPUS, "mark the test with `corpus`"
+    if Path(CORPUS).is_dir():
+        return Path(CORPUS)
+    # Below pytest's folder of the whole run, which the workers share.
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "corpus"
+    with FileLock(shared / "corpus.lock"):
+        if not folder.exists():
+            unpacking = shared / "corpus.unpacking"
+            with tarfile.open(CORPUS) as archive:
+                archive.extractall(unpacking, filter="data")
+            unpacking.rename(folder)
+    return folder

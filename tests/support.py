@@ -1,0 +1,194 @@
+"""What many tests say: wait for a condition, write a seed, run the program as a real process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import yaml
+
+Value = TypeVar("Value")
+
+POLL_SECONDS = 0.01
+STOP_SECONDS = 30
+
+BODY = """
+# How bones are checked
+
+A doctor may ask for a picture of your bones. The picture shows where a bone is weak or has changed.
+
+## Before the day
+
+Eat and drink as on any other day. Tell the team about every medicine that you take.
+
+## Afterwards
+
+You can go home at once. The team calls you with the result within **5 days**, and tells you what
+comes next. See [the ward's page](https://example.org/ward) for the way there.
+"""
+
+FIELDS: Mapping[str, Any] = {
+    "title": "How bones are checked",
+    "version": "v1",
+    "status": "active",
+    "source": "NCI",
+    "sourceType": "02_nci_core",
+    "license": "public_domain",
+    "lastReviewed": "2025-12-30",
+    "reviewFrequency": "quarterly",
+    "audienceLevel": "patient",
+    "language": "en",
+}
+
+
+def wait_until(
+    condition: Callable[[], Value], *, timeout: float = 20, what: str = "the condition"
+) -> Value:
+    """Return the first true value of `condition`; fail after `timeout` seconds with its last."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            pytest.fail(f"waited {timeout} s for {what}; the last value was {value!r}")
+        time.sleep(POLL_SECONDS)
+
+
+def a_seed(*, body: str = BODY, **fields: Any) -> str:
+    """Return a valid seed's text; `fields` replace those of `FIELDS`, None leaves one out."""
+    given = {**FIELDS, **fields}
+    front_matter = yaml.safe_dump(
+        {name: value for name, value in given.items() if value is not None},
+        sort_keys=False,
+        allow_unicode=True,
+    )
+    return f"---\n{front_matter}---\n{body}"
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    """Write a file and the folders above it, bytes as they are; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without any setting of the service, and with `extra`."""
+    ours = {name for name in os.environ if name.startswith("CONTENT_SYNC_")}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "120", **(extra or {})}
+
+
+class Process:
+    """`python -m worker …` as a real process, with the file that holds what it printed."""
+
+    def __init__(self, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> None:
+        self.arguments = arguments
+        descriptor, name = tempfile.mkstemp(prefix=".output-", suffix=".log", dir=cwd)
+        self.output_file = Path(name)
+        with os.fdopen(descriptor, "wb") as output:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "worker", *arguments],
+                cwd=cwd,
+                env=clean_environment(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that its children end with it
+            )
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._popen.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return how it ended, or None while it runs; negative is the signal that ended it."""
+        return self._popen.poll()
+
+    @property
+    def output(self) -> str:
+        """Return all that it has printed so far, errors included."""
+        return self.output_file.read_text(errors="replace")
+
+    def wait_for(self, text: str, *, timeout: float = 20) -> str:
+        """Wait until it has printed `text`, and return its output; fail when it ends before."""
+
+        def printed() -> bool:
+            ended = self.exit_code is not None
+            if text in self.output:
+                return True
+            if ended:
+                pytest.fail(f"{self} ended with {self.exit_code} before it said {text!r}")
+            return False
+
+        wait_until(printed, timeout=timeout, what=f"{text!r} from {self}")
+        return self.output
+
+    def wait(self, *, timeout: float = STOP_SECONDS) -> int:
+        """Wait until it ends by itself, and return its exit code."""
+        try:
+            return self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{self} did not end within {timeout} s")
+
+    def stop(self, *, timeout: float = STOP_SECONDS) -> int:
+        """Ask it to end by SIGTERM, wait, and return its exit code; fail when it does not end."""
+        if self.exit_code is None:
+            self._popen.send_signal(signal.SIGCONT)  # it may be frozen by its test
+            self._popen.terminate()
+        return self.wait(timeout=timeout)
+
+    def kill(self) -> None:
+        """End it and its children by SIGKILL, as a crash of the machine would."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def __str__(self) -> str:
+        return f"`content-sync {' '.join(self.arguments)}`"
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[Process]:
+    """Run `python -m worker …` in `cwd` while the test runs; show its output when that fails.
+
+    At the end it gets a SIGTERM; a process that does not heed it fails the test.
+    """
+    process = Process(*arguments, cwd=cwd, env=env)
+    try:
+        yield process
+        process.stop()
+    except BaseException as error:
+        process.kill()
+        error.add_note(f"{process} said:\n{process.output}")
+        raise
+    finally:
+        process.kill()  # whatever it has left behind
+
+
+def run(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m worker …` to its end, and return its exit code and what it printed."""
+    return subprocess.run(
+        [sys.executable, "-m", "worker", *arguments],
+        cwd=cwd,
+        env=clean_environment(env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )

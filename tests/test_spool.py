@@ -1,0 +1,218 @@
+import multiprocessing
+import socket
+import threading
+import time
+
+import pytest
+import redis
+
+from worker.errors import BrokerUnavailableError, ConfigurationError
+from worker.settings import Settings
+from worker.spool import MemorySpool, RedisSpool, open_spool
+
+SPOOL_SECONDS = 3600
+
+
+@pytest.fixture
+def redis_spool(redis_url):
+    spool = RedisSpool(redis_url, spool_seconds=SPOOL_SECONDS)
+    yield spool
+    spool.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def spool(request):
+    return MemorySpool() if request.param == "memory" else request.getfixturevalue("redis_spool")
+
+
+@pytest.fixture
+def client(redis_url):
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def test_what_is_put_can_be_got_until_it_is_dropped(spool):
+    data = bytes(range(256)) * 1000
+    spool.put("b1", data)
+
+    assert spool.get("b1") == data
+    assert spool.get("b1") == data
+    spool.drop("b1")
+    assert spool.get("b1") is None
+
+
+def test_a_batch_may_have_no_bytes(spool):
+    spool.put("b1", b"")
+    assert spool.get("b1") == b""
+
+
+def test_dropping_twice_is_dropping_once(spool):
+    spool.put("b1", b"x")
+    spool.drop("b1")
+    spool.drop("b1")
+    spool.drop("never")
+    assert spool.outstanding() == 0
+
+
+def test_outstanding_counts_what_was_put_and_not_dropped(spool):
+    assert spool.outstanding() == 0
+    for batch_id in ("b1", "b2", "b3", "b3"):
+        spool.put(batch_id, b"x")
+    assert spool.outstanding() == 3
+    spool.get("b1")
+    spool.drop("b2")
+    assert spool.outstanding() == 2
+
+
+def test_nothing_in_redis_is_immortal(redis_spool, client):
+    redis_spool.put("b1", b"x")
+    redis_spool.drop("b1")
+    redis_spool.put("b2", b"x")
+
+    keys = client.keys("*")
+    assert keys
+    for key in keys:
+        assert key.startswith(b"content-sync:")
+        assert 0 < client.ttl(key) <= SPOOL_SECONDS
+
+
+def test_a_batch_that_nobody_consumed_is_not_counted_for_ever(redis_spool, client):
+    redis_spool.put("old", b"x")
+    redis_spool.put("new", b"x")
+    (counted,) = (k for k in client.keys("*") if client.type(k) == b"zset")
+    client.zincrby(counted, -SPOOL_SECONDS, "old")
+
+    assert redis_spool.outstanding() == 1
+    assert client.zrange(counted, 0, -1) == [b"new"]
+
+
+def test_scores_are_of_redis_own_clock(redis_spool, client, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    redis_spool.put("b1", b"x")
+    (counted,) = (k for k in client.keys("*") if client.type(k) == b"zset")
+    assert abs(client.zscore(counted, "b1") - client.time()[0]) <= 2
+
+
+def test_a_spool_that_was_flushed_is_an_empty_spool(redis_spool, client):
+    redis_spool.put("b1", b"x")
+    client.flushall()
+    assert redis_spool.get("b1") is None
+    assert redis_spool.outstanding() == 0
+    redis_spool.drop("b1")
+
+
+def test_a_batch_that_redis_has_no_memory_for_is_not_counted(redis_spool, client):
+    redis_spool.put("fits", b"x")
+    client.config_set("maxmemory", "1mb")
+    client.config_set("maxmemory-policy", "noeviction")
+    try:
+        with pytest.raises(BrokerUnavailableError, match=r"(?i)memory"):
+            redis_spool.put("b1", b"x" * 4_000_000)
+    finally:
+        client.config_set("maxmemory", "0")
+    assert redis_spool.get("b1") is None
+    assert redis_spool.outstanding() == 1
+
+
+def test_connections_that_died_are_replaced(redis_spool, client):
+    redis_spool.put("b1", b"x")
+    client.client_kill_filter(_type="normal", skipme=True)
+    assert redis_spool.get("b1") == b"x"
+
+
+def _work(spool, worker, answers):
+    for turn in range(50):
+        batch_id = f"{worker}-{turn}"
+        spool.put(batch_id, batch_id.encode() * 1000)
+        answers.put(spool.get(batch_id) == batch_id.encode() * 1000)
+
+
+def test_a_spool_that_was_used_before_a_fork_is_safe_after_it(redis_spool):
+    redis_spool.put("parent", b"before")
+    fork = multiprocessing.get_context("fork")
+    answers = fork.Queue()
+    children = [fork.Process(target=_work, args=(redis_spool, n, answers)) for n in range(2)]
+    for child in children:
+        child.start()
+    for _ in range(50):
+        assert redis_spool.get("parent") == b"before"
+    assert all(answers.get(timeout=20) for _ in range(100))
+    for child in children:
+        child.join()
+        assert child.exitcode == 0
+    assert redis_spool.outstanding() == 101
+
+
+def test_threads_share_a_spool(spool):
+    def work(worker):
+        for turn in range(50):
+            spool.put(f"{worker}-{turn}", str(worker).encode())
+            assert spool.get(f"{worker}-{turn}") == str(worker).encode()
+            spool.drop(f"{worker}-{turn}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert spool.outstanding() == 0
+
+
+def calls(spool):
+    return [
+        lambda: spool.put("b1", b"x"),
+        lambda: spool.get("b1"),
+        lambda: spool.drop("b1"),
+        spool.outstanding,
+    ]
+
+
+def test_no_redis_is_told_without_the_password():
+    spool = RedisSpool("redis://user:hunter2secret@127.0.0.1:1/0?x=hunter2secret", spool_seconds=60)
+    for call in calls(spool):
+        with pytest.raises(BrokerUnavailableError) as caught:
+            call()
+        assert "redis://user:***@127.0.0.1:1/0" in str(caught.value)
+        assert "hunter2secret" not in str(caught.value)
+
+
+def test_a_wrong_password_is_told_without_it(redis_url):
+    spool = RedisSpool(redis_url.replace("://", "://nobody:hunter2secret@"), spool_seconds=60)
+    with pytest.raises(BrokerUnavailableError) as caught:
+        spool.get("b1")
+    assert "hunter2secret" not in str(caught.value)
+
+
+def test_a_redis_that_went_silent_is_given_up(monkeypatch):
+    monkeypatch.setattr("worker.broker._TIMEOUT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        spool = RedisSpool(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", spool_seconds=60)
+        started = time.monotonic()
+        with pytest.raises(BrokerUnavailableError, match="(?i)timeout"):
+            spool.get("b1")
+        assert time.monotonic() - started < 5
+
+
+@pytest.fixture
+def _no_settings_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("_no_settings_file")
+def test_the_spool_is_where_the_broker_is():
+    assert isinstance(open_spool(Settings()), MemorySpool)
+    assert isinstance(open_spool(Settings(broker_url="redis://127.0.0.1:6379/0")), RedisSpool)
+
+
+@pytest.mark.usefixtures("_no_settings_file")
+@pytest.mark.parametrize("url", ["amqp://guest:hunter2secret@localhost", "localhost:6379", ""])
+def test_a_broker_that_is_no_redis_is_a_configuration_error(url):
+    with pytest.raises(ConfigurationError) as caught:
+        open_spool(Settings(broker_url=url))
+    assert "hunter2secret" not in str(caught.value)
+
+
+def test_a_redis_url_that_is_none_is_a_configuration_error():
+    spool = RedisSpool("redis://127.0.0.1:nonsense/0", spool_seconds=60)
+    with pytest.raises(ConfigurationError, match="no Redis URL"):
+        spool.get("b1")

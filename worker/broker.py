@@ -1,0 +1,76 @@
+"""Connections to Redis beside Celery's own: one set of timeouts, one way to fail.
+
+The spool and the stream of events use it. It knows no keys, and no error that leaves it shows a
+password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from worker.errors import BrokerUnavailableError, ConfigurationError
+from worker.settings import without_password
+
+SCHEMES = ("redis://", "rediss://")
+_TIMEOUT_SECONDS = 5
+_HEALTH_CHECK_SECONDS = 5
+_RETRY_SECONDS = 0.05
+#: redis-py reads 64 KiB at a time by default; a batch has 4 MiB.
+_READ_BYTES = 1024 * 1024
+
+
+class RedisLink:
+    """One Redis, connected at the first use in each process; safe across threads and forks.
+
+    Raises `ConfigurationError` when the URL is none that redis-py understands.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.shown_url = without_password(url)
+        if not url.startswith(SCHEMES):
+            raise ConfigurationError(
+                f"{self.shown_url} is no Redis URL: it begins with redis:// or rediss://"
+            )
+
+    @cached_property
+    def client(self) -> Redis:
+        """Return the client. Its pool drops the connections that a fork has copied (redis-py)."""
+        try:
+            return Redis.from_url(
+                self._url,
+                socket_timeout=_TIMEOUT_SECONDS,
+                socket_connect_timeout=_TIMEOUT_SECONDS,
+                socket_keepalive=True,
+                health_check_interval=_HEALTH_CHECK_SECONDS,
+                socket_read_size=_READ_BYTES,
+                # One more try carries a call over a connection that died while it lay idle. More
+                # (redis-py's default is ten) would hide for a minute that the broker is gone.
+                retry=Retry(ConstantBackoff(_RETRY_SECONDS), 1),
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"{self.shown_url} is no Redis URL: {error}") from None
+
+    @contextmanager
+    def failing_as_unavailable(self) -> Iterator[None]:
+        """Turn any error of Redis into `BrokerUnavailableError`, with the URL but no password.
+
+        Refusals count too (out of memory, read-only, loading): the caller's answer is the same,
+        since the folder is the truth and the next scan brings again what Redis did not take.
+        """
+        try:
+            yield
+        except RedisError as error:
+            raise BrokerUnavailableError(f"Redis at {self.shown_url}: {error}") from error
+
+    def close(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        if "client" in self.__dict__:
+            self.client.close()

@@ -1,0 +1,33 @@
+"""The application for Celery's own command: `celery -A worker.celery_app worker`."""
+
+from __future__ import annotations
+
+import sys
+
+from celery.signals import setup_logging
+
+from worker.errors import ContentSyncError
+from worker.logs import configure
+from worker.processes import require_redis, services_of_this_process
+from worker.settings import Settings, load_settings
+from worker.tasks import create_app
+
+
+def _settings() -> Settings:
+    try:
+        settings = load_settings()
+        require_redis(settings)
+    except ContentSyncError as error:
+        print(f"content-sync: {error}", file=sys.stderr)  # noqa: T201 - one line, no traceback
+        raise SystemExit(2) from None
+    return settings
+
+
+settings = _settings()
+app = create_app(settings, services_of_this_process(settings))
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _configure_logging(**_: object) -> None:
+    """Take the place of Celery's own logging."""
+    configure(settings)

@@ -1,0 +1,44 @@
+"""Opens the channels that the settings name, and imports no more than those need.
+
+It sends nothing and connects to nothing. Called where services are composed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from worker import settings as named
+from worker.channels import Channel
+from worker.errors import ConfigurationError
+
+
+def open_channels(
+    settings: named.Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> dict[str, Channel]:
+    """Return every channel by its name; raise `ConfigurationError` for one that cannot be opened.
+
+    `clock` dates e-mails, in UTC.
+    """
+    return {
+        name: _open(name, channel, clock=clock) for name, channel in settings.channels.items()
+    }
+
+
+def _open(name: str, channel: named.Channel, *, clock: Callable[[], datetime]) -> Channel:
+    try:
+        match channel:
+            case named.ConsoleChannel():
+                from worker.channels.console import ConsoleChannel  # noqa: PLC0415 - as needed
+
+                return ConsoleChannel()
+            case named.EmailChannel():
+                from worker.channels.mail import MailChannel  # noqa: PLC0415 - as needed
+
+                return MailChannel(channel, clock=clock)
+            case named.AppriseChannel():
+                from worker.channels.chat import ChatChannel  # noqa: PLC0415 - 0.2 s
+
+                return ChatChannel(channel.url.get_secret_value())
+    except ConfigurationError as error:
+        raise ConfigurationError(f"channels.{name}: {error}") from None

@@ -1,0 +1,90 @@
+"""How a command answers: JSON on standard output, complaints on standard error, not found.
+
+Light on purpose: nothing here imports Rich.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from worker.logs import UNSAFE, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.services import Services
+    from worker.settings import Settings
+
+#: JSON escapes C0 controls itself; these could still steer a terminal, or are not valid UTF-8.
+_STEERING = re.compile(UNSAFE.pattern.replace("\x00-\x1f", ""))
+_MOST_PATHS_COMPARED = 20_000
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for programs: one line of it, or indented where standard output is a terminal."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, ensure_ascii=not utf8, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write(_STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+
+
+def complain(message: str) -> None:
+    """Print one line on standard error, whatever the message holds."""
+    sys.stderr.write(f"content-sync: {visible(message)}\n")
+
+
+def found(
+    services: Services,
+    settings: Settings,
+    path: str,
+    look_up: Callable[[str], dict[str, Any] | None],
+) -> dict[str, Any]:
+    """Return what `look_up` finds of a document, or exit with 1 and a line that says what is near.
+
+    The path may be the document's own, or one that a shell completed, with the seeds folder in it.
+    """
+    for candidate in _candidates(path, settings):
+        if (answer := look_up(candidate)) is not None:
+            return answer
+    complain(_not_found(services, settings, path))
+    raise typer.Exit(1)
+
+
+def _candidates(path: str, settings: Settings) -> list[str]:
+    below = os.path.relpath(path, settings.seeds)
+    candidates = [path, os.path.normpath(path), *([] if below.startswith(os.pardir) else [below])]
+    return list(dict.fromkeys(candidates))
+
+
+def _not_found(services: Services, settings: Settings, path: str) -> str:
+    for candidate in _candidates(path, settings):
+        if (history := services.history(candidate)) is not None:
+            return f"{candidate} has {_versions(history['versions'])}"
+    near = _nearest(path, [document["path"] for document in services.list_documents(None)])
+    return f"no document at {path}" + (f"; did you mean {near}?" if near else "")
+
+
+def _versions(versions: list[dict[str, Any]]) -> str:
+    numbers = [version["number"] for version in versions]
+    if len(numbers) == 1:
+        return f"one version, number {numbers[0]}, and not what you asked for"
+    return f"versions {min(numbers)} to {max(numbers)}, and not what you asked for"
+
+
+def _nearest(path: str, known: list[str]) -> str | None:
+    name = path.rsplit("/", 1)[-1]
+    same_name = [one for one in known if one.rsplit("/", 1)[-1] == name]
+    if same_name:
+        return same_name[0]
+    # Comparing letters takes about 10 µs a path: not worth it over a very large library.
+    near = difflib.get_close_matches(path, known[:_MOST_PATHS_COMPARED], n=1)
+    if not near:
+        names = {one.rsplit("/", 1)[-1]: one for one in known[:_MOST_PATHS_COMPARED]}
+        near = [names[close] for close in difflib.get_close_matches(name, list(names), n=1)]
+    return near[0] if near else None

@@ -1,0 +1,167 @@
+"""Commands that run the service: up, watch, worker, beat, migrate, sync, approve."""
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import AsJson, Seeds, read_settings
+from worker.cli.output import complain, print_json
+
+QUEUES = ("live", "bulk", "notices")
+
+
+def _queues(text: str) -> tuple[str, ...]:
+    named = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in named if name not in QUEUES]
+    if unknown or not named:
+        raise typer.BadParameter(
+            f"{text!r}: name some of {', '.join(QUEUES)}, with commas between",
+            param_hint="--queues",
+        )
+    return named
+
+
+def up(ctx: typer.Context, seeds: Seeds = None) -> None:
+    """Run the whole service: watch the folder, store, remind.
+
+    One process does it all, and needs no other service. Ctrl-C ends it, and nothing is lost.
+
+    Example: content-sync up
+    """
+    settings = read_settings(ctx, seeds=seeds, quiet=False)
+    from worker import processes
+
+    processes.up(settings)
+
+
+def watch(ctx: typer.Context, seeds: Seeds = None) -> None:
+    """Run the watcher alone, over Redis.
+
+    It sees what changes in the folder and hands it to the workers: for a service of several
+    processes or machines.
+
+    Example: content-sync --broker-url redis://localhost:6379/0 watch
+    """
+    settings = read_settings(ctx, seeds=seeds, quiet=False)
+    from worker import processes
+
+    processes.watch(settings)
+
+
+def worker(
+    ctx: typer.Context,
+    concurrency: Annotated[
+        int,
+        typer.Option("--concurrency", "-c", metavar="N", min=1, help="Processes at work at once."),
+    ] = 2,
+    queues: Annotated[
+        str,
+        typer.Option(
+            "--queues", "-Q", metavar="NAMES", help="What it takes on, with commas between."
+        ),
+    ] = ",".join(QUEUES),
+    name: Annotated[
+        str | None,
+        typer.Option("--name", "-n", metavar="NAME", help="The worker's name, where several run."),
+    ] = None,
+) -> None:
+    """Run a worker alone, over Redis.
+
+    It checks and stores what the watcher hands over, and sends messages. Run as many as you like,
+    on any machine that reaches Redis and the database.
+
+    Example: content-sync --broker-url redis://localhost:6379/0 worker
+    """
+    taken = _queues(queues)
+    settings = read_settings(ctx, quiet=False)
+    from worker import processes
+
+    processes.work(settings, concurrency=concurrency, queues=taken, name=name)
+
+
+def beat(ctx: typer.Context) -> None:
+    """Run the scheduler alone, over Redis.
+
+    It asks the workers to look for due reviews and to send messages. One is enough.
+
+    Example: content-sync --broker-url redis://localhost:6379/0 beat
+    """
+    settings = read_settings(ctx, quiet=False)
+    from worker import processes
+
+    processes.beat(settings)
+
+
+def migrate(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Bring the database to this version's form.
+
+    `content-sync up` does so by itself. Running it twice does no harm.
+
+    Example: content-sync migrate
+    """
+    settings = read_settings(ctx)
+    from worker import processes
+
+    before, now = processes.migrate(settings)
+    if as_json:
+        print_json({"before": before, "now": now})
+    elif before == now:
+        typer.echo(f"The database is up to date, at revision {now}.")
+    else:
+        typer.echo(f"The database went from {before or 'nothing'} to revision {now}.")
+
+
+def sync(
+    ctx: typer.Context,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every file again, even where none seems changed.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would happen; store nothing.")
+    ] = False,
+    seeds: Seeds = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at the folder once, store what changed, and end.
+
+    Exits with 1 when a file was refused, when a file was still being written, or when so many files
+    have vanished that a person should agree first.
+
+    Example: content-sync sync
+    """
+    settings = read_settings(ctx, seeds=seeds)
+    from worker import processes
+    from worker.cli import text, views
+
+    with text.progress("Reading the folder") as progress:
+        report = processes.sync(settings, full=full, dry_run=dry_run, progress=progress)
+    counts = report.as_json()
+    if as_json:
+        print_json(counts)
+    else:
+        text.show(views.sync_counts(counts, dry_run=dry_run))
+    text.complain(views.sync_findings(report))
+    if report.refused or report.busy or report.held:
+        raise typer.Exit(1)
+
+
+def approve(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Agree to a large removal that was held.
+
+    When very many files vanish at once the service waits for a person: the folder may be unmounted.
+    Once you agree, the documents are retired; they keep their history.
+
+    Example: content-sync approve
+    """
+    settings = read_settings(ctx)
+    from worker.processes import open_services
+
+    with open_services(settings) as services:
+        answer = services.approve()
+    if as_json:
+        print_json(answer)
+    elif answer["approved"]:
+        removals = f"{answer['approved']:,} removals"
+        typer.echo(f"You agreed to {removals}; the next look at the folder makes them.")
+    else:
+        complain("nothing is held, so there is nothing to approve")

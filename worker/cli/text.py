@@ -1,0 +1,126 @@
+"""Text for people: consoles, tables, bars and colours, by Rich.
+
+Imported by commands only when they print text, for Rich is slow to load. Whatever comes from a
+document or a file name goes through `plain`, which knows no markup and shows control characters.
+What is said of the library is in `worker.cli.views`; this module knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from worker.logs import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+#: Where output goes to a file or a pipe nothing is cut or wrapped.
+_WIDTH_OF_PIPES = 10_000
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that takes no markup, no emoji codes and highlights nothing."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        file=stream,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        width=None if stream.isatty() else _WIDTH_OF_PIPES,
+    )
+
+
+def show(answer: RenderableType) -> None:
+    """Print the answer of a command on standard output."""
+    console().print(answer, soft_wrap=isinstance(answer, Text))
+
+
+def complain(lines: Sequence[Text]) -> None:
+    """Print lines on standard error."""
+    to = console(stderr=True)
+    for line in lines:
+        to.print(line, soft_wrap=True)
+
+
+def plain(value: Any, style: str = "") -> Text:
+    """Return one line of text for a table; None is shown as nothing."""
+    return Text("" if value is None else visible(str(value)), style=style)
+
+
+def local_time(value: str | None, zone: tzinfo) -> str:
+    """Return an instant of the JSON as people of the team read it, to the second."""
+    if not value:
+        return ""
+    return f"{datetime.fromisoformat(value).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def ago(span: timedelta) -> str:
+    """Return `3 minutes ago`, in the largest unit of which there are two."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        if seconds >= 2 * size or size == 1:
+            return f"{count(seconds // size, unit)} ago"
+    raise AssertionError
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 file`, `2 files`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def table_of(*columns: str, numbers: Iterable[str] = (), whole: Iterable[str] = ()) -> Table:
+    """Return an empty table without frames; `numbers` stand right, `whole` columns never break."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
+    for name in columns:
+        table.add_column(
+            name,
+            justify="right" if name in numbers else "left",
+            no_wrap=name in numbers or name in whole,
+            overflow="fold",
+        )
+    return table
+
+
+def marks(named: Iterable[tuple[str, bool, str]]) -> Table:
+    """Return a table of checks: a green or a red mark, a name, a detail."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, ok, detail in named:
+        mark = Text("✓", style="green") if ok else Text("✗", style="bold red")
+        table.add_row(mark, plain(name), plain(detail, "" if ok else "red"))
+    return table
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error while it is a terminal; yield what moves it."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich import progress as parts
+
+    with parts.Progress(
+        parts.TextColumn("{task.description}"),
+        parts.BarColumn(),
+        parts.MofNCompleteColumn(),
+        parts.TextColumn("{task.fields[rate]}"),
+        parts.TimeRemainingColumn(),
+        console=console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task(label, total=None, rate="")
+
+        def move(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield move

@@ -1,0 +1,322 @@
+"""What commands show of the library: each function turns the JSON of `worker.services` into text.
+
+Nothing is printed here. Document text and file names go through `worker.cli.text.plain`.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from rich.console import Group, RenderableType
+from rich.markdown import Markdown
+from rich.table import Table
+from rich.text import Text
+
+from worker.cli.text import ago, count, local_time, plain, table_of
+from worker.logs import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.processes import SyncReport
+
+REVIEW_STYLES = {
+    "current": "green",
+    "upcoming": "cyan",
+    "due": "yellow",
+    "overdue": "red",
+    "escalated": "bold red",
+    "snoozed": "blue",
+    "unknown": "magenta",
+    "exempt": "dim",
+}
+STATUS_STYLES = {"active": "green", "deprecated": "red", "inactive": "yellow"}
+NOTICE_STYLES = {"pending": "yellow", "sent": "green", "failed": "bold red", "cancelled": "dim"}
+CHANGE_STYLES = {"content": "yellow", "metadata": "cyan", "review": "green", "cosmetic": "dim"}
+_LINE_STYLES = {"+": "green", "-": "red", " ": ""}
+
+
+ASK_TO_APPROVE = "if the files are meant to be gone, run content-sync approve"
+
+_BAR_CELLS = 30
+_MOST_REFUSED_SHOWN = 10
+#: A watcher says every few seconds that it lives.
+_SILENT_AFTER = timedelta(minutes=1)
+#: Rich takes seconds for a Markdown page larger than this; it is shown as it was written.
+_MOST_MARKDOWN_CHARACTERS = 200_000
+
+
+def glance(
+    status: dict[str, Any],
+    rejections: Sequence[dict[str, Any]],
+    *,
+    zone: tzinfo,
+    now: datetime,
+) -> RenderableType:
+    """Return `status`: one labelled line a subject, a bar for each review state, refused files."""
+    documents = status["documents"]
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="bold", no_wrap=True)
+    lines.add_column(overflow="fold")
+    library = f"{count(documents['live'], 'document')}, {count(status['versions'], 'version')}"
+    if documents["retired"]:
+        library += f"; {documents['retired']:,} retired"
+    lines.add_row("Library", library)
+    lines.add_row("Reviews", _review_bars(status["review"]))
+    lines.add_row("Refused", _refused(rejections))
+    lines.add_row("Messages", _notice_counts(status["notices"]))
+    lines.add_row("Watcher", _watcher(status["watcher"], zone=zone, now=now))
+    if status["held"]:
+        held = f"{count(status['held'], 'removal')}: {ASK_TO_APPROVE}"
+        lines.add_row(Text("Held", style="bold red"), Text(held, style="bold red"))
+    return lines
+
+
+def _refused(rejections: Sequence[dict[str, Any]]) -> Text:
+    if not rejections:
+        return Text("none", style="green")
+    shown = [_refusal(one["path"], one["problems"]) for one in rejections[:_MOST_REFUSED_SHOWN]]
+    if len(rejections) > len(shown):
+        more = f"and {len(rejections) - len(shown):,} more; content-sync validate names all"
+        shown.append(Text(more, style="dim"))
+    return Text("\n").join([Text(count(len(rejections), "file"), style="red"), *shown])
+
+
+def _refusal(path: str, problems: Sequence[dict[str, Any]]) -> Text:
+    """Return a refused file in one line: its first error, for an error is what refuses a file."""
+    errors = [problem for problem in problems if problem["severity"] == "error"]
+    first = errors[0]
+    more = f" (and {count(len(errors) - 1, 'more error')})" if len(errors) > 1 else ""
+    return Text.assemble(
+        plain(f"{path}:{first['line']}: ", "bold"),
+        plain(f"{first['message']} ({first['code']}){more}"),
+    )
+
+
+def _review_bars(review: dict[str, int]) -> Table:
+    total = sum(review.values())
+    bars = Table.grid(padding=(0, 1))
+    bars.add_column(no_wrap=True)
+    bars.add_column(justify="right", no_wrap=True)
+    bars.add_column(no_wrap=True)
+    for state, number in review.items():
+        style = REVIEW_STYLES.get(state, "")
+        cells = -(-number * _BAR_CELLS // total) if total else 0
+        bars.add_row(
+            plain(state, style if number else "dim"), f"{number:,}", Text("━" * cells, style)
+        )
+    return bars
+
+
+def _notice_counts(notices: dict[str, int]) -> Text:
+    parts = []
+    for state, number in notices.items():
+        style = NOTICE_STYLES.get(state, "") if number else "dim"
+        parts.append(plain(f"{number:,} {state}", style))
+    return Text(", ").join(parts)
+
+
+def _watcher(watcher: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
+    seen_at = watcher.get("seen_at")
+    silent = seen_at is not None and now - datetime.fromisoformat(seen_at) > _SILENT_AFTER
+    healthy = watcher["state"] in {"watching", "polling"} and not silent
+    parts = [plain(watcher["state"], "green" if healthy else "red")]
+    if silent:
+        parts.append(Text(f", but silent since {local_time(seen_at, zone)}", "red"))
+    if scanned := watcher["last_scan"]:
+        since = ago(now - datetime.fromisoformat(scanned))
+        parts.append(Text(f", saw the whole folder {since} ({local_time(scanned, zone)})"))
+    return Text.assemble(*parts)
+
+
+def document_table(documents: Sequence[dict[str, Any]]) -> RenderableType:
+    """Return `list`."""
+    if not documents:
+        return Text("No documents.")
+    table = table_of(
+        "path", "title", "status", "version", "due", "review",
+        whole=("status", "version", "due", "review"),
+    )  # fmt: skip
+    for one in documents:
+        gone = one["state"] == "retired"
+        review = "retired" if gone else one["review_state"]
+        table.add_row(
+            plain(one["path"], "dim" if gone else ""),
+            plain(one["title"], "dim" if gone else ""),
+            plain(one["status"], STATUS_STYLES.get(one["status"], "")),
+            plain(f"{one['number']} ({one['version']})"),
+            plain(one["due_on"]),
+            plain(review, REVIEW_STYLES.get(review, "dim")),
+        )
+    return Group(table, Text(f"\n{count(len(documents), 'document')}", style="dim"))
+
+
+def version_table(history: dict[str, Any], zone: tzinfo) -> RenderableType:
+    """Return `history`."""
+    table = table_of(
+        "number", "stored", "change", "lines", "fields",
+        numbers=("number",), whole=("stored", "change", "lines"),
+    )  # fmt: skip
+    for one in history["versions"]:
+        lines = Text(f"+{one['lines_added']:,}", style="green") + Text(
+            f" -{one['lines_removed']:,}", style="red"
+        )
+        table.add_row(
+            plain(one["number"]),
+            plain(local_time(one["stored_at"], zone)),
+            plain(one["change"], CHANGE_STYLES.get(one["change"], "")),
+            lines,
+            Text("; ").join([_field_change(field) for field in one["fields"]]),
+        )
+    return Group(plain(history["path"], "bold"), table)
+
+
+def _field_change(field: dict[str, Any]) -> Text:
+    return Text.assemble(
+        plain(f"{field['field']}: ", "cyan"),
+        plain(_value(field["old"]), "red"),
+        " → ",
+        plain(_value(field["new"]), "green"),
+    )
+
+
+def _value(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case list():
+            return f"[{', '.join(map(str, value))}]"
+    return str(value)
+
+
+def document(version: dict[str, Any]) -> RenderableType:
+    """Return `show`: Markdown on a terminal, the text as it was written elsewhere."""
+    head = table_of("field", "value", whole=("field",))
+    head.show_header = False
+    for name, value in version["metadata"].items():
+        head.add_row(plain(name, "cyan"), plain(_value(value) if value else ""))
+    body = visible(version["body"], lines=True)
+    if not sys.stdout.isatty():
+        fields = yaml.safe_dump(
+            version["metadata"], sort_keys=False, allow_unicode=True, width=sys.maxsize
+        )
+        return Text(f"---\n{visible(fields, lines=True)}---\n{body.removesuffix(chr(10))}")
+    title = plain(f"{version['path']}, version {version['number']}", "bold")
+    small = len(body) <= _MOST_MARKDOWN_CHARACTERS
+    # Links are written out: a link that shows one address and opens another is no help in a review.
+    return Group(title, head, Text(), Markdown(body, hyperlinks=False) if small else Text(body))
+
+
+def difference(diff: dict[str, Any]) -> Text:
+    """Return `diff`: the fields, old and new, then the lines as a unified diff."""
+    change = diff["change"]
+    lines = [
+        Text.assemble(
+            plain(f"{diff['path']}, version {diff['from']} → {diff['to']}", "bold"),
+            plain(f" ({change or 'no change'})", CHANGE_STYLES.get(change, "")),
+        ),
+        *(_field_change(field) for field in diff["fields"]),
+    ]
+    for hunk in diff["hunks"]:
+        old = f"-{hunk['old_start']},{hunk['old_lines']}"
+        new = f"+{hunk['new_start']},{hunk['new_lines']}"
+        lines.append(Text(f"@@ {old} {new} @@", style="cyan"))
+        lines += [
+            plain(f"{sign}{line}", _LINE_STYLES.get(sign, "")) for sign, line in hunk["lines"]
+        ]
+    return Text("\n").join(lines)
+
+
+def calendar(documents: Sequence[dict[str, Any]]) -> RenderableType:
+    """Return `due`: the longest overdue first."""
+    if not documents:
+        return Text("No review is due.")
+    table = table_of("due", "when", "path", "title", "owner", whole=("due", "when"))
+    for one in sorted(documents, key=lambda one: (one["due_on"], one["path"])):
+        table.add_row(
+            plain(one["due_on"]),
+            plain(_when(one["days"]), REVIEW_STYLES.get(one["state"], "")),
+            plain(one["path"]),
+            plain(one["title"]),
+            plain(one["owner"]),
+        )
+    return Group(table, Text(f"\n{count(len(documents), 'document')}", style="dim"))
+
+
+def _when(days: int) -> str:
+    if days < 0:
+        return f"{count(-days, 'day')} overdue"
+    return "today" if days == 0 else f"in {count(days, 'day')}"
+
+
+def reminders(notices: Sequence[dict[str, Any]], *, dry_run: bool) -> RenderableType:
+    """Return `remind`."""
+    if not notices:
+        return Text("Nobody has to be told of anything new.")
+    table = table_of("due", "stage", "path", "route", whole=("due", "stage"))
+    for one in notices:
+        table.add_row(
+            plain(one["due_on"]),
+            plain(one["stage"], REVIEW_STYLES.get(one["stage"], "")),
+            plain(one["path"]),
+            plain(one["route"]),
+        )
+    verb = "would be sent" if dry_run else "will be sent"
+    return Group(table, Text(f"\n{count(len(notices), 'notice')} {verb}, gathered by route."))
+
+
+def notice_table(notices: Sequence[dict[str, Any]], zone: tzinfo) -> RenderableType:
+    """Return `notices`."""
+    if not notices:
+        return Text("No notices.")
+    table = table_of(
+        "id", "about", "path", "route", "state", "tries", "sent", "error",
+        numbers=("id", "tries"), whole=("about", "state"),
+    )  # fmt: skip
+    for one in notices:
+        table.add_row(
+            plain(one["id"]),
+            plain(one["stage"] or one["kind"], REVIEW_STYLES.get(one["stage"], "")),
+            plain(one["path"]),
+            plain(f"{one['route']} ({one['channel']})"),
+            plain(one["state"], NOTICE_STYLES.get(one["state"], "")),
+            plain(one["attempts"]),
+            plain(local_time(one["sent_at"], zone)),
+            plain(one["error"], "red"),
+        )
+    return table
+
+
+def sync_counts(counts: dict[str, Any], *, dry_run: bool) -> RenderableType:
+    """Return the counts of `sync`, those of nothing dimmed."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for name, number in counts.items():
+        if name == "seconds":
+            continue
+        word = "refused" if name == "rejected" else name
+        style = "dim" if not number else "red" if word == "refused" else ""
+        table.add_row(Text(f"{number:,}", style=style), plain(word, style))
+    note = " Nothing was stored: this was a dry run." if dry_run else ""
+    return Group(table, Text(f"in {counts['seconds']:.2f} s.{note}", style="dim"))
+
+
+def sync_findings(report: SyncReport) -> list[Text]:
+    """Return a line for every file that `sync` did not store, and for a held removal."""
+    lines = []
+    for path, problems in report.refused:
+        lines.append(Text.assemble(("refused ", "red"), _refusal(path, problems)))
+    lines += [_finding("busy", "yellow", path, reason) for path, reason in report.busy]
+    lines += [_finding("ignored", "dim", path, reason) for path, reason in report.ignored]
+    if report.held:
+        held = f"{count(report.held, 'removal')} held: {ASK_TO_APPROVE}"
+        lines.append(Text(held, style="bold red"))
+    return lines
+
+
+def _finding(word: str, style: str, path: str, reason: str) -> Text:
+    return Text.assemble((f"{word} ", style), plain(path, "bold"), plain(f": {reason}"))

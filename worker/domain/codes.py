@@ -1,0 +1,96 @@
+"""The findings of validation: one table of stable codes, their rules and default severities.
+
+A code is never given to another rule once it was released. `found` is the one way to make a
+problem, so that no problem has a code that is not in the table. Called by parsing, by the rules,
+and by the commands that explain a code.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from worker.domain.problem import Problem, Severity, Span
+
+# The bytes could not be taken, or are no text.
+TOO_LARGE: Final = "CS001"
+NO_PERMISSION: Final = "CS002"
+UNREADABLE: Final = "CS003"
+EMPTY_FILE: Final = "CS004"
+NOT_UTF8: Final = "CS005"
+NUL_BYTE: Final = "CS006"
+
+# The front matter is no front matter.
+NO_FRONT_MATTER: Final = "CS010"
+UNCLOSED_FRONT_MATTER: Final = "CS011"
+FRONT_MATTER_TOO_LARGE: Final = "CS012"
+YAML_SYNTAX: Final = "CS013"
+NOT_FIELDS: Final = "CS014"
+TOO_DEEP: Final = "CS015"
+YAML_ANCHOR: Final = "CS016"
+YAML_ALIAS: Final = "CS017"
+YAML_MERGE: Final = "CS018"
+YAML_TAG: Final = "CS019"
+DUPLICATE_FIELD: Final = "CS020"
+FIELD_NAME: Final = "CS021"
+CONTROL_CHARACTER: Final = "CS022"
+
+# The fields are not what the schema and the review clock ask for.
+MISSING_FIELD: Final = "CS030"
+WRONG_TYPE: Final = "CS031"
+NOT_ALLOWED: Final = "CS032"
+WRONG_FORM: Final = "CS033"
+SCHEMA: Final = "CS034"
+NOT_A_DATE: Final = "CS035"
+DATE_IN_FUTURE: Final = "CS036"
+NOT_A_FREQUENCY: Final = "CS037"
+NO_REVIEW_DATE: Final = "CS038"
+NO_REVIEW_FREQUENCY: Final = "CS039"
+UNKNOWN_FIELD: Final = "CS040"
+
+# The body is no content.
+EMPTY_BODY: Final = "CS050"
+CRAWL_STUB: Final = "CS051"
+
+#: Every code: its rule's name, and how severe a finding is unless a team says otherwise.
+CODES: Final[dict[str, tuple[str, Severity]]] = {
+    TOO_LARGE: ("file-too-large", Severity.ERROR),
+    NO_PERMISSION: ("no-permission", Severity.ERROR),
+    UNREADABLE: ("unreadable", Severity.ERROR),
+    EMPTY_FILE: ("empty-file", Severity.ERROR),
+    NOT_UTF8: ("not-utf8", Severity.ERROR),
+    NUL_BYTE: ("nul-byte", Severity.ERROR),
+    NO_FRONT_MATTER: ("no-front-matter", Severity.ERROR),
+    UNCLOSED_FRONT_MATTER: ("unclosed-front-matter", Severity.ERROR),
+    FRONT_MATTER_TOO_LARGE: ("front-matter-too-large", Severity.ERROR),
+    YAML_SYNTAX: ("yaml-syntax", Severity.ERROR),
+    NOT_FIELDS: ("front-matter-not-fields", Severity.ERROR),
+    TOO_DEEP: ("front-matter-too-deep", Severity.ERROR),
+    YAML_ANCHOR: ("yaml-anchor", Severity.ERROR),
+    YAML_ALIAS: ("yaml-alias", Severity.ERROR),
+    YAML_MERGE: ("yaml-merge", Severity.ERROR),
+    YAML_TAG: ("yaml-tag", Severity.ERROR),
+    DUPLICATE_FIELD: ("duplicate-field", Severity.ERROR),
+    FIELD_NAME: ("field-name", Severity.ERROR),
+    CONTROL_CHARACTER: ("control-character", Severity.ERROR),
+    MISSING_FIELD: ("missing-field", Severity.ERROR),
+    WRONG_TYPE: ("wrong-type", Severity.ERROR),
+    NOT_ALLOWED: ("value-not-allowed", Severity.ERROR),
+    WRONG_FORM: ("wrong-form", Severity.ERROR),
+    SCHEMA: ("schema", Severity.ERROR),
+    NOT_A_DATE: ("not-a-date", Severity.ERROR),
+    DATE_IN_FUTURE: ("date-in-future", Severity.ERROR),
+    NOT_A_FREQUENCY: ("not-a-frequency", Severity.ERROR),
+    NO_REVIEW_DATE: ("no-review-date", Severity.WARNING),
+    NO_REVIEW_FREQUENCY: ("no-review-frequency", Severity.WARNING),
+    UNKNOWN_FIELD: ("unknown-field", Severity.INFO),
+    EMPTY_BODY: ("empty-body", Severity.ERROR),
+    CRAWL_STUB: ("crawl-stub", Severity.ERROR),
+}
+
+_START = Span.at_line(1)
+
+
+def found(code: str, message: str, *, hint: str = "", span: Span = _START) -> Problem:
+    """Return a problem with the rule name and severity that the table gives its code."""
+    rule, severity = CODES[code]
+    return Problem(code=code, rule=rule, severity=severity, message=message, hint=hint, span=span)

@@ -1,0 +1,93 @@
+"""Where things stand in a file: lines and columns for the fields of front matter.
+
+A second pass over the YAML parser's events, run only for a file that has a problem to place. It
+trusts that `worker.domain.front_matter` has read the same text, so limits are not checked again.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from worker.domain.front_matter import events_of
+from worker.domain.problem import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+FieldPath = tuple[str | int, ...]
+
+LINE_END = re.compile(r"\r\n?|\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a field or a list item is written; a list item has its own place as its key's."""
+
+    key: Span
+    value: Span
+
+
+def locate(front_matter: str, wanted: Collection[FieldPath]) -> Mapping[FieldPath, Place]:
+    """Return where the wanted fields and items stand in the file, those of them that exist.
+
+    Lines count from 1 at the opening fence, columns from 1 in characters. The front matter is one
+    that `SeedHandler.load` has read.
+    """
+    places: dict[FieldPath, Place] = {}
+    lines = Lines(front_matter)
+    next_event = events_of(front_matter)
+
+    def visit(event: Any, path: FieldPath) -> tuple[int, int]:
+        """Go through a node, and return the indexes where it begins and ends."""
+        start, end = event.start_mark.index, event.end_mark.index
+        if type(event) is yaml.MappingStartEvent:
+            while type(key := next_event()) is not yaml.MappingEndEvent:
+                inner = (*path, key.value)
+                value_start, end = visit(next_event(), inner)
+                if inner in wanted:
+                    places[inner] = Place(
+                        key=lines.span(key.start_mark.index, key.end_mark.index),
+                        value=lines.span(value_start, end),
+                    )
+        elif type(event) is yaml.SequenceStartEvent:
+            number = 0
+            while type(item := next_event()) is not yaml.SequenceEndEvent:
+                inner = (*path, number)
+                item_start, end = visit(item, inner)
+                if inner in wanted:
+                    span = lines.span(item_start, end)
+                    places[inner] = Place(key=span, value=span)
+                number += 1
+        return start, end
+
+    next_event()  # the stream's start
+    next_event()  # the document's
+    visit(next_event(), ())
+    return places
+
+
+class Lines:
+    """Turns indexes into front matter into lines and columns of the file."""
+
+    def __init__(self, front_matter: str) -> None:
+        """Find the lines; CRLF, LF and CR end one, as editors count them."""
+        self._text = front_matter
+        self._starts = [0, *(end.end() for end in LINE_END.finditer(front_matter))]
+
+    def span(self, start: int, end: int) -> Span:
+        """Return the span between two indexes, without the white space at its end."""
+        end = min(end, len(self._text))
+        while end > start and self._text[end - 1].isspace():
+            end -= 1
+        line, column = self._position(start)
+        end_line, end_column = self._position(max(start, end))
+        return Span(line=line, column=column, end_line=end_line, end_column=end_column)
+
+    def _position(self, index: int) -> tuple[int, int]:
+        number = bisect_right(self._starts, index)
+        return number + 1, index - self._starts[number - 1] + 1

@@ -1,0 +1,136 @@
+"""What one observation of a path means for its document, decided from values alone.
+
+The ingest gathers heads and refusals, asks here, and writes what was decided. The order of
+observations decides, never the order of arrival: what is not newer than what was seen is stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from worker.domain.snapshot import Removal, Snapshot, Stamp, Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What the store holds of a document: its newest version and the file it came from."""
+
+    document_id: int
+    path: str
+    live: bool
+    number: int
+    sha256: str
+    observed: int
+    metadata: dict[str, Any]
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The newest content of a path that was refused."""
+
+    sha256: str
+    observed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """Nothing to do: the store has seen this observation, or a newer one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """Keep the last good version and record the problems; `new` when this content was not refused yet."""
+
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Make a document and its version 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """Store the next version of a document; `revives` when it was retired."""
+
+    revives: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """The content is the head's: only stamp and hash of the file are noted; `revives` as above."""
+
+    revives: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """The document of another path continues here; its content is the same."""
+
+    source: Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retire:
+    """The document's file is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """A file that was refused is gone; no live document stands behind it."""
+
+
+Decision = Stale | Refuse | Create | Advance | Touch | Move | Retire | Withdraw
+
+
+def decide_snapshot(
+    snapshot: Snapshot,
+    head: Head | None,
+    refusal: Refusal | None,
+    source: Head | None,
+    *,
+    metadata: dict[str, Any],
+    body_sha256: str,
+) -> Stale | Create | Advance | Touch | Move:
+    """Decide on an accepted content; `source` is the head at `snapshot.moved_from`, if there is one."""
+    if snapshot.observed <= last_seen(head, refusal):
+        return Stale()
+    if head is None:
+        if source is not None and source.live and source.sha256 == snapshot.sha256:
+            return Move(source=source)
+        return Create()
+    if head.metadata == metadata and head.body_sha256 == body_sha256:
+        return Touch(revives=not head.live)
+    return Advance(revives=not head.live)
+
+
+def decide_refusal(
+    item: Snapshot | Unreadable, sha256: str, head: Head | None, refusal: Refusal | None
+) -> Stale | Refuse:
+    """Decide on a content that has errors, or that could not be read."""
+    if item.observed <= last_seen(head, refusal):
+        return Stale()
+    return Refuse(new=refusal is None or refusal.sha256 != sha256)
+
+
+def decide_removal(
+    removal: Removal, head: Head | None, refusal: Refusal | None
+) -> Stale | Retire | Withdraw:
+    """Decide on a path that is gone from the folder."""
+    if removal.observed <= last_seen(head, refusal):
+        return Stale()
+    if head is not None and head.live:
+        return Retire()
+    return Withdraw() if refusal is not None else Stale()
+
+
+def last_seen(head: Head | None, refusal: Refusal | None) -> int:
+    """Return the newest observation of a path that the store has taken in; 0 before the first."""
+    return max(head.observed if head else 0, refusal.observed if refusal else 0)
+
+
+def unread_sha256(stamp: Stamp) -> str:
+    """Return what stands for the hash of a file that could not be read: distinct for each stamp."""
+    return f"unread-{stamp.size}-{stamp.mtime_ns}"

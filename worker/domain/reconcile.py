@@ -1,0 +1,84 @@
+"""Compare the folder with what the store knows of it: what is new, changed, doubtful or missing.
+
+Everything is a value: the caller walks the folder, reads and decides when. Called by `worker.watch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from worker.domain.plan import unread_sha256
+from worker.domain.snapshot import Known
+
+#: One file as a walk saw it: path, size in bytes, mtime in ns, inode. A tuple, because a walk sees
+#: 100,000 of them and keeps none that is unchanged.
+Seen = tuple[str, int, int, int]
+
+#: A file modified so shortly before it was read may have been written again within the same tick of
+#: the file system's clock (git calls this racy); FAT has ticks of two seconds.
+RACY_MICROSECONDS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a walk found: `racy` are files whose stamp is equal and yet no proof."""
+
+    new: list[Seen] = field(default_factory=list)
+    changed: list[Seen] = field(default_factory=list)
+    racy: list[Seen] = field(default_factory=list)
+
+
+def compare(
+    known: Mapping[str, Known],
+    page: Iterable[Seen],
+    difference: Difference,
+    *,
+    verified: int = 0,
+    everything: bool = False,
+) -> None:
+    """Sort the files of one page into a difference; the unchanged are dropped.
+
+    `verified` is when all files were last hashed again, in microseconds since the epoch: what was
+    modified well before is not racy any more. With `everything`, no stamp is proof.
+    """
+    for seen in page:
+        path, size, mtime_ns, inode = seen
+        held = known.get(path)
+        if held is None:
+            difference.new.append(seen)
+            continue
+        stamp = held.stamp
+        if stamp.mtime_ns != mtime_ns or stamp.size != size or stamp.inode != inode:
+            difference.changed.append(seen)
+        elif everything or is_racy(held, verified) or was_unread(held):
+            difference.racy.append(seen)
+
+
+def find_missing(
+    known: Iterable[str], seen: Collection[str], unsure: Sequence[str]
+) -> list[str]:
+    """Return the known paths that a whole walk did not see, sorted.
+
+    `unsure` are the folders that could not be listed, "" for the root: nothing below is missing.
+    """
+    if "" in unsure:
+        return []
+    below = tuple(f"{folder}/" for folder in unsure)
+    return sorted(path for path in known if path not in seen and not path.startswith(below))
+
+
+def is_racy(known: Known, verified: int) -> bool:
+    """Return whether an equal stamp is no proof of equal content."""
+    modified = known.stamp.mtime_ns // 1000
+    return modified + RACY_MICROSECONDS >= max(known.observed, verified)
+
+
+def was_unread(known: Known) -> bool:
+    """Return whether the bytes could not be taken, so that the stamp says nothing of them."""
+    return known.sha256 == unread_sha256(known.stamp)
+
+
+def is_mass_removal(removals: int, live: int, *, share: float, count: int) -> bool:
+    """Return whether so many documents gone of `live` must wait for a person's consent."""
+    return removals > count and removals > share * live

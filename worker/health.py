@@ -1,0 +1,179 @@
+"""What `doctor` checks: settings, store, broker, folder, and the parts that should be alive.
+
+A check asks the real thing: a worker is healthy when it has consumed a task of its own just now, not
+when it answers a ping; a watcher when its loop wrote its heartbeat. Nothing is repaired here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from worker.errors import ContentSyncError
+from worker.services import Services
+from worker.settings import Settings
+from worker.store import liveness
+from worker.store.engine import Store
+from worker.store.migrate import require_schema
+from worker.tasks import create_app, node_name, send_canary, worker_heartbeat
+
+WATCHER_SECONDS = 30
+BEAT_SECONDS = 40
+CANARY_SECONDS = 8
+LOW_SPACE_BYTES = 100 * 1024 * 1024
+MAX_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One answer: what was looked at, whether it is well, and what was seen."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def doctor(settings: Settings, as_: str | None) -> list[Check]:
+    """Return the checks of the whole installation, or those of one part: watcher, worker or beat.
+
+    The checks of a part are what its container's health check runs.
+    """
+    services = Services(settings, now=lambda: datetime.now(UTC))
+    try:
+        match as_:
+            case "watcher":
+                return [*_store(services), *_beats(services, "watcher", WATCHER_SECONDS)]
+            case "beat":
+                return [*_store(services), *_beats(services, "beat", BEAT_SECONDS)]
+            case "worker":
+                return [*_store(services), *_worker(services)]
+            case _:
+                return list(_everything(services))
+    finally:
+        services.close()
+
+
+def _everything(services: Services) -> Iterator[Check]:
+    settings = services.settings
+    yield Check(name="settings", ok=True, detail=str(settings.config or "built-in defaults"))
+    stored = _store(services)
+    yield from stored
+    yield from _broker(services)
+    yield from _folder(settings)
+    yield from _space(services.store)
+    if all(check.ok for check in stored):
+        yield from _beats(services, "watcher", WATCHER_SECONDS)
+        if not settings.in_process:
+            yield from _beats(services, "beat", BEAT_SECONDS)
+        yield from _notices(services)
+        yield from _hold(services)
+
+
+def _store(services: Services) -> list[Check]:
+    try:
+        require_schema(services.store)
+    except ContentSyncError as error:
+        return [Check(name="store", ok=False, detail=str(error))]
+    return [Check(name="store", ok=True, detail=services.store.name)]
+
+
+def _broker(services: Services) -> Iterator[Check]:
+    if services.settings.in_process:
+        yield Check(name="broker", ok=True, detail="in this process (memory://)")
+        return
+    try:
+        waiting = services.spool.outstanding()
+    except ContentSyncError as error:
+        yield Check(name="broker", ok=False, detail=str(error))
+    else:
+        yield Check(name="broker", ok=True, detail=f"Redis answers; {waiting} batches unconsumed")
+
+
+def _folder(settings: Settings) -> Iterator[Check]:
+    seeds = settings.seeds
+    readable = seeds.is_dir() and os.access(seeds, os.R_OK | os.X_OK)
+    detail = str(seeds.resolve()) if readable else f"{seeds} is not a folder that can be read"
+    yield Check(name="seeds", ok=readable, detail=detail)
+    if readable and MAX_WATCHES.is_file() and not settings.watch.polling:
+        folders = 1 + sum(len(names) for _, names, _ in os.walk(seeds))
+        limit = int(MAX_WATCHES.read_text(encoding="ascii"))
+        yield Check(
+            name="inotify",
+            ok=folders < limit,
+            detail=f"{folders} folders to watch, fs.inotify.max_user_watches is {limit}",
+        )
+
+
+def _space(store: Store) -> Iterator[Check]:
+    if not store.is_sqlite or store.url.database is None:
+        return
+    folder = Path(store.url.database).parent
+    if folder.is_dir():
+        free = shutil.disk_usage(folder).free
+        yield Check(
+            name="space", ok=free > LOW_SPACE_BYTES, detail=f"{free // 2**20} MiB free in {folder}"
+        )
+
+
+def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Check]:
+    """Check that a part wrote its heartbeat lately."""
+    row = _heartbeat(services, name)
+    if row is None:
+        yield Check(name=name, ok=False, detail="it has never run on this store")
+        return
+    age = (services.now() - row.at).total_seconds()
+    state = str(row.data.get("state", "alive"))
+    yield Check(
+        name=name,
+        ok=age <= within_seconds and state != "stopped",
+        detail=f"{state}, heard {age:.0f} s ago",
+    )
+
+
+def _worker(services: Services) -> Iterator[Check]:
+    """Send this host's worker a canary and wait until it was consumed."""
+    worker = node_name(None)
+    before = _heartbeat(services, worker_heartbeat(worker))
+    app = create_app(services.settings, lambda: services)
+    try:
+        send_canary(app, worker)
+    except ContentSyncError as error:
+        yield Check(name="worker", ok=False, detail=str(error))
+        return
+    started = time.monotonic()
+    while (took := time.monotonic() - started) < CANARY_SECONDS:
+        row = _heartbeat(services, worker_heartbeat(worker))
+        if row is not None and (before is None or row.at > before.at):
+            yield Check(name="worker", ok=True, detail=f"{worker} consumed a task in {took:.1f} s")
+            return
+        time.sleep(0.1)
+    yield Check(name="worker", ok=False, detail=f"{worker} consumed nothing for {CANARY_SECONDS} s")
+
+
+def _notices(services: Services) -> Iterator[Check]:
+    failed = services.status()["notices"]["failed"]
+    detail = (
+        f"{failed} failed: see `content-sync notices --state failed`" if failed else "none failed"
+    )
+    yield Check(name="notices", ok=failed == 0, detail=detail)
+
+
+def _hold(services: Services) -> Iterator[Check]:
+    held = services.status()["held"]
+    if held:
+        yield Check(
+            name="removals",
+            ok=False,
+            detail=f"{held} removals are held: look at the folder, then `content-sync approve`",
+        )
+
+
+def _heartbeat(services: Services, name: str) -> Any | None:
+    with services.store.read() as connection:
+        return liveness.find_heartbeats(connection).get(name)

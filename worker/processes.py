@@ -1,0 +1,339 @@
+"""The one place where processes are composed: which parts run together, what ends them, and how.
+
+Here alone the clock is read. `up` runs everything in one process on the in-process broker; `watch`,
+`work` and `beat` are the same parts as processes of their own over Redis.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from worker.domain.snapshot import Batch
+from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
+from worker.ingest import Outcome
+from worker.services import Services
+from worker.settings import Settings, without_password
+from worker.store.engine import Store
+from worker.store.migrate import migrate as migrate_store
+from worker.store.migrate import require_schema
+from worker.tasks import (
+    EmbeddedWorkers,
+    create_app,
+    node_name,
+    publisher,
+    run_beat,
+    run_worker,
+)
+from worker.watch.watcher import Watcher, sync_once
+
+logger = logging.getLogger("content_sync")
+
+#: One for bulk loads, one for live edits, one that may wait for a mail server.
+EMBEDDED_CONCURRENCY = 3
+DRAIN_SECONDS = 20
+LONGEST_WAIT_SECONDS = 30
+
+
+def utc_now() -> datetime:
+    """Return the time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_services(settings: Settings) -> Iterator[Services]:
+    """Give the services for one command, over a store that has this version's tables.
+
+    Raises `StoreUnavailableError` when the store is missing, away or not migrated.
+    """
+    services = Services(settings, now=utc_now)
+    try:
+        require_schema(services.store)
+        yield services
+    finally:
+        services.close()
+
+
+def migrate(settings: Settings) -> tuple[str | None, str]:
+    """Bring the store to this version's tables; returns its revision before and now."""
+    store = Store(settings.store_url.get_secret_value())
+    try:
+        return migrate_store(store)
+    finally:
+        store.close()
+
+
+def up(settings: Settings) -> None:
+    """Run watcher, worker and scheduler in this process until SIGTERM or SIGINT.
+
+    Raises `AlreadyRunningError` when another process does so on the same store.
+    """
+    if not settings.in_process:
+        settings = settings.model_copy(
+            update={"broker_url": type(settings.broker_url)("memory://")}
+        )
+    migrate(settings)
+    with _only_one(settings), open_services(settings) as services:
+        _say_what_runs(settings)
+        app = create_app(settings, lambda: services)
+        workers = EmbeddedWorkers(app, concurrency=EMBEDDED_CONCURRENCY)
+        watcher = _watcher(settings, services, publisher(app))
+        stop = _stop_on_signals()
+        workers.start()
+        try:
+            watcher.run(stop)
+        finally:
+            _drain(services)
+            workers.stop()
+            logger.info("stopped")
+
+
+def watch(settings: Settings) -> None:
+    """Run the watcher in this process until SIGTERM or SIGINT, over Redis."""
+    require_redis(settings)
+    stop = _stop_on_signals()
+    services = Services(settings, now=utc_now)
+    app = create_app(settings, lambda: services)
+    watcher = _watcher(settings, services, publisher(app))
+    if _wait_for_store(services.store, stop):
+        watcher.run(stop)
+    services.close()
+
+
+def work(
+    settings: Settings, *, concurrency: int, queues: tuple[str, ...], name: str | None
+) -> None:
+    """Run a worker in this process until SIGTERM, over Redis; `name` is its node name's first part."""
+    require_redis(settings)
+    store = Store(settings.store_url.get_secret_value())
+    with _stopping() as stop:
+        ready = _wait_for_store(store, stop)
+    store.close()
+    if not ready:
+        return
+    app = create_app(settings, services_of_this_process(settings))
+    code = run_worker(app, concurrency=concurrency, queues=queues, name=node_name(name))
+    if code:
+        raise SystemExit(code)
+
+
+def beat(settings: Settings) -> None:
+    """Run the scheduler in this process until SIGTERM, over Redis."""
+    require_redis(settings)
+    services = Services(settings, now=utc_now)
+    with _stopping() as stop:
+        ready = _wait_for_store(services.store, stop)
+    if ready:
+        app = create_app(settings, lambda: services)
+        run_beat(app)
+    services.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class SyncReport:
+    """What one scan to the end did: counts, and what a person should look at."""
+
+    scanned: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    retired: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    refused: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    busy: list[tuple[str, str]] = field(default_factory=list)
+    held: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts as `sync --json` prints them."""
+        return {
+            "scanned": self.scanned,
+            "new": self.new,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "moved": self.moved,
+            "retired": self.retired,
+            "rejected": self.rejected,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of one path."""
+        match outcome.kind:
+            case "new" | "revived":
+                self.new += 1
+            case "changed":
+                self.changed += 1
+            case "moved":
+                self.moved += 1
+            case "retired":
+                self.retired += 1
+            case "refused":
+                self.rejected += 1
+                self.refused.append((outcome.path, [p.as_json() for p in outcome.problems]))
+            case "unchanged" | "stale":
+                self.unchanged += 1
+            case _:
+                pass  # a refused file that is gone: nothing was held of it
+
+
+def require_redis(settings: Settings) -> None:
+    """Raise `ConfigurationError` when the broker is the in-process one, which cannot be shared."""
+    if settings.in_process:
+        raise ConfigurationError(
+            "the broker memory:// works inside `content-sync up` alone: set "
+            "CONTENT_SYNC_BROKER_URL to a Redis, as redis://localhost:6379/0"
+        )
+
+
+def services_of_this_process(settings: Settings) -> Callable[[], Services]:
+    """Return a function that opens services once a process: connections never cross a fork."""
+
+    @lru_cache(maxsize=1)
+    def of(_pid: int) -> Services:
+        return Services(settings, now=utc_now)
+
+    return lambda: of(os.getpid())
+
+
+def _watcher(
+    settings: Settings, services: Services, publish: Callable[[Batch, str], None]
+) -> Watcher:
+    return Watcher(
+        settings=settings,
+        spool=services.spool,
+        publish=publish,
+        record=services,
+        now=utc_now,
+        monotonic=time.monotonic,
+    )
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Hold the store's lock file: two embedded services on one store would do everything twice."""
+    store = Store(settings.store_url.get_secret_value())
+    if not store.is_sqlite:
+        yield
+        return
+    path = Path(f"{store.url.database}.lock")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AlreadyRunningError(
+            f"another `content-sync up` runs on {store.url.database} (it holds {path})"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _say_what_runs(settings: Settings) -> None:
+    """Say in a few lines what is watched, where it is stored, and where messages go."""
+    url = without_password(settings.store_url.get_secret_value())
+    logger.info("watching   %s  (%s)", settings.seeds.resolve(), " ".join(settings.watch.suffixes))
+    logger.info("store      %s", url)
+    for name, route in settings.routes.items():
+        to = f" to {', '.join(route.to)}" if route.to else ""
+        logger.info("messages   route %s over %s%s", name, route.channel, to)
+    logger.info("settings   %s", settings.config or "the built-in defaults")
+    logger.info("Drop a seed into the folder. Ctrl-C stops.")
+
+
+def _drain(services: Services) -> None:
+    """Let the workers finish what the watcher has handed over."""
+    until = time.monotonic() + DRAIN_SECONDS
+    while services.spool.outstanding() and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def _stop_on_signals() -> Event:
+    """Return an event that SIGTERM or SIGINT sets."""
+    stop = Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return stop
+
+
+@contextmanager
+def _stopping() -> Iterator[Event]:
+    """Give such an event for a while, then the handlers back to whoever comes next (Celery's own)."""
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        yield _stop_on_signals()
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+
+
+def _wait_for_store(store: Store, stop: Event) -> bool:
+    """Wait until the store answers with this version's tables; False when told to stop before."""
+    wait_seconds = 1.0
+    said = ""
+    while not stop.is_set():
+        try:
+            require_schema(store)
+        except StoreUnavailableError as error:
+            if str(error) != said:
+                logger.warning("waiting: %s", error)
+                said = str(error)
+        else:
+            return True
+        stop.wait(wait_seconds)
+        wait_seconds = min(wait_seconds * 2, LONGEST_WAIT_SECONDS)
+    return False
+
+
+def sync(
+    settings: Settings, *, full: bool, dry_run: bool, progress: Callable[[int, int], None]
+) -> SyncReport:
+    """Compare the folder with the store once, to the end, in this process; returns what it did.
+
+    It takes no broker: the counts are the answer, and a queue gives none.
+    """
+    store = Store(settings.store_url.get_secret_value())
+    if store.is_sqlite:
+        migrate_store(store)
+    store.close()
+    report = SyncReport()
+    started = time.monotonic()
+    with open_services(settings) as services:
+
+        def take_in(batch: Batch, data: bytes) -> None:
+            for outcome in services.take_in_bytes(batch, data):
+                report.add(outcome)
+
+        scan = sync_once(
+            settings=settings,
+            record=services,
+            ingest=take_in,
+            now=utc_now,
+            progress=progress,
+            full=full,
+            dry_run=dry_run,
+        )
+    report.seconds = time.monotonic() - started
+    return report

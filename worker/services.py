@@ -1,0 +1,285 @@
+"""The verbs of the service: what tasks, the watcher and commands call. All they need is given once.
+
+Answers are JSON-ready values in the shapes of the command-line contract (`worker.answers`). Nothing
+here knows Celery, watchdog or a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+from jinja2 import Environment
+
+from worker import answers
+from worker.channels import Channel
+from worker.channels.opening import open_channels
+from worker.channels.stream import EventStream, open_stream
+from worker.deliver import Delivery, deliver, publish_events, send_test
+from worker.digest import open_templates
+from worker.domain.notice import hold_notices
+from worker.domain.policy import Policy
+from worker.domain.review import DefaultFrequency
+from worker.domain.route import Route
+from worker.domain.rules import Rules, compile_rules
+from worker.domain.snapshot import Batch, Known
+from worker.errors import ConfigurationError
+from worker.ingest import Outcome, ingest
+from worker.outcomes import log_outcomes
+from worker.reviews import sweep
+from worker.settings import Settings
+from worker.spool import Spool, open_spool
+from worker.store import documents, liveness
+from worker.store.engine import Store
+from worker.store.notices import add_notices
+
+logger = logging.getLogger("content_sync")
+
+
+class Services:
+    """The store, the spool and the channels of one process, with the team's policy and a clock.
+
+    `now` returns aware instants. Make it after a fork: it owns connections. Every verb may raise
+    `StoreUnavailableError`; those that send or spool, `BrokerUnavailableError` too.
+    """
+
+    def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.now = now
+        self.store = Store(settings.store_url.get_secret_value())
+        self.spool: Spool = open_spool(settings)
+        self.policy = make_policy(settings)
+
+    @cached_property
+    def channels(self) -> Mapping[str, Channel]:
+        """Return the channels by name, opened at their first use."""
+        return open_channels(self.settings, clock=self.now)
+
+    @cached_property
+    def stream(self) -> EventStream | None:
+        """Return the stream of events, where there is a Redis for it."""
+        return open_stream(self.settings)
+
+    @cached_property
+    def templates(self) -> Environment:
+        """Return the templates of messages."""
+        return open_templates(self.settings)
+
+    def today(self) -> date:
+        """Return the date in the team's zone."""
+        return self.now().astimezone(self.settings.zone).date()
+
+    def close(self) -> None:
+        """Close the connections to the store."""
+        self.store.close()
+
+    # What tasks do.
+
+    def take_in(self, batch: Batch) -> list[Outcome]:
+        """Take in a batch whose bytes are in the spool; then forget them. Commits.
+
+        Bytes that are gone were taken in before, or are lost: the next scan compares the folder
+        with the store and brings again what is missing.
+        """
+        data = self.spool.get(batch.id) if batch.snapshots else b""
+        if data is None:
+            logger.info(
+                "batch %s is no longer in the spool: taken in, or the next scan repeats it",
+                batch.id,
+            )
+            self.spool.drop(batch.id)
+            return []
+        outcomes = self.take_in_bytes(batch, data)
+        self.spool.drop(batch.id)
+        return outcomes
+
+    def take_in_bytes(self, batch: Batch, data: bytes) -> list[Outcome]:
+        """Take in a batch with its bytes and log what became of each path. Commits."""
+        if len(data) != batch.size:
+            raise ValueError(
+                f"batch {batch.id} has {len(data)} bytes in the spool, not {batch.size}"
+            )
+        outcomes = ingest(
+            self.store, batch, data, policy=self.policy, now=self.now(), today=self.today()
+        )
+        log_outcomes(outcomes, bulk=batch.bulk)
+        return outcomes
+
+    def sweep(self) -> int:
+        """Add the review notices that are owed today; returns how many are new. Commits."""
+        owed = sweep(self.store, policy=self.policy, now=self.now(), today=self.today())
+        self.heartbeat("sweep", {"today": self.today().isoformat(), "notices": len(owed)})
+        return len(owed)
+
+    def deliver(self) -> list[Delivery]:
+        """Send the digests that are ready, and publish new events to the stream. Commits each step."""
+        delivered = deliver(
+            self.store,
+            self.channels,
+            self.templates,
+            policy=self.policy,
+            settings=self.settings.delivery,
+            zone=self.settings.zone,
+            now=self.now,
+        )
+        if self.stream is not None:
+            publish_events(self.store, self.stream)
+        return delivered
+
+    # What the watcher asks and says.
+
+    def known_files(self) -> dict[str, Known]:
+        """Return every path that should be in the folder, with what was last seen of it."""
+        with self.store.read() as connection:
+            return documents.known_files(connection)
+
+    def newest_observation(self) -> int:
+        """Return the largest `observed` number that the store has taken in."""
+        with self.store.read() as connection:
+            return documents.newest_observation(connection)
+
+    def heartbeat(self, name: str, data: dict[str, Any]) -> None:
+        """Note that a part lives. Commits."""
+        now = self.now()
+        self.store.transact(lambda connection: liveness.beat(connection, name, data, now=now))
+
+    def hold(self, removals: list[str], live: int) -> None:
+        """Hold a mass disappearance and owe the routes a notice of it; once while one is held. Commits."""
+        now = self.now()
+        with self.store.write() as connection:
+            hold = liveness.open_hold(connection)
+            if hold is not None:
+                liveness.update_hold(connection, hold.id, removals=removals)
+                return
+            hold_id = liveness.begin_hold(connection, removals, live, now=now)
+            owed = hold_notices(
+                hold_id, removals=len(removals), live=live, routes=self.policy.routes
+            )
+            add_notices(connection, owed, now=now)
+
+    def approved(self) -> bool:
+        """Tell whether a person has approved the mass disappearance that is held."""
+        with self.store.read() as connection:
+            hold = liveness.open_hold(connection)
+        return hold is not None and hold.state == liveness.HOLD_APPROVED
+
+    def end_hold(self) -> None:
+        """End the hold: the files came back, or the retirement was carried out. Commits."""
+        self._decide_hold(liveness.HOLD_ENDED)
+
+    # What commands ask.
+
+    def approve(self) -> dict[str, Any]:
+        """Let a held mass disappearance go on; returns how many documents it retires. Commits."""
+        return {"approved": self._decide_hold(liveness.HOLD_APPROVED)}
+
+    def status(self) -> dict[str, Any]:
+        """Return the library at a glance."""
+        with self.store.read() as connection:
+            return answers.status(connection, today=self.today(), upcoming_days=self._upcoming_days)
+
+    def list_documents(self, state: str | None) -> list[dict[str, Any]]:
+        """Return the documents, or those of one state."""
+        with self.store.read() as connection:
+            return answers.list_documents(
+                connection, state=state, today=self.today(), upcoming_days=self._upcoming_days
+            )
+
+    def list_rejections(self) -> list[dict[str, Any]]:
+        """Return the files whose newest content is refused, with their problems."""
+        with self.store.read() as connection:
+            return answers.list_rejections(connection)
+
+    def history(self, path: str) -> dict[str, Any] | None:
+        """Return a document's versions, newest last."""
+        with self.store.read() as connection:
+            return answers.history(connection, path)
+
+    def show(self, path: str, *, number: int | None, at: datetime | None) -> dict[str, Any] | None:
+        """Return one version as it was: by number, at an instant, or the newest."""
+        with self.store.read() as connection:
+            return answers.show(connection, path, number=number, at=at)
+
+    def diff(self, path: str, first: int | None, second: int | None) -> dict[str, Any] | None:
+        """Return what changed between two versions, by default the last two."""
+        with self.store.read() as connection:
+            return answers.diff(
+                connection, path, first, second, review_fields=self.policy.review_fields
+            )
+
+    def due(self, *, on: date | None, within_days: int | None) -> list[dict[str, Any]]:
+        """Return the review calendar as of a day, by default today."""
+        with self.store.read() as connection:
+            return answers.due(
+                connection,
+                today=on or self.today(),
+                within_days=within_days,
+                upcoming_days=self._upcoming_days,
+            )
+
+    def remind(self, *, on: date | None, dry_run: bool) -> dict[str, Any]:
+        """Run one review sweep as of a day, by default today; returns the new notices. Commits."""
+        owed = sweep(
+            self.store,
+            policy=self.policy,
+            now=self.now(),
+            today=on or self.today(),
+            dry_run=dry_run,
+        )
+        return answers.reminders(owed)
+
+    def notices(self, state: str | None) -> list[dict[str, Any]]:
+        """Return what was sent, what waits and what failed."""
+        with self.store.read() as connection:
+            return answers.notices(connection, state)
+
+    def notify_test(self, route: str | None) -> list[dict[str, Any]]:
+        """Send a test message over one route or each; returns how that went."""
+        routes = [r for r in self.policy.routes if route in {None, r.name}]
+        if not routes:
+            raise ConfigurationError(f"there is no route {route!r} in the settings")
+        return send_test(routes, self.channels)
+
+    @property
+    def _upcoming_days(self) -> int:
+        return self.policy.upcoming_days
+
+    def _decide_hold(self, state: str) -> int:
+        now = self.now()
+        with self.store.write() as connection:
+            hold = liveness.open_hold(connection)
+            if hold is None:
+                return 0
+            liveness.update_hold(connection, hold.id, state=state, decided_at=now)
+            return len(hold.removals)
+
+
+def make_policy(settings: Settings) -> Policy:
+    """Return the team's policy; raise `ConfigurationError` where the schema file is unusable."""
+    return Policy(
+        rules=load_rules(settings),
+        fields=settings.field_names,
+        routes=tuple(
+            Route(name=name, **route.model_dump()) for name, route in settings.routes.items()
+        ),
+        default_frequencies=tuple(
+            DefaultFrequency(**cadence.model_dump()) for cadence in settings.review.default_cadences
+        ),
+        upcoming_days=settings.review.upcoming_days,
+        max_file_bytes=settings.intake.max_file_bytes,
+    )
+
+
+def load_rules(settings: Settings) -> Rules:
+    """Return the compiled rules of the schema file; raise `ConfigurationError` where it is unusable."""
+    path = settings.schema_file or settings.beside("seed.schema.json")
+    try:
+        return compile_rules(json.loads(path.read_text(encoding="utf-8")), settings.field_names)
+    except OSError as error:
+        raise ConfigurationError(f"the schema {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"the schema {path} is not usable: {error}") from error

@@ -1,0 +1,135 @@
+"""The spool: the bytes of a batch on their way from a watcher to a worker, beside its message.
+
+Redis holds them where the broker is Redis, a dictionary where the broker lives in this process.
+The spool is a hint like the message: bytes that are lost cost a scan, never data, so nothing lives
+longer than `spool_seconds` in Redis. It knows nothing of seeds. The watcher puts and counts;
+workers get and drop.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Protocol, cast
+
+from worker.broker import RedisLink
+from worker.settings import Settings
+
+_PREFIX = "content-sync:"
+_UNCONSUMED = f"{_PREFIX}spool"
+
+# Scores are seconds of Redis's own clock, which also expires the bytes: hosts whose clocks differ
+# count alike. Scripts, because a pipeline cannot use the answer of TIME.
+_NOTE = """
+redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+_COUNT = """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1] - ARGV[1])
+return redis.call('ZCARD', KEYS[1])
+"""
+
+
+class Spool(Protocol):
+    """Keeps the bytes of batches until they are consumed."""
+
+    def put(self, batch_id: str, data: bytes) -> None:
+        """Keep the bytes of a batch; the same batch again replaces them."""
+
+    def get(self, batch_id: str) -> bytes | None:
+        """Return the bytes of a batch, or None where they were dropped, lost or are too old."""
+
+    def drop(self, batch_id: str) -> None:
+        """Forget a batch that was consumed; one that is not there is fine."""
+
+    def outstanding(self) -> int:
+        """Return how many batches were put and not yet dropped."""
+
+
+class MemorySpool:
+    """The spool of one process. The watcher, which waits at `max_batches`, bounds its size."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._batches: dict[str, bytes] = {}
+
+    def put(self, batch_id: str, data: bytes) -> None:
+        """Keep the bytes of a batch."""
+        with self._lock:
+            self._batches[batch_id] = data
+
+    def get(self, batch_id: str) -> bytes | None:
+        """Return the bytes of a batch, or None."""
+        with self._lock:
+            return self._batches.get(batch_id)
+
+    def drop(self, batch_id: str) -> None:
+        """Forget a batch."""
+        with self._lock:
+            self._batches.pop(batch_id, None)
+
+    def outstanding(self) -> int:
+        """Return how many batches are kept."""
+        with self._lock:
+            return len(self._batches)
+
+
+class RedisSpool:
+    """The spool in Redis, for watchers and workers on any machine.
+
+    Its methods raise `BrokerUnavailableError` when Redis refuses, or is silent for seconds.
+    """
+
+    def __init__(self, url: str, *, spool_seconds: int) -> None:
+        """Use the Redis at `url`; bytes and counts are forgotten after `spool_seconds`."""
+        self._link = RedisLink(url)
+        self._spool_seconds = spool_seconds
+
+    def put(self, batch_id: str, data: bytes) -> None:
+        """Keep the bytes and count the batch, both or neither."""
+        with (
+            self._link.failing_as_unavailable(),
+            self._link.client.pipeline(transaction=True) as pipe,
+        ):
+            pipe.set(_key(batch_id), data, ex=self._spool_seconds)
+            pipe.eval(_NOTE, 1, _UNCONSUMED, batch_id, str(self._spool_seconds))
+            pipe.execute()
+
+    def get(self, batch_id: str) -> bytes | None:
+        """Return the bytes of a batch, or None."""
+        with self._link.failing_as_unavailable():
+            return cast("bytes | None", self._link.client.get(_key(batch_id)))
+
+    def drop(self, batch_id: str) -> None:
+        """Forget a batch and its bytes."""
+        with (
+            self._link.failing_as_unavailable(),
+            self._link.client.pipeline(transaction=True) as pipe,
+        ):
+            pipe.unlink(_key(batch_id))
+            pipe.zrem(_UNCONSUMED, batch_id)
+            pipe.execute()
+
+    def outstanding(self) -> int:
+        """Return how many batches were put in the last `spool_seconds` and not dropped."""
+        with self._link.failing_as_unavailable():
+            return int(self._link.client.eval(_COUNT, 1, _UNCONSUMED, str(self._spool_seconds)))
+
+    def close(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        self._link.close()
+
+
+def open_spool(settings: Settings) -> MemorySpool | RedisSpool:
+    """Return the spool that belongs to the broker; opens no connection yet.
+
+    Raises `ConfigurationError` when the broker's URL is neither `memory://` nor Redis.
+    """
+    if settings.in_process:
+        return MemorySpool()
+    return RedisSpool(
+        settings.broker_url.get_secret_value(), spool_seconds=settings.intake.spool_seconds
+    )
+
+
+def _key(batch_id: str) -> str:
+    return f"{_UNCONSUMED}:{batch_id}"

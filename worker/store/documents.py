@@ -1,0 +1,190 @@
+"""Documents, versions and rejections: what an ingest reads and writes inside its transaction.
+
+Every function takes a connection and commits nothing; who calls owns the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, union_all, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from worker.domain.plan import Head, Refusal
+from worker.domain.snapshot import Known, Stamp
+from worker.store.schema import bodies, documents, events, rejections, versions
+
+LIVE, RETIRED = "live", "retired"
+
+
+def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
+    """Return the heads of these paths, locked in path order until the transaction ends.
+
+    On SQLite the transaction itself is the lock.
+    """
+    d, v = documents.c, versions.c
+    rows = connection.execute(
+        select(d.id, d.path, d.state, d.number, d.sha256, d.observed, v.metadata, v.body_sha256)
+        .join(versions, (v.document_id == d.id) & (v.number == d.number))
+        .where(d.path.in_(paths))
+        .order_by(d.path)
+        .with_for_update(of=documents)
+    )
+    return {
+        row.path: Head(
+            document_id=row.id,
+            path=row.path,
+            live=row.state == LIVE,
+            number=row.number,
+            sha256=row.sha256,
+            observed=row.observed,
+            metadata=row.metadata,
+            body_sha256=row.body_sha256,
+        )
+        for row in rows
+    }
+
+
+def load_refusals(connection: Connection, paths: Sequence[str]) -> dict[str, Refusal]:
+    """Return the newest refused content of these paths."""
+    r = rejections.c
+    rows = connection.execute(
+        select(r.path, r.sha256, r.observed)
+        .where(r.path.in_(paths))
+        .order_by(r.path)
+        .with_for_update()
+    )
+    return {row.path: Refusal(sha256=row.sha256, observed=row.observed) for row in rows}
+
+
+def load_bodies(connection: Connection, sha256s: Iterable[str]) -> dict[str, str]:
+    """Return bodies by their hash."""
+    wanted = sorted(set(sha256s))
+    if not wanted:
+        return {}
+    rows = connection.execute(
+        select(bodies.c.sha256, bodies.c.body).where(bodies.c.sha256.in_(wanted))
+    )
+    return {row.sha256: row.body for row in rows}
+
+
+def create_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Insert documents and return their ids by path."""
+    if not rows:
+        return {}
+    made = connection.execute(insert(documents).returning(documents.c.path, documents.c.id), rows)
+    return {row.path: row.id for row in made}
+
+
+def update_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Update documents by their key `document_id`; all rows set the same columns."""
+    if rows:
+        connection.execute(
+            update(documents).where(documents.c.id == bindparam("document_id")), rows
+        )
+
+
+def add_bodies(connection: Connection, texts: dict[str, str]) -> None:
+    """Store bodies by their hash; one that is there already stays as it is."""
+    if texts:
+        connection.execute(
+            insert_new(connection, bodies),
+            [{"sha256": sha256, "body": texts[sha256]} for sha256 in sorted(texts)],
+        )
+
+
+def add_versions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Append versions."""
+    if rows:
+        connection.execute(insert(versions), rows)
+
+
+def replace_rejections(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Record what was refused, in place of what was refused before at the same paths."""
+    if rows:
+        remove_rejections(connection, [row["path"] for row in rows])
+        connection.execute(insert(rejections), rows)
+
+
+def remove_rejections(connection: Connection, paths: Sequence[str]) -> None:
+    """Forget what was refused at these paths."""
+    if paths:
+        connection.execute(delete(rejections).where(rejections.c.path.in_(paths)))
+
+
+def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Append events; take `Store.lock_events` first."""
+    if rows:
+        connection.execute(insert(events), rows)
+
+
+def known_files(connection: Connection) -> dict[str, Known]:
+    """Return every path that should be in the folder, with what was last seen of it.
+
+    A refused content is newer than the document it did not replace, so its stamp counts.
+    """
+    d, r = documents.c, rejections.c
+    columns = ("path", "size", "mtime_ns", "inode", "sha256", "observed")
+    live = select(*(d[name] for name in columns)).where(d.state == LIVE)
+    known = {row.path: _known(row, live=True) for row in connection.execute(live)}
+    for row in connection.execute(select(*(r[name] for name in columns))):
+        known[row.path] = _known(row, live=row.path in known)
+    return known
+
+
+def newest_observation(connection: Connection) -> int:
+    """Return the largest `observed` number in the store, 0 in an empty one."""
+    newest = union_all(
+        select(func.max(documents.c.observed)), select(func.max(rejections.c.observed))
+    )
+    return max((number or 0 for (number,) in connection.execute(newest)), default=0)
+
+
+def stamp_columns(stamp: Stamp) -> dict[str, int]:
+    """Return a stamp as columns of `documents` and `rejections`."""
+    return {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "inode": stamp.inode}
+
+
+def event_row(
+    at: datetime,
+    kind: str,
+    path: str,
+    *,
+    document_id: int | None = None,
+    number: int | None = None,
+    **data: Any,
+) -> dict[str, Any]:
+    """Return a row of `events`."""
+    return {
+        "at": at,
+        "kind": kind,
+        "path": path,
+        "document_id": document_id,
+        "number": number,
+        "data": data,
+    }
+
+
+def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Yield runs of at most `size` items, so that no statement has too many parameters."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def insert_new(connection: Connection, table: Any) -> Insert:
+    """Return an INSERT that leaves rows alone whose unique key is there already."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def _known(row: Any, *, live: bool) -> Known:
+    return Known(
+        stamp=Stamp(size=row.size, mtime_ns=row.mtime_ns, inode=row.inode),
+        sha256=row.sha256,
+        observed=row.observed,
+        live=live,
+    )

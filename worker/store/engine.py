@@ -1,0 +1,189 @@
+"""Connections and transactions: one `Store` a process, made after any fork.
+
+SQLite runs in WAL mode with full synchronisation; a writer begins IMMEDIATE, so that two writers wait
+for each other instead of losing an update. PostgreSQL waits at most ten seconds for a lock.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from worker.errors import ConfigurationError, StoreUnavailableError
+
+__all__ = ["Connection", "Store", "parse_url"]
+
+Result = TypeVar("Result")
+
+LOCK_WAIT_SECONDS = 10
+ATTEMPTS = 5
+#: serialization_failure, deadlock_detected, lock_not_available: the same transaction may succeed now.
+PASSING_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+#: One writer at a time appends events, so that their ids are in the order of their commits.
+EVENT_LOCK = 0x636F6E74656E74  # "content"
+
+
+class Store:
+    """An engine with its rules for reading, writing and trying again."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare the engine for a SQLAlchemy URL; nothing is opened yet.
+
+        Raises `ConfigurationError` for a URL that names no SQLite or PostgreSQL database.
+        """
+        self.url = parse_url(url)
+        self.name = self.url.render_as_string(hide_password=True)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        self._readers = self._engine.execution_options(begin="DEFERRED")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection inside one read-only transaction: a consistent view of the store.
+
+        Raises `StoreUnavailableError` when the database does not answer.
+        """
+        with self._explained(), self._readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection inside one writing transaction; commits at the end, or rolls back.
+
+        Raises `StoreUnavailableError` when the database does not answer, or not in time.
+        """
+        with self._explained(), self._engine.begin() as connection:
+            yield connection
+
+    def transact(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one writing transaction and commit, again after a deadlock or a lost race.
+
+        `work` may run several times, so it must change nothing but the database.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt == ATTEMPTS - 1 or not _may_pass(error):
+                    raise self._explain(error) from error
+            time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - full jitter
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def lock_events(self, connection: Connection) -> None:
+        """Take the lock under which events are appended, until the transaction ends.
+
+        Without it a follower that has read event 6 would never see event 5, committed later.
+        """
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: DBAPIError) -> StoreUnavailableError:
+        reason = str(error.orig).strip().partition("\n")[0]
+        return StoreUnavailableError(f"the store {self.name} is not usable: {reason}")
+
+
+def parse_url(url: str) -> URL:
+    """Return the URL with the driver that we ship; raise `ConfigurationError` for any other database."""
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        backend = ""
+    match backend:
+        case "sqlite":
+            if not parsed.database or parsed.database == ":memory:":
+                raise ConfigurationError(
+                    "store_url names no file: use sqlite:///var/content-sync.db"
+                )
+            return parsed.set(drivername="sqlite+pysqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+psycopg")
+        case _:
+            raise ConfigurationError(
+                "store_url is not the URL of a database that we know: use sqlite:///FILE "
+                "or postgresql://USER:PASSWORD@HOST/NAME"
+            )
+
+
+def make_folder(store: Store) -> None:
+    """Make the folder of a SQLite file; raise `ConfigurationError` when it cannot be written."""
+    if not store.is_sqlite or store.url.database is None:
+        return
+    folder = Path(store.url.database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the store's folder {folder} cannot be made: {error.strerror}"
+        ) from error
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Tell whether the same transaction may succeed when it is run again."""
+    if isinstance(error, IntegrityError):
+        return True  # another worker made the same path or body first
+    return (
+        error.connection_invalidated or getattr(error.orig, "sqlstate", None) in PASSING_SQLSTATES
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(
+        url, connect_args={"timeout": LOCK_WAIT_SECONDS}, json_serializer=_to_json
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"busy_timeout = {LOCK_WAIT_SECONDS * 1000}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("begin", "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        json_serializer=_to_json,
+        connect_args={
+            "connect_timeout": LOCK_WAIT_SECONDS,
+            "options": f"-c lock_timeout={LOCK_WAIT_SECONDS * 1000} -c timezone=UTC",
+            "application_name": "content-sync",
+        },
+    )
+
+
+_to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,138 @@
+"""The library as people and programs ask for it. Reads only; dates are dates, instants are in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from worker.store.documents import LIVE
+from worker.store.schema import bodies, documents, events, notices, rejections, versions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRow:
+    """What the review calendar needs of one live document."""
+
+    document_id: int
+    path: str
+    title: str
+    source_type: str | None
+    owner: str | None
+    tags: tuple[str, ...]
+    due_on: date | None
+    exempt: bool
+
+
+def count_all(connection: Connection) -> dict[str, Any]:
+    """Return the counts of documents by state, versions, rejections, and notices by state."""
+
+    def by_state(table: Any) -> dict[str, int]:
+        counts = select(table.c.state, func.count()).group_by(table.c.state)
+        return dict(connection.execute(counts).tuples().all())
+
+    def total(table: Any) -> int:
+        return connection.scalar(select(func.count()).select_from(table)) or 0
+
+    return {
+        "documents": by_state(documents),
+        "versions": total(versions),
+        "rejected": total(rejections),
+        "notices": by_state(notices),
+    }
+
+
+def review_rows(connection: Connection, *, due_until: date | None = None) -> Iterator[ReviewRow]:
+    """Yield live documents for the review calendar, soonest due first.
+
+    With `due_until`, only those that are due by then: an index range, whatever the library's size.
+    """
+    d = documents.c
+    query = (
+        select(d.id, d.path, d.title, d.source_type, d.owner, d.tags, d.due_on, d.exempt)
+        .where(d.state == LIVE)
+        .order_by(d.due_on, d.path)
+    )
+    if due_until is not None:
+        query = query.where(d.due_on <= due_until)
+    for row in connection.execute(query):
+        yield ReviewRow(
+            document_id=row.id,
+            path=row.path,
+            title=row.title,
+            source_type=row.source_type,
+            owner=row.owner,
+            tags=tuple(row.tags),
+            due_on=row.due_on,
+            exempt=row.exempt,
+        )
+
+
+def list_documents(connection: Connection) -> Sequence[Any]:
+    """Return every document with its head's columns, in path order."""
+    return connection.execute(select(documents).order_by(documents.c.path)).all()
+
+
+def list_rejections(connection: Connection) -> Sequence[Any]:
+    """Return every rejection in path order."""
+    return connection.execute(select(rejections).order_by(rejections.c.path)).all()
+
+
+def find_document(connection: Connection, path: str) -> Any | None:
+    """Return the document at a path, live or retired."""
+    return connection.execute(select(documents).where(documents.c.path == path)).one_or_none()
+
+
+def list_versions(connection: Connection, document_id: int) -> Sequence[Any]:
+    """Return a document's versions without their bodies, oldest first."""
+    return connection.execute(
+        select(versions).where(versions.c.document_id == document_id).order_by(versions.c.number)
+    ).all()
+
+
+def find_version(
+    connection: Connection,
+    document_id: int,
+    *,
+    number: int | None = None,
+    at: datetime | None = None,
+) -> Any | None:
+    """Return one version with its body: that number, the newest at an instant, or the newest."""
+    query: Select[Any] = (
+        select(versions, bodies.c.body)
+        .join(bodies, bodies.c.sha256 == versions.c.body_sha256)
+        .where(versions.c.document_id == document_id)
+        .order_by(versions.c.number.desc())
+        .limit(1)
+    )
+    if number is not None:
+        query = query.where(versions.c.number == number)
+    if at is not None:
+        query = query.where(versions.c.stored_at <= at)
+    return connection.execute(query).one_or_none()
+
+
+def list_notices(connection: Connection, state: str | None) -> Sequence[Any]:
+    """Return notices, newest first; those of one state where it is given."""
+    query = select(notices).order_by(notices.c.id.desc())
+    if state is not None:
+        query = query.where(notices.c.state == state)
+    return connection.execute(query).all()
+
+
+def events_after(connection: Connection, event_id: int, limit: int) -> Sequence[Any]:
+    """Return up to `limit` events behind an id, oldest first: the change feed."""
+    return connection.execute(
+        select(events).where(events.c.id > event_id).order_by(events.c.id).limit(limit)
+    ).all()
+
+
+def count_events(connection: Connection, *, since: datetime | None) -> dict[str, int]:
+    """Return how many events of each kind there are since an instant, or at all."""
+    query = select(events.c.kind, func.count()).group_by(events.c.kind)
+    if since is not None:
+        query = query.where(events.c.at > since)
+    return dict(connection.execute(query).tuples().all())

@@ -1,0 +1,75 @@
+"""Bring a database to this version's tables, safely from many processes at once.
+
+The whole upgrade is one transaction: SQLite's IMMEDIATE lock, or an advisory lock on PostgreSQL,
+lets the second process wait and then find nothing to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from worker.errors import StoreUnavailableError
+from worker.store.engine import Store, make_folder
+
+#: The newest migration in `migrations/versions`; a test holds it equal to Alembic's head.
+HEAD = "0001"
+MIGRATION_LOCK = 0x6D696772617465  # "migrate"
+
+
+def migrate(store: Store) -> tuple[str | None, str]:
+    """Upgrade the database and return its revision before and now. Commits.
+
+    Raises `StoreUnavailableError` when the database does not answer, or is newer than this program.
+    """
+    make_folder(store)
+    with store.read() as connection:
+        before = find_revision(connection)
+    if before == HEAD:
+        return before, HEAD
+    with store.write() as connection:
+        if not store.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        _upgrade(connection, store)
+    return before, HEAD
+
+
+def require_schema(store: Store) -> None:
+    """Raise `StoreUnavailableError` unless the database has this version's tables."""
+    if store.is_sqlite and not Path(store.url.database or "").exists():
+        raise StoreUnavailableError(
+            f"there is no store at {store.url.database} yet: "
+            "run `content-sync sync` or `content-sync up` first"
+        )
+    with store.read() as connection:
+        revision = find_revision(connection)
+    if revision != HEAD:
+        raise StoreUnavailableError(
+            f"the store {store.name} is at revision {revision or 'none'}, and this version needs {HEAD}: "
+            "run `content-sync migrate`"
+        )
+
+
+def find_revision(connection: Connection) -> str | None:
+    """Return the migration that the database is at, or None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def _upgrade(connection: Connection, store: Store) -> None:
+    from alembic import command  # noqa: PLC0415 - 150 ms that only an upgrade needs
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StoreUnavailableError(
+            f"the store {store.name} was made by a newer version of Content Sync: {error}"
+        ) from error

@@ -1,0 +1,260 @@
+"""The Celery application: its settings, three thin tasks, and the beat schedule.
+
+Only this module and `celery_app` know Celery. Tasks ask for their services when they run, so that
+each worker process opens connections of its own, after the fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Thread
+from time import monotonic
+from typing import Any
+
+from celery import Celery, Task
+from celery.beat import EmbeddedService, Scheduler
+from celery.utils.nodenames import worker_direct
+from celery.worker import state
+from kombu.entity import Queue
+from kombu.exceptions import OperationalError
+
+from worker.domain.snapshot import Batch
+from worker.errors import BrokerUnavailableError, StoreUnavailableError
+from worker.services import Services
+from worker.settings import Settings, without_password
+
+logger = logging.getLogger("content_sync.tasks")
+
+LIVE, BULK, NOTICES = "live", "bulk", "notices"
+#: In the order in which a worker looks at them: an edit never waits behind a bulk load.
+QUEUES = (LIVE, NOTICES, BULK)
+INGEST, SWEEP, DELIVER, CANARY = (
+    f"content_sync.{name}" for name in ("ingest", "sweep", "deliver", "canary")
+)
+MOST_WAITING_TICKS = 10
+CANARY_SECONDS = 60
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+RETRY_SECONDS = (1, 2, 5, 10, 20, 30)  # none above 60 s: visibility_timeout would hand it out twice
+TRANSPORT = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+    "global_keyprefix": "content-sync:",
+    "queue_order_strategy": "priority",
+}
+MEMORY_TRANSPORT = {"polling_interval": 0.005}
+
+
+def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
+    """Return the application; `services` gives those of the calling process."""
+    app = Celery("content_sync", broker=settings.broker_url.get_secret_value())
+    app.conf.update(
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=MEMORY_TRANSPORT if settings.in_process else TRANSPORT,
+        task_queues=[Queue(name) for name in QUEUES],
+        task_default_queue=LIVE,
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=False,
+        task_time_limit=240,
+        task_soft_time_limit=200,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        worker_soft_shutdown_timeout=20,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_direct=True,
+        worker_enable_remote_control=False,
+        enable_utc=True,
+        timezone="UTC",
+        beat_schedule={
+            "sweep": {
+                "task": SWEEP,
+                "schedule": settings.review.sweep_seconds,
+                "options": {"queue": NOTICES, "expires": settings.review.sweep_seconds},
+                "last_run_at": LONG_AGO,  # so that the first sweep comes at start
+            },
+            "deliver": {
+                "task": DELIVER,
+                "schedule": settings.delivery.tick_seconds,
+                "options": {"queue": NOTICES, "expires": 30},
+            },
+        },
+    )
+
+    app.services = services
+
+    @app.task(name=INGEST, bind=True, max_retries=20)
+    def ingest(task: Task, message: dict[str, Any]) -> None:
+        with _consuming(task):
+            services().take_in(Batch.from_json(message))
+
+    @app.task(name=SWEEP, bind=True, max_retries=5)
+    def sweep(task: Task) -> None:
+        with _consuming(task):
+            services().sweep()
+
+    @app.task(name=DELIVER, bind=True, max_retries=0)
+    def deliver(task: Task) -> None:
+        with _consuming(task):
+            services().deliver()
+
+    @app.task(name=CANARY, bind=True, max_retries=0)
+    def canary(task: Task) -> None:
+        with _consuming(task):
+            services().heartbeat(worker_heartbeat(task.request.hostname), {})
+
+    return app
+
+
+def publisher(app: Celery) -> Callable[[Batch, str], None]:
+    """Return a function that sends a batch's message to a queue.
+
+    It raises `BrokerUnavailableError` when the broker does not take the message.
+    """
+    ingest = app.tasks[INGEST]
+
+    def publish(batch: Batch, queue: str) -> None:
+        with _explaining(app):
+            ingest.apply_async((batch.as_json(),), queue=queue, retry=False)
+
+    return publish
+
+
+def send_canary(app: Celery, worker: str) -> None:
+    """Send a canary to one worker's own queue; it answers with its heartbeat in the store.
+
+    Raises `BrokerUnavailableError` when the broker does not take the message.
+    """
+    with _explaining(app):
+        app.send_task(CANARY, queue=worker_direct(worker), retry=False, expires=CANARY_SECONDS)
+
+
+def node_name(name: str | None) -> str:
+    """Return the node name of this host's worker, as its health check looks for it."""
+    return f"{name or 'worker'}@{socket.gethostname()}"
+
+
+def worker_heartbeat(worker: str) -> str:
+    """Return the name under which a worker's heartbeat is kept."""
+    return f"worker:{worker}"
+
+
+class LivingScheduler(Scheduler):  # type: ignore[misc]
+    """Celery's in-memory scheduler, which also says that it lives, and sends no tick on top of old ones.
+
+    Nothing is kept in a file: a tick only calls an idempotent sweep, so a lost one costs nothing.
+    """
+
+    heartbeat_seconds = 10
+    _next_heartbeat = 0.0
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due; at intervals note in the store that beat lives."""
+        if monotonic() >= self._next_heartbeat:
+            self._next_heartbeat = monotonic() + self.heartbeat_seconds
+            try:
+                self.app.services().heartbeat("beat", {})
+            except StoreUnavailableError as error:
+                logger.warning("beat: %s", error)
+        return min(float(super().tick(*args, **kwargs)), self.heartbeat_seconds)
+
+    def apply_async(self, entry: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a tick, unless nobody has consumed the last ones."""
+        with self.app.connection_for_write() as connection:
+            waiting = connection.default_channel.queue_declare(NOTICES, passive=False).message_count
+        if waiting < MOST_WAITING_TICKS:
+            return super().apply_async(entry, *args, **kwargs)
+        return None
+
+
+class EmbeddedWorkers:
+    """A Celery worker and beat as threads of this process, for the in-process broker."""
+
+    def __init__(self, app: Celery, *, concurrency: int) -> None:
+        # Without it tasks of another thread are accepted by no one, and never run, without a word.
+        app.set_default()
+        self._worker = app.WorkController(
+            pool="threads",
+            concurrency=concurrency,
+            hostname="worker@embedded",
+            without_heartbeat=True,
+            without_mingle=True,
+            without_gossip=True,
+        )
+        self._worker_thread = Thread(target=self._worker.start, name="worker", daemon=True)
+        self._beat = EmbeddedService(app, thread=True, scheduler_cls=LivingScheduler)
+
+    def start(self) -> None:
+        """Start both."""
+        self._worker_thread.start()
+        self._beat.start()
+
+    def alive(self) -> bool:
+        """Tell whether both run."""
+        return self._worker_thread.is_alive() and self._beat.is_alive()
+
+    def stop(self) -> None:
+        """Stop beat, let running tasks end, and stop the worker."""
+        self._beat.stop()
+        state.should_stop = 0
+        self._worker_thread.join()
+        state.should_stop = None
+
+
+def run_worker(app: Celery, *, concurrency: int, queues: tuple[str, ...], name: str) -> int:
+    """Run a Celery worker in this process until SIGTERM, and return its exit code."""
+    worker = app.Worker(
+        hostname=name,
+        concurrency=concurrency,
+        queues=list(queues),
+        pool="prefork",
+        quiet=True,
+        without_heartbeat=True,
+        without_mingle=True,
+        without_gossip=True,
+    )
+    worker.start()
+    return worker.exitcode or 0
+
+
+def run_beat(app: Celery) -> None:
+    """Run Celery beat in this process until SIGTERM."""
+    app.Beat(scheduler_cls=LivingScheduler, quiet=True).run()
+
+
+@contextmanager
+def _explaining(app: Celery) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        url = without_password(app.conf.broker_url)
+        raise BrokerUnavailableError(f"the broker {url} is not usable: {error}") from error
+
+
+@contextmanager
+def _consuming(task: Task) -> Iterator[None]:
+    """Try a task again while the store or Redis is away; afterwards the next scan or tick repairs it."""
+    try:
+        yield
+    except ValueError as error:
+        logger.error("%s: dropped: %s", task.name, error)
+    except (StoreUnavailableError, BrokerUnavailableError) as error:
+        tried = task.request.retries
+        if tried >= task.max_retries:
+            logger.error("%s: given up: %s", task.name, error)
+            return
+        logger.warning("%s: waiting: %s", task.name, error)
+        seconds = RETRY_SECONDS[min(tried, len(RETRY_SECONDS) - 1)]
+        raise task.retry(countdown=seconds, exc=error) from error

@@ -1,0 +1,213 @@
+"""Read one file below the root, once and whole, or say why not.
+
+No symbolic link is followed, not even in place of a folder, so that nothing outside the root is ever
+read; only regular files are opened. On Linux a file lease asks the kernel whether somebody has the
+file open for writing; the stamps before and after must be equal. Decides nothing about content.
+Called by `feed`, `ignore` and the watcher's loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import signal
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from worker.domain import codes
+from worker.domain.snapshot import Stamp
+
+#: SQL integers are signed; some file systems number inodes beyond.
+INODE_MASK = (1 << 63) - 1
+#: How old a modification must be where neither a close nor a lease tells that its writer is done.
+UNLEASED_STILL_SECONDS = 1.0
+
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
+_FORBIDDEN = {errno.EACCES, errno.EPERM}
+_UNSTABLE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN, errno.ESTALE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The whole file, as it was between two equal stamps."""
+
+    data: bytes
+    stamp: Stamp
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """There is a file, and its bytes cannot be taken: `code` is that of the problem."""
+
+    stamp: Stamp
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """Somebody writes the file, or it changed while it was read: look again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """There is no such file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAFile:
+    """There is something, and it is no regular file."""
+
+    reason: str
+
+
+def stamp_of(root: str, path: str) -> Stamp | NotAFile | None:
+    """Return a file's stamp, None where there is none; raise `OSError` where none can be told."""
+    try:
+        with _folder_of(root, path) as (folder, name):
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+    return make_stamp(found) if stat.S_ISREG(found.st_mode) else NotAFile(reason=_kind(found.st_mode))
+
+
+def read_file(
+    root: str,
+    path: str,
+    *,
+    max_bytes: int,
+    closed: bool = False,
+    forced: bool = False,
+    now_seconds: float = 0.0,
+) -> Content | Refused | Busy | Absent | NotAFile:
+    """Read a file below the root.
+
+    `closed` says that its writer was seen to close it; where the kernel does not tell either, a
+    modification shortly before `now_seconds` (since the epoch) counts as busy. With `forced`, the
+    file is read though somebody holds it open.
+    """
+    try:
+        with _folder_of(root, path) as (folder, name):
+            # Opening a FIFO or a device can block or do harm, so look first.
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode):
+                return NotAFile(reason=_kind(found.st_mode))
+            try:
+                opened = os.open(name, _FILE, dir_fd=folder)
+            except OSError as error:
+                if error.errno in _ABSENT | _UNSTABLE:
+                    raise
+                return _refused(found, error)
+    except OSError as error:
+        # Where not even a stamp can be had, nothing can be said of the file; a scan looks again.
+        return Absent() if error.errno in _ABSENT else Busy()
+    try:
+        if not forced and _may_be_unfinished(opened, found, closed=closed, now_seconds=now_seconds):
+            return Busy()
+        return _read_open(opened, max_bytes)
+    finally:
+        os.close(opened)
+
+
+def make_stamp(found: os.stat_result) -> Stamp:
+    """Return what the file system says of a file."""
+    return Stamp(
+        size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino & INODE_MASK
+    )
+
+
+def is_being_written(opened: int) -> bool | None:
+    """Return whether somebody has the file open for writing; None where the kernel does not tell.
+
+    A lease can be had only by the file's owner (or with CAP_LEASE), and not on every file system.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        # The kernel signals the holder of a lease when a writer comes. The default, SIGIO, would end
+        # this process; SIGURG is ignored.
+        fcntl.fcntl(opened, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def _read_open(opened: int, max_bytes: int) -> Content | Refused | Busy | NotAFile:
+    before = os.fstat(opened)
+    if not stat.S_ISREG(before.st_mode):
+        return NotAFile(reason=_kind(before.st_mode))
+    stamp = make_stamp(before)
+    if stamp.size > max_bytes:
+        return Refused(
+            stamp=stamp,
+            code=codes.TOO_LARGE,
+            detail=f"{stamp.size:,} bytes; the limit is {max_bytes:,}",
+        )
+    try:
+        data = _read_all(opened, stamp.size + 1)
+    except OSError as error:
+        return Busy() if error.errno in _UNSTABLE else _refused(before, error)
+    if len(data) != stamp.size or make_stamp(os.fstat(opened)) != stamp:
+        return Busy()
+    return Content(data=data, stamp=stamp, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _may_be_unfinished(
+    opened: int, found: os.stat_result, *, closed: bool, now_seconds: float
+) -> bool:
+    written = is_being_written(opened)
+    if written is not None:
+        return written
+    # A modification in the future is not fresh, but made by another clock.
+    return not closed and 0 <= now_seconds - found.st_mtime < UNLEASED_STILL_SECONDS
+
+
+def _read_all(opened: int, limit: int) -> bytes:
+    """Read at most `limit` bytes: one more than the size tells a file that grows."""
+    parts = []
+    while limit > 0 and (part := os.read(opened, limit)):
+        parts.append(part)
+        limit -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+@contextmanager
+def _folder_of(root: str, path: str) -> Iterator[tuple[int, str]]:
+    """Give the folder of a path, reached without following a link below the root, and the name."""
+    *folders, name = path.split("/")
+    current = os.open(root, _FOLDER)
+    try:
+        for folder in folders:
+            inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=current)
+            os.close(current)
+            current = inner
+        yield current, name
+    finally:
+        os.close(current)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "it is a symbolic link"
+    if stat.S_ISDIR(mode):
+        return "it is a folder"
+    return "it is no regular file"
+
+
+def _refused(found: os.stat_result, error: OSError) -> Refused:
+    code = codes.NO_PERMISSION if error.errno in _FORBIDDEN else codes.UNREADABLE
+    return Refused(stamp=make_stamp(found), code=code, detail=error.strerror or str(error))
