@@ -23,7 +23,9 @@ CORPUS = os.environ.get("CONTENT_SYNC_CORPUS")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run in an empty folder: neither the environment nor a settings file there has a say."""
+    monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CONTENT_SYNC_")]:
         monkeypatch.delenv(name)
 

@@ -149,7 +149,9 @@ def test_the_answer_names_the_field_as_the_library_does():
 )
 def test_a_title_is_never_a_template(templates, title):
     _, text = write(
-        templates, review("a.md", days=3, title=title), refused(title=title, detail=title, hint=title)
+        templates,
+        review("a.md", days=3, title=title),
+        refused(title=title, detail=title, hint=title),
     )
     assert f"- a.md: {title}\n" in text
     assert f"  line 7: {title}\n  {title}\n" in text

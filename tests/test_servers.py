@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,18 @@ from support import wait_until
 
 def _dsn(url: str) -> str:
     return url.replace("+psycopg", "")
+
+
+def _running(processes):
+    return [process for process in processes if _runs(process)]
+
+
+def _runs(process):
+    """Return whether a process still runs; one that waits to be reaped has ended."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_redis_is_new_enough_and_answers_to_its_password_alone(shared_redis):
@@ -118,7 +131,7 @@ def test_a_stopped_server_leaves_neither_a_process_nor_a_folder():
         processes += processes[1].children(recursive=True)
         assert len(processes) > 2
 
-    assert not [process for process in processes if process.is_running()]
+    assert not _running(processes)
     assert not first.folder.exists()
     assert not second.folder.exists()
 
@@ -145,9 +158,10 @@ def test_servers_end_with_a_killed_test_run(tmp_path):
         finally:
             os.kill(run.pid, signal.SIGKILL)
 
-    wait_until(
-        lambda: not [process for process in processes if process.is_running()],
-        what=f"the end of {processes}",
-    )
-    for folder in folders:
-        servers.shutil.rmtree(folder)
+    try:
+        wait_until(lambda: not _running(processes), what=f"the end of {processes}")
+    finally:
+        for process in _running(processes):
+            process.kill()
+        for folder in folders:
+            shutil.rmtree(folder)

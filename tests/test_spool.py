@@ -2,6 +2,8 @@ import multiprocessing
 import socket
 import threading
 import time
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -168,7 +170,9 @@ def calls(spool):
 
 
 def test_no_redis_is_told_without_the_password():
-    spool = RedisSpool("redis://user:hunter2secret@127.0.0.1:1/0?x=hunter2secret", spool_seconds=60)
+    spool = RedisSpool(
+        "redis://user:hunter2secret@127.0.0.1:1/0?client_name=hunter2secret", spool_seconds=60
+    )
     for call in calls(spool):
         with pytest.raises(BrokerUnavailableError) as caught:
             call()
@@ -188,9 +192,65 @@ def test_a_redis_that_went_silent_is_given_up(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         spool = RedisSpool(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", spool_seconds=60)
         started = time.monotonic()
-        with pytest.raises(BrokerUnavailableError, match="(?i)timeout"):
+        with pytest.raises(BrokerUnavailableError, match=r"(?i)timeout"):
             spool.get("b1")
         assert time.monotonic() - started < 5
+
+
+class _Line:
+    """A line to a server that can go dead, as a firewall's does: its bytes vanish, no end is told."""
+
+    def __init__(self, url):
+        parts = urlsplit(url)
+        self._server = (parts.hostname, parts.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._ends = []
+        self._dead = set()
+        self.url = url.replace(f":{parts.port}/", f":{self._listener.getsockname()[1]}/")
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def kill_what_is_open(self):
+        self._dead |= set(self._ends)
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._server)
+            self._ends += [near, far]
+            for source, target in ((near, far), (far, near)):
+                self._threads.append(threading.Thread(target=self._pass_on, args=(source, target)))
+                self._threads[-1].start()
+
+    def _pass_on(self, source, target):
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if source not in self._dead:
+                    target.sendall(data)
+
+    def close(self):
+        for end in (self._listener, *self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_a_line_that_went_dead_costs_one_timeout_and_no_error(redis_url, monkeypatch):
+    monkeypatch.setattr("worker.broker._TIMEOUT_SECONDS", 0.2)
+    line = _Line(redis_url)
+    spool = RedisSpool(line.url, spool_seconds=60)
+    try:
+        spool.put("b1", b"x")
+        line.kill_what_is_open()
+        assert spool.get("b1") == b"x"
+    finally:
+        spool.close()
+        line.close()
 
 
 @pytest.fixture
@@ -212,7 +272,10 @@ def test_a_broker_that_is_no_redis_is_a_configuration_error(url):
     assert "hunter2secret" not in str(caught.value)
 
 
-def test_a_redis_url_that_is_none_is_a_configuration_error():
-    spool = RedisSpool("redis://127.0.0.1:nonsense/0", spool_seconds=60)
+@pytest.mark.parametrize(
+    "url",
+    ["redis://127.0.0.1:nonsense/0", "redis://127.0.0.1/0?nosuch=1", "rediss://x?ssl_cert_reqs=y"],
+)
+def test_a_redis_url_that_is_none_is_a_configuration_error(url):
     with pytest.raises(ConfigurationError, match="no Redis URL"):
-        spool.get("b1")
+        RedisSpool(url, spool_seconds=60)

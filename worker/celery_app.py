@@ -27,7 +27,7 @@ settings = _settings()
 app = create_app(settings, services_of_this_process(settings))
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
+@setup_logging.connect
 def _configure_logging(**_: object) -> None:
     """Take the place of Celery's own logging."""
     configure(settings)

@@ -93,9 +93,9 @@ def deliver(
             settings=settings,
             today=today,
         )
-        delivered.append(_send(
-                store, channels[route.channel], route, owed, message, settings=settings, now=now
-            ))
+        delivered.append(
+            _send(store, channels[route.channel], route, owed, message, settings=settings, now=now)
+        )
     return delivered
 
 

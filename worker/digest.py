@@ -91,7 +91,7 @@ def compose(
         "route": digest.route,
         "today": today,
         "sections": sections,
-        "total": {stage: 0 for stage in STAGES} | {s.stage: s.total for s in sections},
+        "total": dict.fromkeys(STAGES, 0) | {s.stage: s.total for s in sections},
         "news": {word: count for word, count in digest.news.items() if count},
     }
     subject = " ".join(_render(templates, _SUBJECT_TEMPLATE, values).split())

@@ -1,10 +1,12 @@
-"""One log line an outcome, for the person who watches the service work. Used by workers and `sync`."""
+"""Outcomes as people see them: one log line each, and the counts of a `sync`."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from worker.domain.problem import Severity
 from worker.ingest import Outcome
@@ -41,6 +43,56 @@ def describe(outcome: Outcome) -> str:
         if len(errors) > 1:
             parts.append(f"and {len(errors) - 1} more")
     return "  ".join(parts)
+
+
+@dataclass(slots=True, kw_only=True)
+class SyncReport:
+    """What one scan to the end did: counts, and what a person should look at."""
+
+    scanned: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    retired: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    refused: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    busy: list[tuple[str, str]] = field(default_factory=list)
+    held: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts as `sync --json` prints them."""
+        return {
+            "scanned": self.scanned,
+            "new": self.new,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "moved": self.moved,
+            "retired": self.retired,
+            "rejected": self.rejected,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of one path."""
+        match outcome.kind:
+            case "new" | "revived":
+                self.new += 1
+            case "changed":
+                self.changed += 1
+            case "moved":
+                self.moved += 1
+            case "retired":
+                self.retired += 1
+            case "refused":
+                self.rejected += 1
+                self.refused.append((outcome.path, [p.as_json() for p in outcome.problems]))
+            case "unchanged" | "stale":
+                self.unchanged += 1
+            case _:
+                pass  # a refused file that is gone: nothing was held of it
 
 
 def _short(value: object) -> str:

@@ -1,7 +1,8 @@
 """The one place where processes are composed: which parts run together, what ends them, and how.
 
 Here alone the clock is read. `up` runs everything in one process on the in-process broker; `watch`,
-`work` and `beat` are the same parts as processes of their own over Redis.
+`work` and `beat` are the same parts as processes of their own over Redis. Celery and watchdog are
+imported where they are used: a command that only reads starts without them.
 """
 
 from __future__ import annotations
@@ -12,33 +13,26 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from worker.domain.snapshot import Batch
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
-from worker.ingest import Outcome
+from worker.outcomes import SyncReport
 from worker.services import Services
 from worker.settings import Settings, without_password
 from worker.store.engine import Store
 from worker.store.migrate import migrate as migrate_store
 from worker.store.migrate import require_schema
-from worker.tasks import (
-    EmbeddedWorkers,
-    create_app,
-    node_name,
-    publisher,
-    run_beat,
-    run_worker,
-)
-from worker.watch.watcher import Watcher, sync_once
+
+if TYPE_CHECKING:
+    from worker.watch.watcher import Watcher
 
 logger = logging.getLogger("content_sync")
 
@@ -81,9 +75,12 @@ def up(settings: Settings) -> None:
 
     Raises `AlreadyRunningError` when another process does so on the same store.
     """
+    from worker.tasks import EmbeddedWorkers, create_app, publisher
+
     if not settings.in_process:
-        settings = settings.model_copy(
-            update={"broker_url": type(settings.broker_url)("memory://")}
+        raise ConfigurationError(
+            "`up` brings its own broker, and broker_url names another: unset it, "
+            "or run `content-sync watch`, `worker` and `beat` over it"
         )
     migrate(settings)
     with _only_one(settings), open_services(settings) as services:
@@ -103,6 +100,8 @@ def up(settings: Settings) -> None:
 
 def watch(settings: Settings) -> None:
     """Run the watcher in this process until SIGTERM or SIGINT, over Redis."""
+    from worker.tasks import create_app, publisher
+
     require_redis(settings)
     stop = _stop_on_signals()
     services = Services(settings, now=utc_now)
@@ -117,6 +116,8 @@ def work(
     settings: Settings, *, concurrency: int, queues: tuple[str, ...], name: str | None
 ) -> None:
     """Run a worker in this process until SIGTERM, over Redis; `name` is its node name's first part."""
+    from worker.tasks import create_app, node_name, run_worker
+
     require_redis(settings)
     store = Store(settings.store_url.get_secret_value())
     with _stopping() as stop:
@@ -132,6 +133,8 @@ def work(
 
 def beat(settings: Settings) -> None:
     """Run the scheduler in this process until SIGTERM, over Redis."""
+    from worker.tasks import create_app, run_beat
+
     require_redis(settings)
     services = Services(settings, now=utc_now)
     with _stopping() as stop:
@@ -140,56 +143,6 @@ def beat(settings: Settings) -> None:
         app = create_app(settings, lambda: services)
         run_beat(app)
     services.close()
-
-
-@dataclass(slots=True, kw_only=True)
-class SyncReport:
-    """What one scan to the end did: counts, and what a person should look at."""
-
-    scanned: int = 0
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    retired: int = 0
-    rejected: int = 0
-    seconds: float = 0.0
-    refused: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
-    ignored: list[tuple[str, str]] = field(default_factory=list)
-    busy: list[tuple[str, str]] = field(default_factory=list)
-    held: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the counts as `sync --json` prints them."""
-        return {
-            "scanned": self.scanned,
-            "new": self.new,
-            "changed": self.changed,
-            "unchanged": self.unchanged,
-            "moved": self.moved,
-            "retired": self.retired,
-            "rejected": self.rejected,
-            "seconds": round(self.seconds, 3),
-        }
-
-    def add(self, outcome: Outcome) -> None:
-        """Count what became of one path."""
-        match outcome.kind:
-            case "new" | "revived":
-                self.new += 1
-            case "changed":
-                self.changed += 1
-            case "moved":
-                self.moved += 1
-            case "retired":
-                self.retired += 1
-            case "refused":
-                self.rejected += 1
-                self.refused.append((outcome.path, [p.as_json() for p in outcome.problems]))
-            case "unchanged" | "stale":
-                self.unchanged += 1
-            case _:
-                pass  # a refused file that is gone: nothing was held of it
 
 
 def require_redis(settings: Settings) -> None:
@@ -214,6 +167,8 @@ def services_of_this_process(settings: Settings) -> Callable[[], Services]:
 def _watcher(
     settings: Settings, services: Services, publish: Callable[[Batch, str], None]
 ) -> Watcher:
+    from worker.watch.watcher import Watcher
+
     return Watcher(
         settings=settings,
         spool=services.spool,
@@ -314,6 +269,8 @@ def sync(
 
     It takes no broker: the counts are the answer, and a queue gives none.
     """
+    from worker.watch.watcher import sync_once
+
     store = Store(settings.store_url.get_secret_value())
     if store.is_sqlite:
         migrate_store(store)

@@ -151,7 +151,7 @@ def worker_heartbeat(worker: str) -> str:
     return f"worker:{worker}"
 
 
-class LivingScheduler(Scheduler):  # type: ignore[misc]
+class LivingScheduler(Scheduler):
     """Celery's in-memory scheduler, which also says that it lives, and sends no tick on top of old ones.
 
     Nothing is kept in a file: a tick only calls an idempotent sweep, so a lost one costs nothing.

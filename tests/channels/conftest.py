@@ -1,5 +1,7 @@
 """A real SMTP server and a real HTTP endpoint on loopback, which say what they are told to say."""
 
+# ruff: noqa: ARG002, N802 - the signatures are those that the servers call
+
 import json
 import ssl
 import subprocess
@@ -22,26 +24,26 @@ class Post:
     logins: list = field(default_factory=list)
     tls: list = field(default_factory=list)
 
-    async def handle_MAIL(self, server, session, envelope, address, mail_options):  # noqa: N802
+    async def handle_MAIL(self, server, session, envelope, address, mail_options):
         if reply := self.replies.get("MAIL"):
             return reply
         envelope.mail_from = address
         return "250 OK"
 
-    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):  # noqa: N802
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if reply := self.replies.get(address) or self.replies.get("RCPT"):
             return reply
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+    async def handle_DATA(self, server, session, envelope):
         if reply := self.replies.get("DATA"):
             return reply
         self.envelopes.append(envelope)
         self.tls.append(session.ssl is not None)
         return "250 Message accepted"
 
-    async def handle_QUIT(self, server, session, envelope):  # noqa: N802
+    async def handle_QUIT(self, server, session, envelope):
         return self.replies.get("QUIT", "221 Bye")
 
     def authenticate(self, server, session, envelope, mechanism, auth_data):
@@ -122,7 +124,7 @@ def web():
     web = Web()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):  # noqa: N802
+        def do_POST(self):
             web.paths.append(self.path)
             web.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(web.status)

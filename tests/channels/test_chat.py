@@ -6,11 +6,20 @@ from worker.channels import Message
 from worker.channels.chat import ChatChannel, harmless
 from worker.errors import ChannelError, ConfigurationError
 
+# Apprise's e-mail service imports a module that Python 3.13 no longer has.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+LOGGERS = ("apprise", "urllib3", "urllib3.connectionpool", "requests")
 SECRET = "t0ken-Abcdef123456"
 
 
 def message(**fields):
-    given = {"id": "m1", "to": (), "subject": "Content Sync: 1 file refused", "text": "One.\n\nTwo.\n"}
+    given = {
+        "id": "m1",
+        "to": (),
+        "subject": "Content Sync: 1 file refused",
+        "text": "One.\n\nTwo.\n",
+    }
     return Message(**(given | fields))
 
 
@@ -94,10 +103,8 @@ def test_a_redirect_is_not_followed(web):
 
 def test_the_url_is_in_no_log_and_no_error(web, caplog):
     caplog.set_level(logging.DEBUG)
-    for name in ("apprise", "urllib3", "urllib3.connectionpool", "requests"):
-        caplog.set_level(logging.DEBUG, logger=name)
     channel = ChatChannel(url(web))
-    for name in ("apprise", "urllib3", "urllib3.connectionpool", "requests"):
+    for name in LOGGERS:  # even if somebody turns them up again
         caplog.set_level(logging.DEBUG, logger=name)
 
     channel.send(message())
@@ -108,8 +115,8 @@ def test_the_url_is_in_no_log_and_no_error(web, caplog):
         ChatChannel(f"nosuch://user:pa55word-long@example.org/{SECRET}")
     logging.getLogger("apprise").warning("cannot post to %s", url(web))
     try:
-        raise OSError(url(web))
-    except OSError:
+        int(url(web))
+    except ValueError:
         logging.getLogger("urllib3.connectionpool").exception("gone")
 
     shown = "\n".join([caplog.text, str(caught.value), str(refused.value)])
@@ -117,9 +124,12 @@ def test_the_url_is_in_no_log_and_no_error(web, caplog):
     assert SECRET.lower() not in shown.lower()
     assert "pa55word" not in shown
     assert "nosuch://" in str(refused.value)
+    assert not [r for r in caplog.records if r.name in LOGGERS and r.levelno < logging.WARNING]
 
 
-@pytest.mark.parametrize("bad", ["", "nonsense", "nosuch://x", "json://", "slack://only-one", "://"])
+@pytest.mark.parametrize(
+    "bad", ["", "nonsense", "nosuch://x", "json://", "slack://only-one", "://"]
+)
 def test_a_url_that_apprise_does_not_understand_cannot_be_opened(bad):
     with pytest.raises(ConfigurationError, match="Apprise does not understand"):
         ChatChannel(bad)
@@ -127,6 +137,9 @@ def test_a_url_that_apprise_does_not_understand_cannot_be_opened(bad):
 
 def test_a_long_digest_is_split_unless_the_url_says_otherwise():
     apprise = pytest.importorskip("apprise")
-    assert ChatChannel("discord://1234567890/abcdefgh")._service.overflow_mode is apprise.OverflowMode.SPLIT
+    assert (
+        ChatChannel("discord://1234567890/abcdefgh")._service.overflow_mode
+        is apprise.OverflowMode.SPLIT
+    )
     cut = ChatChannel("discord://1234567890/abcdefgh/?overflow=truncate")
     assert cut._service.overflow_mode is apprise.OverflowMode.TRUNCATE

@@ -8,7 +8,12 @@ from worker.errors import ChannelError
 
 
 def message(**fields):
-    given = {"id": "m1", "to": (), "subject": "Content Sync: 1 file refused", "text": "One.\n\nTwo.\n"}
+    given = {
+        "id": "m1",
+        "to": (),
+        "subject": "Content Sync: 1 file refused",
+        "text": "One.\n\nTwo.\n",
+    }
     return Message(**(given | fields))
 
 

@@ -9,6 +9,9 @@ from worker.channels.opening import open_channels
 from worker.errors import ConfigurationError
 from worker.settings import Settings
 
+# Apprise's e-mail service imports a module that Python 3.13 no longer has.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_file(tmp_path, monkeypatch):

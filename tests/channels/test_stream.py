@@ -11,12 +11,12 @@ from worker.settings import Settings
 KEY = "content-sync:events"
 
 
-def event(number, **fields):
+def event(event_id, **fields):
     given = {
-        "id": number,
+        "id": event_id,
         "at": datetime(2026, 3, 30, 6, 0, 0, 250_000, tzinfo=UTC),
         "kind": "version.stored",
-        "path": f"nci/{number}.md",
+        "path": f"nci/{event_id}.md",
         "document_id": 7,
         "number": 2,
         "data": {"change": "content"},

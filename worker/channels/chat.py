@@ -126,4 +126,8 @@ _redaction = _Redaction()
 
 def _scheme(url: str) -> str:
     scheme, separator, _ = url.partition("://")
-    return f"{scheme}://" if separator and re.fullmatch(r"[a-z0-9+.-]{1,20}", scheme, re.I) else ""
+    return (
+        f"{scheme}://"
+        if separator and re.fullmatch(r"[a-z0-9+.-]{1,20}", scheme, re.IGNORECASE)
+        else ""
+    )

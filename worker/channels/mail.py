@@ -64,7 +64,10 @@ class MailChannel:
             refused = smtp.sendmail(self._sender, recipients, data)
         for recipient, (code, reply) in refused.items():
             _log.warning(
-                "message %s was delivered, but not to %s: %s", message.id, recipient, _said(code, reply)
+                "message %s was delivered, but not to %s: %s",
+                message.id,
+                recipient,
+                _said(code, reply),
             )
 
     def _compose(self, message: Message) -> tuple[list[str], bytes]:
@@ -87,7 +90,8 @@ class MailChannel:
         bad = [address for address in recipients if not _ADDRESS.fullmatch(address)]
         if bad or not recipients or len(recipients) != len(message.to):
             raise ChannelError(
-                f"its recipients are not all e-mail addresses: {', '.join(message.to)}", permanent=True
+                f"its recipients are not all e-mail addresses: {', '.join(message.to)}",
+                permanent=True,
             )
         _check_headers(data, recipients)
         return recipients, data

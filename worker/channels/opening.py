@@ -20,9 +20,7 @@ def open_channels(
 
     `clock` dates e-mails, in UTC.
     """
-    return {
-        name: _open(name, channel, clock=clock) for name, channel in settings.channels.items()
-    }
+    return {name: _open(name, channel, clock=clock) for name, channel in settings.channels.items()}
 
 
 def _open(name: str, channel: named.Channel, *, clock: Callable[[], datetime]) -> Channel:

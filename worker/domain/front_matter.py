@@ -165,7 +165,12 @@ def _read_document(next_event: NextEvent) -> dict[str, Any]:
     next_event()  # the document's end
     event = next_event()
     if type(event) is not yaml.StreamEndEvent:
-        _refuse(event, codes.YAML_SYNTAX, "the front matter holds more than one YAML document")
+        _refuse(
+            event,
+            codes.YAML_SYNTAX,
+            "the front matter holds more than one YAML document",
+            hint="write a fence as a line of three hyphens alone",
+        )
     return fields
 
 
@@ -178,7 +183,12 @@ def _read_mapping(next_event: NextEvent, depth: int) -> dict[str, Any]:
             if type(key) is yaml.MappingEndEvent:
                 return fields
             _refuse_node(key)
-            _refuse(key, codes.FIELD_NAME, "the name of a field is not plain text")
+            _refuse(
+                key,
+                codes.FIELD_NAME,
+                "the name of a field is not plain text",
+                hint="write `name: value`; put a value that begins with a bracket into quotes",
+            )
         name = _read_scalar(key)
         if name in fields:
             first = next(earlier for earlier in keys if earlier.value == name)

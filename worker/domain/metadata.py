@@ -168,7 +168,7 @@ def _explain(
         hint = _did_you_mean(value, (*words, *examples)) or f"it may be {expected}"
     elif kind in _FORMS:
         code, message = codes.WRONG_FORM, f"{what} does not have the right form: {_quote(value)}"
-        hint = _did_you_mean(value, examples) or (f"for example {examples[0]}" if examples else "")
+        hint = f"for example {examples[0]}" if examples else ""
     return Finding(code=code, path=path, message=message, hint=hint)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from worker.domain.plan import unread_sha256
 from worker.domain.snapshot import Known
 
 #: One file as a walk saw it: path, size in bytes, mtime in ns, inode. A tuple, because a walk sees
@@ -18,6 +17,9 @@ Seen = tuple[str, int, int, int]
 #: A file modified so shortly before it was read may have been written again within the same tick of
 #: the file system's clock (git calls this racy); FAT has ticks of two seconds.
 RACY_MICROSECONDS = 2_000_000
+
+# What stands for the hash of unread bytes (`worker.domain.plan.unread_sha256`) is no SHA-256.
+_SHA256_LETTERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +53,18 @@ def compare(
         stamp = held.stamp
         if stamp.mtime_ns != mtime_ns or stamp.size != size or stamp.inode != inode:
             difference.changed.append(seen)
-        elif everything or is_racy(held, verified) or was_unread(held):
+        elif (
+            (
+                mtime_ns // 1000 + RACY_MICROSECONDS >= verified
+                and mtime_ns // 1000 + RACY_MICROSECONDS >= held.observed
+            )
+            or len(held.sha256) != _SHA256_LETTERS
+            or everything
+        ):  # is_racy() and was_unread(), without their calls
             difference.racy.append(seen)
 
 
-def find_missing(
-    known: Iterable[str], seen: Collection[str], unsure: Sequence[str]
-) -> list[str]:
+def find_missing(known: Iterable[str], seen: Collection[str], unsure: Sequence[str]) -> list[str]:
     """Return the known paths that a whole walk did not see, sorted.
 
     `unsure` are the folders that could not be listed, "" for the root: nothing below is missing.
@@ -76,7 +83,7 @@ def is_racy(known: Known, verified: int) -> bool:
 
 def was_unread(known: Known) -> bool:
     """Return whether the bytes could not be taken, so that the stamp says nothing of them."""
-    return known.sha256 == unread_sha256(known.stamp)
+    return len(known.sha256) != _SHA256_LETTERS
 
 
 def is_mass_removal(removals: int, live: int, *, share: float, count: int) -> bool:

@@ -32,7 +32,7 @@ def count_all(connection: Connection) -> dict[str, Any]:
 
     def by_state(table: Any) -> dict[str, int]:
         counts = select(table.c.state, func.count()).group_by(table.c.state)
-        return dict(connection.execute(counts).tuples().all())
+        return {row[0]: row[1] for row in connection.execute(counts)}
 
     def total(table: Any) -> int:
         return connection.scalar(select(func.count()).select_from(table)) or 0
@@ -135,4 +135,4 @@ def count_events(connection: Connection, *, since: datetime | None) -> dict[str,
     query = select(events.c.kind, func.count()).group_by(events.c.kind)
     if since is not None:
         query = query.where(events.c.at > since)
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}

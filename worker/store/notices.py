@@ -130,9 +130,8 @@ def outdated(
             select(d.path, d.due_on, d.exempt).where(d.path.in_(paths), d.state == LIVE)
         )
     }
-    refused = dict(
-        connection.execute(select(r.path, r.sha256).where(r.path.in_(paths))).tuples().all()
-    )
+    current = select(r.path, r.sha256).where(r.path.in_(paths))
+    refused = {row.path: row.sha256 for row in connection.execute(current)}
     gone = set()
     for notice in leased:
         match notice.kind:

@@ -41,7 +41,9 @@ class SeedNames:
         self.root = root
         self._suffixes = tuple(suffix.lower() for suffix in suffixes)
         # What most names are: a seed's at the first glance.
-        endings = "|".join(re.escape(suffix) for suffix in self._suffixes)
+        endings = (
+            "|".join(re.escape(s) for s in self._suffixes if self.is_candidate(f"x{s}")) or "(?!)"
+        )
         self.is_plain = re.compile(rf"[0-9A-Za-z_][ -~]*(?:{endings})").fullmatch
         self._spec: GitIgnoreSpec | None = None
         self._stamp: Stamp | None = None
@@ -109,7 +111,9 @@ class SeedNames:
             lines = found.data.decode("utf-8-sig").splitlines()
             spec = GitIgnoreSpec.from_lines(lines)
         except ValueError as error:
-            logger.warning("%s is not usable: %s; what it said before still holds", IGNORE_FILE, error)
+            logger.warning(
+                "%s is not usable: %s; what it said before still holds", IGNORE_FILE, error
+            )
             return
         self._spec = spec if any(pattern.include is not None for pattern in spec.patterns) else None
 
@@ -138,7 +142,8 @@ def unsafe_name(name: str) -> str | None:
 def shown(path: str) -> str:
     """Return a path that may stand in a log line: unsafe characters escaped."""
     return "".join(
-        character if unsafe_name(character) is None else ascii(character)[1:-1] for character in path
+        character if unsafe_name(character) is None else ascii(character)[1:-1]
+        for character in path
     )
 
 

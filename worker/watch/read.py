@@ -78,7 +78,9 @@ def stamp_of(root: str, path: str) -> Stamp | NotAFile | None:
         if error.errno in _ABSENT:
             return None
         raise
-    return make_stamp(found) if stat.S_ISREG(found.st_mode) else NotAFile(reason=_kind(found.st_mode))
+    return (
+        make_stamp(found) if stat.S_ISREG(found.st_mode) else NotAFile(reason=_kind(found.st_mode))
+    )
 
 
 def read_file(
@@ -121,9 +123,7 @@ def read_file(
 
 def make_stamp(found: os.stat_result) -> Stamp:
     """Return what the file system says of a file."""
-    return Stamp(
-        size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino & INODE_MASK
-    )
+    return Stamp(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino & INODE_MASK)
 
 
 def is_being_written(opened: int) -> bool | None:

@@ -191,9 +191,7 @@ class Settle:
         self._waiting.clear()
         self._heap.clear()
 
-    def _stood_still(
-        self, waiting: _Waiting, stamp: Stamp, at: float, age_seconds: float
-    ) -> bool:
+    def _stood_still(self, waiting: _Waiting, stamp: Stamp, at: float, age_seconds: float) -> bool:
         seen_still = waiting.stamp == stamp and at >= waiting.stamp_at + self._still
         return seen_still or age_seconds >= self._still
 

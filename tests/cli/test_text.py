@@ -1,0 +1,349 @@
+"""Text for people: tables and colours, and nothing of a document's own that could steer them."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+from rich.console import Console
+
+from worker.cli import findings, text, views
+from worker.domain.problem import Problem, Severity, Span
+from worker.logs import visible
+
+KOLKATA = ZoneInfo("Asia/Kolkata")
+HOSTILE = "[red]x[/red] :boom: \x1b[2J\x9b31m\u202e\x07\nnext"
+STEERING = set("\x1b\x9b\u202e\x07")
+
+
+def printed(answer, *, width=200, colour=False):
+    """Return what a console of this width would show, as a terminal would get it with `colour`."""
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        width=width,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        force_terminal=colour,
+        color_system="truecolor" if colour else None,
+    )
+    console.print(answer)
+    return file.getvalue()
+
+
+def a_document(**fields):
+    return {
+        "path": "a.md", "title": "Nausea", "state": "live", "status": "active", "version": "v1",
+        "number": 1, "due_on": "2026-03-30", "review_state": "overdue", "owner": "Asha",
+        "rejected": False, **fields,
+    }  # fmt: skip
+
+
+def a_status(**fields):
+    return {
+        "documents": {"live": 1425, "retired": 3},
+        "versions": 1430,
+        "rejected": 0,
+        "review": {"current": 76, "upcoming": 0, "overdue": 1349},
+        "notices": {"pending": 0, "sent": 12, "failed": 0},
+        "watcher": {
+            "state": "watching",
+            "last_scan": "2026-03-30T00:00:00+00:00",
+            "seen_at": "2026-03-30T00:00:10+00:00",
+        },
+        "held": 0,
+        **fields,
+    }
+
+
+def a_version(**fields):
+    return {
+        "number": 2, "label": "v2", "change": "metadata", "lines_added": 3, "lines_removed": 0,
+        "fields": [{"field": "status", "old": "active", "new": "deprecated"}],
+        "stored_at": "2026-03-30T20:00:00+00:00", **fields,
+    }  # fmt: skip
+
+
+def a_notice(**fields):
+    return {
+        "id": 7, "kind": "review", "stage": "overdue", "path": "a.md", "due_on": "2026-03-30",
+        "route": "everyone", "channel": "console", "state": "failed", "attempts": 12,
+        "sent_at": None, "error": "refused", **fields,
+    }  # fmt: skip
+
+
+def a_refusal(message="`status` is wrong"):
+    return [{"line": 4, "message": message, "code": "CS032", "severity": "error"}]
+
+
+def a_hunk(*lines):
+    return {"old_start": 1, "old_lines": 3, "new_start": 1, "new_lines": 4, "lines": lines}
+
+
+def a_diff(**fields):
+    return {
+        "path": "a.md", "from": 1, "to": 2, "change": "content",
+        "fields": [{"field": "title", "old": None, "new": "Nausea"}],
+        "hunks": [a_hunk([" ", "same"], ["-", "old"], ["+", "new"])], **fields,
+    }  # fmt: skip
+
+
+def a_report(**fields):
+    found = {"refused": [], "busy": [], "ignored": [], "held": 0}
+    return SimpleNamespace(**{**found, **fields})
+
+
+NOW = datetime(2026, 3, 30, 0, 0, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        views.document_table([a_document(path=HOSTILE, title=HOSTILE, status=HOSTILE)]),
+        views.version_table(
+            {
+                "path": HOSTILE,
+                "versions": [
+                    a_version(fields=[{"field": HOSTILE, "old": HOSTILE, "new": [HOSTILE]}])
+                ],
+            },
+            KOLKATA,
+        ),
+        views.document(
+            {"path": HOSTILE, "number": 1, "metadata": {HOSTILE: HOSTILE}, "body": HOSTILE}
+        ),
+        views.difference(a_diff(path=HOSTILE, hunks=[a_hunk(["+", HOSTILE], ["-", "&#x1b;"])])),
+        views.calendar(
+            [{**a_document(path=HOSTILE, title=HOSTILE, owner=HOSTILE), "days": 1, "state": "x"}]
+        ),
+        views.reminders([a_notice(path=HOSTILE)], dry_run=False),
+        views.notice_table([a_notice(path=HOSTILE, error=HOSTILE)], KOLKATA),
+        views.glance(
+            a_status(), [{"path": HOSTILE, "problems": a_refusal(HOSTILE)}], zone=KOLKATA, now=NOW
+        ),
+        text.marks([(HOSTILE, False, HOSTILE)]),
+        *views.sync_findings(
+            a_report(refused=[(HOSTILE, a_refusal(HOSTILE))], busy=[(HOSTILE, HOSTILE)])
+        ),
+    ],
+)
+def test_a_hostile_document_shows_as_what_it_is(answer):
+    shown = printed(answer)
+    assert "[red]x[/red] :boom: " in shown
+    assert r"\x1b[2J\x9b31m\u202e\x07" in shown
+    assert not STEERING & set(shown)
+
+
+def test_markdown_on_a_terminal_lets_no_escape_through(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    body = f"# Head\n\n{HOSTILE}\n\n`\x1b[31m` &#27;[2J &#x9b;31m [link](https://e.org/\x1b]8)\n"
+    shown = printed(
+        views.document({"path": "a.md", "number": 3, "metadata": {"title": "[b]x"}, "body": body})
+    )
+    assert "a.md, version 3" in shown
+    assert "[b]x" in shown
+    assert not STEERING & set(shown)
+
+
+def test_a_piped_document_is_its_text_with_front_matter():
+    shown = printed(
+        views.document(
+            {
+                "path": "a.md",
+                "number": 1,
+                "metadata": {
+                    "title": "Nausea: what helps",
+                    "tags": ["a", "b"],
+                    "lastReviewed": "2026-01-15",
+                },
+                "body": "\n# Head\n\nText.\n",
+            }
+        )
+    )
+    assert shown == (
+        "---\ntitle: 'Nausea: what helps'\ntags:\n- a\n- b\nlastReviewed: '2026-01-15'\n---\n"
+        "\n# Head\n\nText.\n"
+    )
+
+
+def test_a_list_shows_titles_states_and_how_many():
+    shown = printed(
+        views.document_table(
+            [a_document(), a_document(path="b.md", state="retired", review_state=None, due_on=None)]
+        )
+    )
+    first, second = shown.splitlines()[1:3]
+    assert first.split() == ["a.md", "Nausea", "active", "1", "(v1)", "2026-03-30", "overdue"]
+    assert second.split()[-1] == "retired"
+    assert shown.endswith("2 documents\n")
+
+
+def test_a_narrow_terminal_folds_paths_and_keeps_dates_whole():
+    path = "02_nci_core/dictionaries/" + "long-name-" * 8 + ".md"
+    shown = printed(views.document_table([a_document(path=path)]), width=80)
+    assert "2026-03-30" in shown
+    assert path in "".join(line.split("  ")[0].strip() for line in shown.splitlines()[1:])
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_reviews_in_the_calendar_are_counted_in_days_and_sorted():
+    documents = [
+        {**a_document(path="c.md", due_on="2026-04-01"), "state": "upcoming", "days": 2},
+        {**a_document(path="b.md", due_on="2026-03-30"), "state": "due", "days": 0},
+        {**a_document(path="a.md", due_on="2025-08-03"), "state": "overdue", "days": -239},
+        {**a_document(path="d.md", due_on="2026-03-29"), "state": "overdue", "days": -1},
+    ]
+    shown = printed(views.calendar(documents))
+    order = [shown.index(path) for path in ("a.md", "d.md", "b.md", "c.md")]
+    assert order == sorted(order)
+    for words in ("239 days overdue", "1 day overdue", "today", "in 2 days"):
+        assert words in shown
+
+
+def test_a_diff_is_coloured_and_names_the_fields_first():
+    shown = printed(views.difference(a_diff()))
+    assert shown.splitlines() == [
+        "a.md, version 1 → 2 (content)",
+        "title: nothing → Nausea",
+        "@@ -1,3 +1,4 @@",
+        " same",
+        "-old",
+        "+new",
+    ]
+    coloured = printed(views.difference(a_diff()), colour=True)
+    assert "\x1b[31m-old" in coloured
+    assert "\x1b[32m+new" in coloured
+
+
+def test_times_are_the_teams():
+    shown = printed(views.version_table({"path": "a.md", "versions": [a_version()]}, KOLKATA))
+    assert "2026-03-31 01:30:00" in shown  # 20:00 UTC the day before
+    assert "status: active → deprecated" in shown
+
+
+def test_the_library_at_a_glance():
+    shown = printed(views.glance(a_status(), [], zone=KOLKATA, now=NOW))
+    assert "1,425 documents, 1,430 versions; 3 retired" in shown
+    assert "1,349 " + "━" * 29 in shown
+    assert "12 sent" in shown
+    assert "watching, saw the whole folder 12 seconds ago (2026-03-30 05:30:00)" in shown
+    assert "approve" not in shown
+
+
+def test_a_held_removal_says_what_to_do():
+    shown = printed(views.glance(a_status(held=800), [], zone=KOLKATA, now=NOW), colour=True)
+    assert "800 removals" in shown
+    assert "content-sync approve" in shown
+    assert "\x1b[1;31m" in shown
+
+
+def test_a_watcher_that_fell_silent_is_not_called_well():
+    late = NOW + timedelta(hours=3)
+    shown = printed(views.glance(a_status(), [], zone=KOLKATA, now=late))
+    assert "watching, but silent since 2026-03-30 05:30:10" in shown
+
+
+def test_refused_files_are_named_in_the_glance_up_to_ten():
+    rejections = [{"path": f"{n:02}.md", "problems": a_refusal()} for n in range(25)]
+    shown = printed(views.glance(a_status(), rejections, zone=KOLKATA, now=NOW))
+    assert "25 files" in shown
+    assert "09.md:4: `status` is wrong (CS032)" in shown
+    assert "10.md" not in shown
+    assert "and 15 more; content-sync validate names all" in shown
+
+
+def test_what_a_sync_did_not_store_has_its_reason():
+    info = {"line": 1, "message": "odd", "code": "CS040", "severity": "info"}
+    report = a_report(
+        refused=[("a.md", [info, *a_refusal()])],
+        busy=[("b.md", "somebody writes to it")],
+        ignored=[("c.md", "a symbolic link")],
+        held=800,
+    )
+    assert [line.plain for line in views.sync_findings(report)] == [
+        "refused a.md:4: `status` is wrong (CS032)",
+        "busy b.md: somebody writes to it",
+        "ignored c.md: a symbolic link",
+        "800 removals held: if the files are meant to be gone, run content-sync approve",
+    ]
+
+
+def a_problem(**span):
+    return Problem(
+        code="CS032",
+        rule="bad-value",
+        severity=Severity.ERROR,
+        message="wrong",
+        span=Span(**span),
+    )
+
+
+def shown_lines(data, problem):
+    return [line.plain for line in findings.finding_lines("a.md", data, (problem,))]
+
+
+def test_carets_stand_below_the_place():
+    problem = a_problem(line=2, column=9, end_line=2, end_column=14)
+    assert shown_lines(b"---\nstatus: actve\n", problem) == [
+        "a.md:2:9: error CS032 bad-value: wrong",
+        "    status: actve",
+        "            ^^^^^",
+    ]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_carets_count_cells_not_characters(line_end):
+    line = "title: 文字 मतली\x1b bad"
+    start = line.index("bad") + 1
+    data = f"\ufeff---{line_end}{line}{line_end}".encode()
+    problem = a_problem(line=2, column=start, end_line=2, end_column=start + 3)
+    _, source, carets = shown_lines(data, problem)
+    from rich.cells import cell_len
+
+    assert source == "    " + visible(line)
+    assert cell_len(carets) == cell_len(source)
+    assert carets.strip() == "^^^"
+
+
+def test_a_long_line_is_cut_round_the_place():
+    line = "x" * 5_000_000 + "bad" + "y" * 100
+    problem = a_problem(line=1, column=5_000_001, end_line=1, end_column=5_000_004)
+    _, source, carets = shown_lines(line.encode(), problem)
+    assert len(source) <= findings._WIDTH_OF_PIPES
+    at = carets.index("^^^")
+    assert source[at : at + 3] == "bad"
+    assert source[4] == "…"
+    assert source[-1] == "…" or source.endswith("y" * 20)
+
+
+@pytest.mark.parametrize("line", [1, 2, 7])
+def test_a_problem_without_a_place_has_no_carets(line):
+    problem = a_problem(line=line, column=1, end_line=line, end_column=1)
+    assert not any("^" in shown for shown in shown_lines(b"---\n\nx", problem))
+
+
+def test_bytes_that_are_not_utf_8_can_be_shown():
+    assert len(shown_lines(b"a\xffb", a_problem(line=1, column=2, end_line=1, end_column=3))) == 3
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (timedelta(seconds=-5), "0 seconds ago"),
+        (timedelta(seconds=1), "1 second ago"),
+        (timedelta(seconds=119), "119 seconds ago"),
+        (timedelta(minutes=2), "2 minutes ago"),
+        (timedelta(hours=47), "47 hours ago"),
+        (timedelta(days=2), "2 days ago"),
+    ],
+)
+def test_how_long_ago(span, words):
+    assert text.ago(span) == words
+
+
+def test_letters_of_every_script_stay_as_they_are():
+    assert visible("मतली తెలుగు naïve 🎗") == "मतली తెలుగు naïve 🎗"
+    assert visible("a\tb\nc") == r"a\tb\nc"
+    assert visible("a\tb\nc\r", lines=True) == "a\tb\nc\\r"

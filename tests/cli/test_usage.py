@@ -1,0 +1,184 @@
+"""What works without a store: help, version, completion, and mistakes told in one line."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+from support import clean_environment, run
+
+from worker.cli import run_command
+
+COMMANDS = (
+    *("up", "watch", "worker", "beat", "migrate", "sync", "approve"),
+    *("status", "list", "history", "show", "diff"),
+    *("due", "remind", "notices", "notify-test", "validate", "doctor"),
+)
+
+
+def one_line_of(output):
+    """Return the only line of a process's output, or of pytest's `capsys`."""
+    out, err = output if isinstance(output, tuple) else (output.stdout, output.stderr)
+    assert out == ""
+    assert err.startswith("content-sync: ")
+    assert err.count("\n") == 1, err
+    return err
+
+
+def test_help_names_every_command_under_its_heading(tmp_path):
+    result = run("--help", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    for heading in ("Run the service:", "Look at the library:", "Reviews:", "Check:"):
+        assert heading in result.stdout
+    for command in COMMANDS:
+        assert f"\n  {command} " in result.stdout
+    assert "..." not in result.stdout.split("Run the service:")[1], "a summary was cut"
+
+
+def test_no_arguments_are_a_call_for_help(tmp_path):
+    assert run(cwd=tmp_path).stdout == run("--help", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself_with_an_example(command, capsys):
+    assert run_command([command, "--help"]) == 0
+    assert "Example: content-sync" in capsys.readouterr().out
+
+
+def test_help_takes_no_longer_than_a_quarter_of_a_second(tmp_path):
+    def seconds() -> float:
+        # Processor time of this process's children: others may be at work on the machine.
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run("--help", cwd=tmp_path)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+
+    assert min(seconds() for _ in range(5)) <= 0.25
+
+
+def test_help_loads_nothing_heavy(tmp_path):
+    code = (
+        "import sys; from worker.cli import run_command; run_command(['--help']);"
+        "heavy = {'rich', 'pydantic', 'celery', 'sqlalchemy', 'apprise', 'watchdog'};"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_version(tmp_path):
+    result = run("--version", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, "content-sync 0.1.0\n")
+
+
+def test_an_unknown_command_is_told_what_is_near(tmp_path):
+    result = run("staus", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Did you mean 'status'?" in one_line_of(result)
+
+
+def test_an_unknown_option_is_a_usage_error(tmp_path):
+    result = run("sync", "--ful", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "--full" in one_line_of(result)
+
+
+def test_a_global_option_after_the_command_is_told_its_place(tmp_path):
+    result = run("status", "--store-url", "sqlite:///x.db", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "content-sync --store-url … status" in one_line_of(result)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("due", "--on", "2026-02-30"),
+        ("due", "--on", "30.3.2026"),
+        ("remind", "--on", "20260330"),
+        ("show", "a.md", "--at", "yesterday"),
+        ("show", "a.md", "--at", "2026-03-30T25:00"),
+    ],
+)
+def test_a_wrong_date_is_a_usage_error_that_shows_a_right_one(
+    tmp_path, monkeypatch, capsys, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(list(arguments)) == 2
+    assert "2026-03-30" in one_line_of(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list", "--state", "stale"),
+        ("show", "a.md", "--version", "0"),
+        ("show", "a.md", "--version", "1", "--at", "2026-03-30"),
+        ("history",),
+        ("worker", "--queues", "live,fast"),
+        ("notify-test", "nobody"),
+        ("due", "--within", "-1"),
+        ("validate", "no-such-file.md"),
+        ("validate",),
+    ],
+)
+def test_a_usage_error_is_one_line(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(list(arguments)) == 2
+    one_line_of(capsys.readouterr())
+
+
+def test_an_unknown_setting_is_one_line_with_a_suggestion(tmp_path):
+    config = tmp_path / "content-sync.toml"
+    config.write_text("[watch]\nstil_ms = 5\n")
+    result = run("--config", str(config), "status", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "did you mean still_ms?" in one_line_of(result)
+
+
+def test_a_settings_file_that_is_not_there_is_one_line(tmp_path):
+    result = run("--config", "no.toml", "status", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "no.toml" in one_line_of(result)
+
+
+def test_an_unknown_environment_variable_is_one_line(tmp_path):
+    result = run("status", cwd=tmp_path, env={"CONTENT_SYNC_SEED": "x"})
+    assert result.returncode == 2
+    assert "did you mean CONTENT_SYNC_SEEDS?" in one_line_of(result)
+
+
+def test_an_escape_in_an_argument_does_not_reach_the_terminal(tmp_path):
+    result = run("validate", "\x1b[31mx.md", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "\x1b" not in one_line_of(result)
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    pipe = subprocess.Popen(
+        [sys.executable, "-m", "worker", "--help"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    pipe.stdout.close()  # before it writes anything
+    assert pipe.stderr.read() == b""
+    pipe.stderr.close()
+    assert pipe.wait(timeout=30) in {0, 1}
+
+
+def test_a_shell_can_complete_commands(tmp_path):
+    asked = {
+        "_CONTENT_SYNC_COMPLETE": "complete_bash",
+        "COMP_WORDS": "content-sync sta",
+        "COMP_CWORD": "1",
+    }
+    assert run(cwd=tmp_path, env=asked).stdout == "status\n"

@@ -1,0 +1,93 @@
+"""Transactions: no update is lost, no password is shown, and what may pass is tried again."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from library import Library, a_library
+from sqlalchemy import select, text, update
+
+from worker.errors import StoreUnavailableError
+from worker.store.engine import Store
+from worker.store.schema import heartbeats
+
+
+@pytest.fixture
+def library(store_url: str):
+    with a_library(store_url) as library:
+        yield library
+
+
+def test_writers_at_once_lose_no_update(library: Library):
+    store = library.store
+    library.services.heartbeat("counter", {"n": 0})
+
+    def increase(_: int) -> None:
+        def work(connection):
+            query = select(heartbeats.c.data).where(heartbeats.c.name == "counter")
+            data = connection.scalar(query.with_for_update())
+            connection.execute(
+                update(heartbeats)
+                .where(heartbeats.c.name == "counter")
+                .values(data={"n": data["n"] + 1})
+            )
+
+        store.transact(work)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(increase, range(80)))
+
+    with store.read() as connection:
+        assert connection.scalar(select(heartbeats.c.data))["n"] == 80
+
+
+def test_sqlite_keeps_its_promises(sqlite_url: str):
+    store = Store(sqlite_url)
+    with store.read() as connection:
+        settings = {
+            name: connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    store.close()
+    assert settings == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 10_000,
+    }
+
+
+def test_a_failed_transaction_leaves_nothing(library: Library):
+    with pytest.raises(RuntimeError), library.store.write() as connection:
+        connection.execute(heartbeats.insert().values(name="x", at=library.time, data={}))
+        raise RuntimeError
+
+    with library.store.read() as connection:
+        assert connection.execute(select(heartbeats)).all() == []
+
+
+def test_a_database_that_is_away_is_told_without_its_password():
+    store = Store("postgresql://someone:s3cret@127.0.0.1:1/none")
+    with pytest.raises(StoreUnavailableError) as raised, store.read():
+        pass
+    assert "s3cret" not in str(raised.value)
+    assert "127.0.0.1:1" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_bodies_are_compressed_with_lz4_where_the_server_can(postgres_url: str):
+    with a_library(postgres_url) as library, library.store.read() as connection:
+        can = connection.scalar(
+            text(
+                "SELECT 'lz4' = ANY(enumvals) FROM pg_settings "
+                "WHERE name = 'default_toast_compression'"
+            )
+        )
+        kind = connection.scalar(
+            text(
+                "SELECT attcompression FROM pg_attribute "
+                "WHERE attrelid = 'bodies'::regclass AND attname = 'body'"
+            )
+        )
+    assert kind == (b"l" if can else b"") or kind == ("l" if can else "")

@@ -1,0 +1,101 @@
+"""The tables that the migrations make are those of the models, on both databases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+from support import clean_environment
+
+import worker.store.migrate as subject
+from worker.errors import ConfigurationError, StoreUnavailableError
+from worker.store.engine import Store, parse_url
+from worker.store.schema import metadata
+
+MIGRATIONS = Path(subject.__file__).parent / "migrations"
+
+
+@pytest.fixture
+def store(store_url: str):
+    store = Store(store_url)
+    yield store
+    store.close()
+
+
+def test_the_migrations_make_the_tables_of_the_models(store: Store):
+    assert subject.migrate(store) == (None, subject.HEAD)
+
+    with store.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_constraints_have_the_names_of_the_models(store: Store):
+    subject.migrate(store)
+
+    with store.read() as connection:
+        found = inspect(connection)
+        assert found.get_pk_constraint("documents")["name"] == "pk_documents"
+        assert [u["name"] for u in found.get_unique_constraints("versions")] == [
+            "uq_versions_document_id"
+        ]
+
+
+def test_the_head_that_the_program_names_is_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == subject.HEAD
+
+
+def test_a_second_migration_finds_nothing_to_do(store: Store):
+    subject.migrate(store)
+    assert subject.migrate(store) == (subject.HEAD, subject.HEAD)
+
+
+def test_migrations_from_several_processes_at_once_are_one(store_url: str, tmp_path: Path):
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "worker", "migrate"],
+            cwd=tmp_path,
+            env=clean_environment({"CONTENT_SYNC_STORE_URL": store_url}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in running:
+        _out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    store = Store(store_url)
+    subject.require_schema(store)
+    store.close()
+
+
+def test_a_store_of_a_newer_version_is_refused_in_one_line(store: Store):
+    subject.migrate(store)
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(StoreUnavailableError, match="9999"):
+        subject.require_schema(store)
+    with pytest.raises(StoreUnavailableError, match="newer version"):
+        subject.migrate(store)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://x/y", "sqlite://", "sqlite:///:memory:"])
+def test_a_url_of_no_database_that_we_know_is_a_configuration_error(url: str):
+    with pytest.raises(ConfigurationError, match="store_url"):
+        parse_url(url)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_any_spelling_of_postgresql_takes_the_driver_that_we_ship(scheme: str):
+    assert parse_url(f"{scheme}://user:pw@host/name").drivername == "postgresql+psycopg"

@@ -1,0 +1,105 @@
+"""The settings files and docker-compose.yml agree with the code and keep their promises."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from worker.settings import Section, Settings, load_settings
+
+CHECKOUT = Path(__file__).parent.parent
+SETTINGS_FILE = CHECKOUT / "config/content-sync.toml"
+OURS = ("migrate", "watcher", "worker", "beat")
+#: They have no value of their own as a default: the file tells what stands in.
+WITHOUT_DEFAULT = re.compile(r"(?m)^#(schema_file|templates|url) = .*\n")
+COMMENTED_OUT = re.compile(r"(?m)^#(?=\w+ = )")
+
+
+@pytest.fixture
+def defaults(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # there is no settings file here
+    return load_settings().model_dump(exclude={"config"})
+
+
+@pytest.fixture(scope="module")
+def services():
+    return yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
+
+
+def _load(path, monkeypatch):
+    monkeypatch.setenv("CONTENT_SYNC_CONFIG", str(path))
+    return load_settings()
+
+
+def test_the_settings_file_changes_no_default(defaults, monkeypatch):
+    assert _load(SETTINGS_FILE, monkeypatch).model_dump(exclude={"config"}) == defaults
+
+
+def test_the_settings_file_shows_every_setting_with_its_default(defaults, monkeypatch, tmp_path):
+    text = SETTINGS_FILE.read_text()
+    shown = tomllib.loads(COMMENTED_OUT.sub("", text))
+    path = tmp_path / "shown.toml"
+    path.write_text(COMMENTED_OUT.sub("", WITHOUT_DEFAULT.sub("", text)))
+
+    assert set(shown) == set(Settings.model_fields) - {"config"}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            assert set(shown[name]) == set(field.annotation.model_fields) - {"default_cadences"}
+    assert _load(path, monkeypatch).model_dump(exclude={"config"}) == defaults
+
+
+def test_the_examples_in_the_settings_file_are_settings(monkeypatch, tmp_path):
+    text = re.sub(r"(?m)^# (?=\[|\w+ = )", "", SETTINGS_FILE.read_text())
+    path = tmp_path / "examples.toml"
+    path.write_text(text)
+
+    settings = _load(path, monkeypatch)
+
+    assert {channel.kind for channel in settings.channels.values()} == {
+        "console",
+        "email",
+        "apprise",
+    }
+    assert len(settings.routes) > 3
+    assert len(settings.review.default_cadences) > 2
+
+
+def test_the_settings_of_the_containers_send_mail_to_the_reviewers(monkeypatch, services):
+    environment = services["worker"]["environment"]
+    for name in ("CONTENT_SYNC_STORE_URL", "CONTENT_SYNC_BROKER_URL"):
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", environment[name]))
+
+    settings = _load(CHECKOUT / "config/compose.toml", monkeypatch)
+
+    assert str(settings.seeds) == "/srv/seeds"
+    assert settings.log_format == "json"
+    assert settings.routes["reviewers"].to == ("reviewers@example.org",)
+    assert settings.channels["mail"].host in services
+    assert not settings.in_process
+
+
+def test_no_port_is_published_but_the_mail_page_on_loopback(services):
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+
+    assert published == {"mailpit": ["127.0.0.1:8025:8025"]}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_have_no_rights_that_they_do_not_need(services, name):
+    service = services[name]
+
+    assert service["user"] == "10001:10001"
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert all(volume.endswith(":ro") for volume in service["volumes"])
+
+
+def test_every_service_that_stays_has_a_health_check_and_can_be_scaled(services):
+    for name, service in services.items():
+        assert ("healthcheck" in service) == (name != "migrate"), name
+        assert not {"container_name", "hostname"} & set(service), name

@@ -1,0 +1,57 @@
+"""The files that are known to need reading and have not been read yet, in the order of their urgency.
+
+Changed documents come before racy ones, and those before new files. Holds paths only. Called by the
+watcher's loop.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+
+
+class Backlog:
+    """Paths to be read: changed, racy and new; each is held once."""
+
+    def __init__(self) -> None:
+        self.changed: OrderedDict[str, None] = OrderedDict()
+        self.racy: deque[str] = deque()
+        self._new: OrderedDict[str, int] = OrderedDict()
+        self._sizes: Counter[int] = Counter()
+
+    def __len__(self) -> int:
+        return len(self.changed) + len(self.racy) + len(self._new)
+
+    @property
+    def new(self) -> int:
+        """Return how many new files wait."""
+        return len(self._new)
+
+    def add_new(self, path: str, size: int) -> None:
+        """Add a file that the store does not know, and its size in bytes."""
+        self.discard(path)
+        self._new[path] = size
+        self._sizes[size] += 1
+
+    def discard(self, path: str) -> None:
+        """Forget a path: it was read by another way, or is to be looked at later."""
+        self.changed.pop(path, None)
+        size = self._new.pop(path, None)
+        if size is not None:
+            self._release(size)
+
+    def next_new(self) -> str | None:
+        """Take out the oldest new file."""
+        if not self._new:
+            return None
+        path, size = self._new.popitem(last=False)
+        self._release(size)
+        return path
+
+    def may_hold(self, size: int) -> bool:
+        """Return whether a new file of this size waits: it may be what a missing one became."""
+        return size in self._sizes
+
+    def _release(self, size: int) -> None:
+        self._sizes[size] -= 1
+        if not self._sizes[size]:
+            del self._sizes[size]

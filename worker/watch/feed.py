@@ -1,0 +1,375 @@
+"""Settled paths become snapshots, and snapshots become batches that are sent on.
+
+The feed knows what was sent for each path, so that nothing is read twice without need, and what is
+still on its way to the store, so that a scan does not send it again. It recognises moves by equal
+bytes. When to read, and what may be retired, is for the caller to decide. Called by the watcher's
+loop and by `sync`, in one thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from worker.domain.reconcile import is_racy, was_unread
+from worker.domain.plan import unread_sha256
+from worker.domain.seed import is_plain_note, looks_retracted
+from worker.domain.snapshot import Batch, Known, Removal, Snapshot, Stamp, Unreadable
+from worker.settings import Settings
+from worker.watch.ignore import Told
+from worker.watch.read import (
+    Absent,
+    Busy,
+    Content,
+    NotAFile,
+    Refused,
+    read_file,
+    stamp_of,
+)
+
+logger = logging.getLogger("content_sync.watch")
+
+#: How long something sent may be on its way before a scan takes it for lost.
+IN_FLIGHT_SECONDS = 60.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Lane(Enum):
+    """The queue of a batch: live edits and retractions, or the load of many files."""
+
+    LIVE = "live"
+    BULK = "bulk"
+
+
+class Outcome(Enum):
+    """What came of reading a path."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    MOVED = "moved"
+    SAME = "same"
+    BUSY = "busy"
+    IGNORED = "ignored"
+    ABSENT = "absent"
+
+
+class Observed:
+    """The increasing number of observations: microseconds since the epoch, never the same twice."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._last = 0
+
+    def next(self) -> int:
+        """Return a number greater than all before, even where the clock stepped back."""
+        self._last = max(self._last + 1, self.clock())
+        return self._last
+
+    def clock(self) -> int:
+        """Return the wall clock in microseconds since the epoch."""
+        return (self._now() - _EPOCH) // _MICROSECOND
+
+    def raise_to(self, number: int) -> None:
+        """Let all further numbers be greater than this one."""
+        self._last = max(self._last, number)
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What was sent for a path and is not yet seen in the store; `known` None for a removal."""
+
+    known: Known | None
+    observed: int
+    at: float
+    batch_id: str
+
+
+@dataclass(slots=True)
+class _OpenBatch:
+    """A batch that is being filled."""
+
+    snapshots: list[Snapshot] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def files(self) -> int:
+        return len(self.snapshots) + len(self.unreadable) + len(self.removals)
+
+
+class Departures:
+    """Known paths that seem to be gone, by the hash of their bytes: where a new file may come from."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, str] = {}
+        self._by_sha256: dict[str, set[str]] = {}
+
+    def add(self, path: str, sha256: str) -> None:
+        """Note that a path with these bytes seems to be gone."""
+        self.discard(path)
+        self._by_path[path] = sha256
+        self._by_sha256.setdefault(sha256, set()).add(path)
+
+    def discard(self, path: str) -> None:
+        """Note that a path is there, or is dealt with."""
+        sha256 = self._by_path.pop(path, None)
+        if sha256 is not None:
+            paths = self._by_sha256[sha256]
+            paths.discard(path)
+            if not paths:
+                del self._by_sha256[sha256]
+
+    def find(self, sha256: str) -> list[str]:
+        """Return the paths that had these bytes, sorted."""
+        return sorted(self._by_sha256.get(sha256, ()))
+
+
+class Feed:
+    """Reads settled paths and sends what is new of them.
+
+    `send` takes a batch, its bytes and its lane; what it raises passes through, and then `known`
+    must be loaded from the store again. `withdraw` forgets a batch that was lost.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        root: str,
+        send: Callable[[Batch, bytes, Lane], None],
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        withdraw: Callable[[str], None] = lambda _batch_id: None,
+    ) -> None:
+        self._intake = settings.intake
+        self._fields = settings.field_names
+        self._root = root
+        self._send = send
+        self._withdraw = withdraw
+        self._monotonic = monotonic
+        self.observed = Observed(now)
+        self.known: dict[str, Known] = {}
+        self.departures = Departures()
+        self.told = Told()
+        self.verified = 0  # when all racy files were last hashed again, as an observation
+        self._open = {lane: _OpenBatch() for lane in Lane}
+        self._sent: dict[str, _Sent] = {}
+        self._notes: dict[str, Stamp] = {}
+        self._refused: dict[str, str] = {}
+
+    def load(self, fresh: dict[str, Known], newest: int) -> None:
+        """Take what the store knows, and lay over it what is still on its way there.
+
+        `fresh` becomes the feed's own; `newest` is the largest observation in the store.
+        """
+        self.observed.raise_to(newest)
+        at = self._monotonic()
+        lost: set[str] = set()
+        for path, sent in list(self._sent.items()):
+            if _arrived(sent, fresh.get(path)):
+                del self._sent[path]
+            elif at - sent.at >= IN_FLIGHT_SECONDS:
+                del self._sent[path]
+                lost.add(sent.batch_id)
+            elif sent.known is None:
+                fresh.pop(path, None)
+            else:
+                fresh[path] = sent.known
+        self.known = fresh
+        for batch_id in lost:
+            self._withdraw(batch_id)
+        if lost:
+            logger.info("%d batches were not taken in; the scan sends their files again", len(lost))
+
+    def is_settled(self, path: str, stamp: Stamp) -> bool:
+        """Return whether a stamp proves that what was sent for a path is what is there."""
+        held = self.known.get(path)
+        if held is None:
+            return self._notes.get(path) == stamp
+        return held.stamp == stamp and not (is_racy(held, self.verified) or was_unread(held))
+
+    def keep_only(self, seen: Container[str]) -> None:
+        """Forget notes and refusals of files that a whole walk did not see."""
+        self._notes = {path: stamp for path, stamp in self._notes.items() if path in seen}
+        self._refused = {path: code for path, code in self._refused.items() if path in seen}
+
+    def take(self, path: str, lane: Lane, *, closed: bool = False, forced: bool = False) -> Outcome:
+        """Read a path and put what is new of it into the open batch of its lane."""
+        observed = self.observed.next()
+        found = read_file(
+            self._root,
+            path,
+            max_bytes=self._intake.max_file_bytes,
+            closed=closed,
+            forced=forced,
+            now_seconds=self.observed.clock() / 1e6,
+        )
+        match found:
+            case Content():
+                return self._take_content(path, found, observed, lane)
+            case Refused():
+                return self._take_refused(path, found, observed, lane)
+            case Busy():
+                return Outcome.BUSY
+            case NotAFile(reason=reason):
+                self.told.tell(path, reason)
+                return Outcome.IGNORED
+            case Absent():
+                return Outcome.ABSENT
+
+    def remove(self, path: str, lane: Lane = Lane.LIVE) -> None:
+        """Send that a path is gone."""
+        self._make_room(lane, 0)
+        removal = Removal(path=path, observed=self.observed.next())
+        self._open[lane].removals.append(removal)
+        self.known.pop(path, None)
+        self.departures.discard(path)
+
+    def depart(self, path: str) -> None:
+        """Note that a path seems to be gone, so that a new one with its bytes is a move."""
+        held = self.known.get(path)
+        if held is not None and held.live:
+            self.departures.add(path, held.sha256)
+
+    def flush(self, *lanes: Lane) -> None:
+        """Send the open batches of these lanes, by default of all."""
+        for lane in lanes or Lane:
+            batch = self._open[lane]
+            if batch.files:
+                self._open[lane] = _OpenBatch()
+                self._dispatch(batch, lane)
+
+    def drop_open(self) -> None:
+        """Forget the open batches; what was to be sent is found again by a scan."""
+        self._open = {lane: _OpenBatch() for lane in Lane}
+
+    def _take_content(self, path: str, found: Content, observed: int, lane: Lane) -> Outcome:
+        held = self.known.get(path)
+        was_live = held is not None and held.live
+        if path.lower().endswith(".txt") and not was_live and is_plain_note(found.data):
+            self._notes[path] = found.stamp
+            self.told.tell(path, "it is a plain note: a text file that does not begin with ---")
+            if held is not None:
+                self.remove(path)
+            return Outcome.IGNORED
+        self._notes.pop(path, None)
+        self._refused.pop(path, None)
+        self.told.forget(path)
+        self.departures.discard(path)
+        if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
+            self.known[path] = replace(held, observed=observed)
+            return Outcome.SAME
+        source = None if was_live else self._find_source(found)
+        if looks_retracted(found.data, self._fields):
+            lane = Lane.LIVE
+        self._make_room(lane, len(found.data))
+        if source is not None and any(s.path == source for s in self._open[lane].snapshots):
+            self.flush(lane)  # two steps of one document need two transactions
+        batch = self._open[lane]
+        batch.snapshots.append(
+            Snapshot(
+                path=path,
+                stamp=found.stamp,
+                sha256=found.sha256,
+                observed=observed,
+                moved_from=source,
+            )
+        )
+        batch.parts.append(found.data)
+        batch.size += len(found.data)
+        self.known[path] = Known(
+            stamp=found.stamp,
+            sha256=found.sha256,
+            observed=observed,
+            live=held is None or held.live,
+        )
+        if source is not None:
+            del self.known[source]
+            self.departures.discard(source)
+            return Outcome.MOVED
+        return Outcome.NEW if held is None else Outcome.CHANGED
+
+    def _take_refused(self, path: str, found: Refused, observed: int, lane: Lane) -> Outcome:
+        held = self.known.get(path)
+        unread = unread_sha256(found.stamp)
+        if held is not None and held.sha256 == unread and self._refused.get(path) == found.code:
+            return Outcome.SAME
+        self._make_room(lane, 0)
+        self._open[lane].unreadable.append(
+            Unreadable(
+                path=path,
+                stamp=found.stamp,
+                observed=observed,
+                code=found.code,
+                detail=found.detail,
+            )
+        )
+        self._refused[path] = found.code
+        self.known[path] = Known(
+            stamp=found.stamp,
+            sha256=unread,
+            observed=observed,
+            live=held is not None and held.live,
+        )
+        return Outcome.NEW if held is None else Outcome.CHANGED
+
+    def _find_source(self, found: Content) -> str | None:
+        """Return the path that had these bytes and is really gone; a rename keeps the inode."""
+        sources = [path for path in self.departures.find(found.sha256) if self._is_gone(path)]
+        same = [path for path in sources if self.known[path].stamp.inode == found.stamp.inode]
+        return next(iter(same or sources), None)
+
+    def _is_gone(self, path: str) -> bool:
+        if path not in self.known:
+            return False
+        try:
+            return not isinstance(stamp_of(self._root, path), Stamp)
+        except OSError:
+            return False
+
+    def _make_room(self, lane: Lane, size: int) -> None:
+        batch = self._open[lane]
+        full = batch.files >= self._intake.batch_files
+        if full or (batch.size and batch.size + size > self._intake.batch_bytes):
+            self.flush(lane)
+
+    def _dispatch(self, open_batch: _OpenBatch, lane: Lane) -> None:
+        batch = Batch(
+            id=uuid.uuid4().hex,
+            snapshots=tuple(open_batch.snapshots),
+            unreadable=tuple(open_batch.unreadable),
+            removals=tuple(open_batch.removals),
+            bulk=lane is Lane.BULK,
+        )
+        self._send(batch, b"".join(open_batch.parts), lane)
+        at = self._monotonic()
+        items: list[Snapshot | Unreadable] = [*batch.snapshots, *batch.unreadable]
+        for item in items:
+            known = self.known.get(item.path)
+            if known is not None and known.observed >= item.observed:
+                self._sent[item.path] = _Sent(known, item.observed, at, batch.id)
+        for gone, observed in _departed(batch):
+            if gone not in self.known:
+                self._sent[gone] = _Sent(None, observed, at, batch.id)
+
+
+def _departed(batch: Batch) -> list[tuple[str, int]]:
+    moved = [(s.moved_from, s.observed) for s in batch.snapshots if s.moved_from is not None]
+    return moved + [(removal.path, removal.observed) for removal in batch.removals]
+
+
+def _arrived(sent: _Sent, have: Known | None) -> bool:
+    """Return whether the store has taken in what was sent, or something newer."""
+    if sent.known is None:
+        return have is None or have.observed > sent.observed
+    if have is None:
+        return False
+    same = have.stamp == sent.known.stamp and have.sha256 == sent.known.sha256
+    return same or have.observed >= sent.observed

@@ -1,0 +1,257 @@
+"""File events by watchdog, as hints in a queue, and the signs that it has gone blind.
+
+watchdog 7.1 loses events without saying so in several ways: the kernel's queue overflows, the watch
+limit is reached below the root, the root is unmounted or made again, a thread dies. Each is noticed
+here and told as a doubt; what to do about it, and every scan, is the loop's. The handler only
+enqueues, because a handler that raises or is slow blinds the observer. Called by the watcher's loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileAttribEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from worker.watch.settle import Hint, HintKind
+
+logger = logging.getLogger("content_sync.watch")
+
+# Opened and closed-without-writing are left out: our own reading would wake us for ever. A change of
+# rights counts, because a file that could not be read may be readable now.
+EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileAttribEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+#: How long watchdog holds a rename's first half for its second; all other events wait behind it. Both
+#: come in one read of the kernel's queue; unpaired, a scan or the equal hash still finds the move.
+PAIRING_SECONDS = 0.05
+_MOST_HINTS_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderHint:
+    """Something happened to a folder, relative to the root: what is below is in doubt."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Events were lost, or will be: only a scan tells what the folder holds."""
+
+    reason: str
+    blind: bool = False  # no events come from now on, or not from everywhere
+
+
+Signal = Hint | FolderHint | Doubt
+
+if sys.platform == "linux":
+    from watchdog.observers.inotify import InotifyEmitter
+    from watchdog.observers.inotify_c import (
+        CallbackId,
+        InotifyConstants,
+        InotifyEvent,
+        InotifyFD,
+        Mask,
+        WatchCallback,
+        WatchDescriptor,
+    )
+    from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+    class _Inotify(InotifyFD):
+        """watchdog's reader of the kernel's queue, which tells what it otherwise only logs or drops."""
+
+        def __init__(self, signals: SimpleQueue[Signal]) -> None:
+            super().__init__()
+            self._signals = signals
+
+        def add_callback(
+            self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
+        ) -> WatchDescriptor:
+            try:
+                return super().add_callback(path, mask, callback, id_)
+            except OSError as error:
+                if error.errno in {errno.ENOSPC, errno.EMFILE, errno.ENOMEM}:
+                    reason = f"{error.strerror}; raise fs.inotify.max_user_watches"
+                    self._signals.put(Doubt(reason=reason, blind=True))
+                raise
+
+        def handle_event(self, event: InotifyEvent) -> None:
+            super().handle_event(event)
+            if event.is_queue_overflow:
+                self._signals.put(
+                    Doubt(reason="more changed at once than the kernel's queue holds")
+                )
+            elif event.mask & InotifyConstants.IN_UNMOUNT:
+                self._signals.put(Doubt(reason="a file system was unmounted", blind=True))
+
+    class _InotifyObserver(BaseObserver):
+        """watchdog's observer over that reader."""
+
+        def __init__(self, signals: SimpleQueue[Signal]) -> None:
+            self.inotify = _Inotify(signals)
+            super().__init__(InotifyEmitter, inotify_fd=self.inotify)
+            self.inotify.start()
+
+        def on_thread_stop(self) -> None:
+            super().on_thread_stop()
+            self.inotify.stop()
+            self.inotify.join(timeout=2)
+
+
+class _Handler(FileSystemEventHandler):
+    """Turns events into hints in the queue, and does nothing else."""
+
+    def __init__(self, root: str, signals: SimpleQueue[Signal]) -> None:
+        self._root = root
+        self._prefix = root if root.endswith("/") else f"{root}/"
+        self._signals = signals
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Take in one event."""
+        source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path)
+        put = self._signals.put
+        if event.is_directory:
+            for path in filter(None, (source, target)):
+                put(FolderHint(path=self._relative(path)))
+            return
+        match event.event_type:
+            case "moved":
+                put(Hint(kind=HintKind.DELETED, path=self._relative(source)))
+                put(Hint(kind=HintKind.CLOSED, path=self._relative(target)))
+            case "deleted":
+                put(Hint(kind=HintKind.DELETED, path=self._relative(source)))
+            case "closed":
+                put(Hint(kind=HintKind.CLOSED, path=self._relative(source)))
+            case "created":
+                put(Hint(kind=HintKind.ARRIVED, path=self._relative(source)))
+            case _:
+                put(Hint(kind=HintKind.WRITTEN, path=self._relative(source)))
+
+    def _relative(self, path: str) -> str:
+        return "" if path == self._root else path.removeprefix(self._prefix)
+
+
+class Events:
+    """The events below one root: an observer that can be made anew, and the queue of its hints."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._signals: SimpleQueue[Signal] = SimpleQueue()
+        self._observer: BaseObserver | None = None
+        self._identity: tuple[int, int] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Return whether there is an observer, alive or not."""
+        return self._observer is not None
+
+    def start(self) -> None:
+        """Watch the root as it is now; raise `OSError` where the system allows no (more) watches."""
+        self.stop()
+        self._identity = root_identity(self._root)
+        path = os.path.realpath(self._root)
+        observer = _make_observer(self._signals)
+        try:
+            observer.schedule(
+                _Handler(path, self._signals), path, recursive=True, event_filter=EVENTS
+            )
+            observer.start()
+        except BaseException:
+            _end(observer)
+            raise
+        self._observer = observer
+
+    def stop(self) -> None:
+        """End the observer and its threads; the queue stays."""
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            _end(observer)
+
+    def why_blind(self) -> str | None:
+        """Return why the observer must be made anew, or None where it seems to see."""
+        if self._observer is None:
+            return "there is no observer"
+        if root_identity(self._root) != self._identity:
+            return "the folder was replaced, unmounted or deleted"
+        threads: list[Any] = [self._observer, *self._observer.emitters]
+        if sys.platform == "linux" and isinstance(self._observer, _InotifyObserver):
+            threads.append(self._observer.inotify)
+        dead = [type(thread).__name__ for thread in threads if not thread.is_alive()]
+        if dead or not self._observer.emitters:
+            return f"a thread of the observer died ({', '.join(dead) or 'emitter'})"
+        return None
+
+    def take(self, timeout_seconds: float) -> list[Signal]:
+        """Wait for a hint and return it with those that came along; empty after the timeout."""
+        try:
+            signals = [self._signals.get(timeout=timeout_seconds)]
+        except Empty:
+            return []
+        while len(signals) < _MOST_HINTS_AT_ONCE:
+            try:
+                signals.append(self._signals.get_nowait())
+            except Empty:
+                break
+        return signals
+
+    def doubt(self, reason: str) -> None:
+        """Ask for a scan from another thread."""
+        self._signals.put(Doubt(reason=reason))
+
+
+def root_identity(root: str) -> tuple[int, int] | None:
+    """Return which folder the root is now, None where there is none."""
+    try:
+        found = Path(root).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _make_observer(signals: SimpleQueue[Signal]) -> BaseObserver:
+    if sys.platform != "linux":
+        return Observer()
+    # Several kilobytes for each new folder, about a callback that is replaced by itself.
+    warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
+    InotifyMoveEventGrouper.delay = PAIRING_SECONDS
+    return _InotifyObserver(signals)
+
+
+def _end(observer: BaseObserver) -> None:
+    """Stop an observer that may be half dead; what cannot be stopped is a daemon, and left behind."""
+    try:
+        observer.stop()
+        if observer.is_alive():
+            observer.join(timeout=5)
+    except Exception as error:  # noqa: BLE001 - it is blind already, and a new one is made
+        logger.debug("the old observer did not end well: %s", error)
