@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests import `support` and `se
 
 from servers import PostgresServer, RedisServer
 
+pytest_plugins = ["peers"]
+
 CORPUS = os.environ.get("CONTENT_SYNC_CORPUS")
 
 

@@ -1,5 +1,6 @@
-import multiprocessing
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -122,27 +123,33 @@ def test_connections_that_died_are_replaced(redis_spool, client):
     assert redis_spool.get("b1") == b"x"
 
 
-def _work(spool, worker, answers):
+FORKS = """
+import os, sys
+from worker.spool import RedisSpool
+
+def work(name):
     for turn in range(50):
-        batch_id = f"{worker}-{turn}"
-        spool.put(batch_id, batch_id.encode() * 1000)
-        answers.put(spool.get(batch_id) == batch_id.encode() * 1000)
+        data = f"{name}-{turn}".encode() * 1000
+        spool.put(f"{name}-{turn}", data)
+        assert spool.get(f"{name}-{turn}") == data
+
+spool = RedisSpool(sys.argv[1], spool_seconds=60)
+work("before")
+children = []
+for name in ("one", "two"):
+    if not (child := os.fork()):
+        work(name)
+        os._exit(0)
+    children.append(child)
+work("parent")
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+assert spool.outstanding() == 200
+"""
 
 
-def test_a_spool_that_was_used_before_a_fork_is_safe_after_it(redis_spool):
-    redis_spool.put("parent", b"before")
-    fork = multiprocessing.get_context("fork")
-    answers = fork.Queue()
-    children = [fork.Process(target=_work, args=(redis_spool, n, answers)) for n in range(2)]
-    for child in children:
-        child.start()
-    for _ in range(50):
-        assert redis_spool.get("parent") == b"before"
-    assert all(answers.get(timeout=20) for _ in range(100))
-    for child in children:
-        child.join()
-        assert child.exitcode == 0
-    assert redis_spool.outstanding() == 101
+def test_a_spool_that_was_used_before_a_fork_is_safe_after_it(redis_url):
+    """In a process of its own: this one has threads, and a fork with threads is a warning."""
+    subprocess.run([sys.executable, "-c", FORKS, redis_url], check=True, timeout=60)
 
 
 def test_threads_share_a_spool(spool):
@@ -256,6 +263,11 @@ def test_a_line_that_went_dead_costs_one_timeout_and_no_error(redis_url, monkeyp
 @pytest.fixture
 def _no_settings_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+def test_an_embedded_service_does_not_import_redis():
+    code = "import sys, worker.spool, worker.channels.stream; sys.exit('redis' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.usefixtures("_no_settings_file")

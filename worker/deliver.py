@@ -22,7 +22,7 @@ from worker.channels.stream import Event, EventStream
 from worker.digest import Digest, DigestLine, compose
 from worker.domain.policy import Policy
 from worker.domain.route import Route
-from worker.errors import ChannelError
+from worker.errors import ChannelError, ConfigurationError
 from worker.settings import DeliverySettings
 from worker.store import library
 from worker.store import notices as outbox
@@ -33,6 +33,13 @@ logger = logging.getLogger("content_sync.deliver")
 FIRST_BACKOFF_SECONDS = 10
 LONGEST_BACKOFF_SECONDS = 3600
 EVENTS_AT_ONCE = 500
+#: What a digest tells of the library beside what is owed, by the kind of event that says so.
+NEWS = {
+    "stored": "version.stored",
+    "moved": "document.moved",
+    "retired": "document.retired",
+    "refused": "seed.refused",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,7 @@ def deliver(
     for name in ready:
         message_id, leased = _lease(store, name, settings, now())
         if not leased:
-            continue
+            continue  # another worker was quicker
         today = now().astimezone(zone).date()
         owed = _recheck(store, leased, today=today, upcoming_days=policy.upcoming_days, now=now())
         if not owed:
@@ -84,18 +91,17 @@ def deliver(
                 _close(store, name, owed, "the route is no longer in the settings", now())
             )
             continue
-        message = _compose(
-            store,
-            route,
-            owed,
-            message_id=message_id,
-            templates=templates,
-            settings=settings,
-            today=today,
-        )
-        delivered.append(
-            _send(store, channels[route.channel], route, owed, message, settings=settings, now=now)
-        )
+        try:
+            subject, text = _compose(store, name, owed, templates, settings=settings, today=today)
+            channels[route.channel].send(
+                Message(id=message_id, to=route.to, subject=subject, text=text)
+            )
+        except (ChannelError, ConfigurationError) as error:  # the latter: a broken template
+            delivered.append(_not_sent(store, name, owed, error, settings=settings, now=now()))
+            continue
+        _mark(store, owed, outbox.SENT, now())
+        logger.info("told       %s over %s: %s", name, route.channel, subject)
+        delivered.append(Delivery(route=name, state=outbox.SENT, notices=len(owed), detail=subject))
     return delivered
 
 
@@ -160,34 +166,26 @@ def _recheck(
 
 def _compose(
     store: Store,
-    route: Route,
+    route: str,
     owed: list[outbox.Leased],
-    *,
-    message_id: str,
     templates: Environment,
+    *,
     settings: DeliverySettings,
     today: date,
-) -> Message:
+) -> tuple[str, str]:
+    """Return subject and text of a digest: what is owed, and what happened since the last one."""
     with store.read() as connection:
-        since = outbox.last_sent(connection, route.name)
+        since = outbox.last_sent(connection, route)
         happened = library.count_events(connection, since=since)
-    stored = happened.get("version.stored", 0)
-    new = happened.get("document.created", 0)
     digest = Digest(
-        route=route.name,
+        route=route,
         lines=tuple(_lines(owed, today)),
-        news={
-            "new": new,
-            "changed": stored - new,
-            "retired": happened.get("document.retired", 0),
-            "moved": happened.get("document.moved", 0),
-        },
+        news={word: happened.get(kind, 0) for word, kind in NEWS.items()},
     )
     composed = compose(digest, today=today, templates=templates, digest_lines=settings.digest_lines)
     if composed is None:
         raise AssertionError("a digest with lines composes to nothing")
-    subject, text = composed
-    return Message(id=message_id, to=route.to, subject=subject, text=text)
+    return composed
 
 
 def _lines(owed: list[outbox.Leased], today: date) -> list[DigestLine]:
@@ -228,33 +226,27 @@ def _lines(owed: list[outbox.Leased], today: date) -> list[DigestLine]:
     return list(lines.values())
 
 
-def _send(
+def _not_sent(
     store: Store,
-    channel: Channel,
-    route: Route,
+    route: str,
     owed: list[outbox.Leased],
-    message: Message,
+    error: ChannelError | ConfigurationError,
     *,
     settings: DeliverySettings,
-    now: Callable[[], datetime],
+    now: datetime,
 ) -> Delivery:
+    """Give the notices back for another try, or fail them where that cannot help."""
+    reason = str(error)
     attempts = max(notice.attempts for notice in owed)
-    try:
-        channel.send(message)
-    except ChannelError as error:
-        reason = str(error)
-        if error.permanent or attempts >= settings.max_attempts:
-            return _close(store, route.name, owed, reason, now())
-        until = now() + _backoff(attempts, error.retry_after)
-        ids = [notice.id for notice in owed]
-        store.transact(lambda c: outbox.postpone(c, ids, until=until, error=reason))
-        logger.warning(
-            "not sent   %s: %s; next try at %s UTC", route.name, reason, f"{until:%H:%M:%S}"
-        )
-        return Delivery(route=route.name, state="postponed", notices=len(owed), detail=reason)
-    _mark(store, owed, outbox.SENT, now())
-    logger.info("told       %s over %s: %s", route.name, route.channel, message.subject)
-    return Delivery(route=route.name, state=outbox.SENT, notices=len(owed), detail=message.subject)
+    permanent = isinstance(error, ChannelError) and error.permanent
+    if permanent or attempts >= settings.max_attempts:
+        return _close(store, route, owed, reason, now)
+    asked = error.retry_after if isinstance(error, ChannelError) else None
+    until = now + _backoff(attempts, asked)
+    ids = [notice.id for notice in owed]
+    store.transact(lambda c: outbox.postpone(c, ids, until=until, error=reason))
+    logger.warning("not sent   %s: %s; next try at %s UTC", route, reason, f"{until:%H:%M:%S}")
+    return Delivery(route=route, state="postponed", notices=len(owed), detail=reason)
 
 
 def _close(

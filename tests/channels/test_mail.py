@@ -203,9 +203,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time():
     assert "timed out" in str(error)
 
 
-def test_starttls_encrypts_and_checks_the_certificate(
-    start_post, server_tls, certificate, monkeypatch
-):
+def test_starttls_encrypts_and_checks_the_certificate(start_post, server_tls, trust):
     post = start_post(tls_context=server_tls, require_starttls=True)
     starttls = channel(post.port, security="starttls")
 
@@ -213,7 +211,7 @@ def test_starttls_encrypts_and_checks_the_certificate(
     assert not error.permanent
     assert "CERTIFICATE_VERIFY_FAILED" in str(error)
 
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    trust()
     starttls.send(message())
     assert post.tls == [True]
 
@@ -226,8 +224,8 @@ def test_starttls_is_never_given_up_for_plain_text(start_post):
     assert not post.envelopes
 
 
-def test_tls_from_the_first_byte(start_post, server_tls, certificate, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+def test_tls_from_the_first_byte(start_post, server_tls, trust):
+    trust()
     post = start_post(implicit_tls=server_tls)
     channel(post.port, security="tls").send(message())
     assert len(post.envelopes) == 1
@@ -255,7 +253,9 @@ def test_a_wrong_password_is_worth_another_try_and_never_shown(start_post, caplo
     assert "535" in str(error)
     assert "hunter2secret" not in str(error)
     assert not any(
-        "hunter2secret" in r.getMessage() for r in caplog.records if r.name.startswith("worker")
+        "hunter2secret" in r.getMessage()
+        for r in caplog.records
+        if r.name.startswith("content_sync")
     )
 
 

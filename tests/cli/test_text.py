@@ -245,13 +245,13 @@ def test_a_watcher_that_fell_silent_is_not_called_well():
     assert "watching, but silent since 2026-03-30 05:30:10" in shown
 
 
-def test_refused_files_are_named_in_the_glance_up_to_ten():
+def test_refused_files_are_named_in_the_glance_up_to_five():
     rejections = [{"path": f"{n:02}.md", "problems": a_refusal()} for n in range(25)]
     shown = printed(views.glance(a_status(), rejections, zone=KOLKATA, now=NOW))
     assert "25 files" in shown
-    assert "09.md:4: `status` is wrong (CS032)" in shown
-    assert "10.md" not in shown
-    assert "and 15 more; content-sync validate names all" in shown
+    assert "04.md:4: `status` is wrong (CS032)" in shown
+    assert "05.md" not in shown
+    assert "and 20 more; content-sync validate names all" in shown
 
 
 def test_what_a_sync_did_not_store_has_its_reason():

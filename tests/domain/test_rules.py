@@ -168,6 +168,11 @@ def test_an_item_is_told_by_its_number(spoiled):
     assert place(problem) == (11, 3, 11, 9)
 
 
+def test_a_block_of_text_ends_with_its_last_line(spoiled):
+    problem = only(spoiled("version: v1", "version: |\n  one\n  two\n"))
+    assert place(problem) == (3, 10, 5, 6)
+
+
 def test_a_script_is_no_address_of_a_page(spoiled):
     problem = only(spoiled("source: SCCF", "source: SCCF\nurl: javascript:alert(1)"))
     assert problem.code == codes.WRONG_FORM
@@ -182,7 +187,7 @@ def test_all_problems_are_told_in_the_order_of_the_file(spoiled):
         (3, codes.WRONG_FORM),
         (4, codes.NOT_ALLOWED),
         (5, codes.NOT_ALLOWED),
-        (10, codes.MISSING_FIELD),
+        (11, codes.MISSING_FIELD),
     ]
     assert examined.facts is None
     assert examined.seed is not None

@@ -59,9 +59,12 @@ def test_sqlite_keeps_its_promises(sqlite_url: str):
 
 
 def test_a_failed_transaction_leaves_nothing(library: Library):
-    with pytest.raises(RuntimeError), library.store.write() as connection:
+    def work(connection):
         connection.execute(heartbeats.insert().values(name="x", at=library.time, data={}))
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        library.store.transact(work)
 
     with library.store.read() as connection:
         assert connection.execute(select(heartbeats)).all() == []
@@ -90,4 +93,4 @@ def test_bodies_are_compressed_with_lz4_where_the_server_can(postgres_url: str):
                 "WHERE attrelid = 'bodies'::regclass AND attname = 'body'"
             )
         )
-    assert kind == (b"l" if can else b"") or kind == ("l" if can else "")
+    assert kind == ("l" if can else "")

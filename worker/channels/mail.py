@@ -24,7 +24,7 @@ from worker.channels.text import one_line
 from worker.errors import ChannelError, ConfigurationError
 from worker.settings import EmailChannel
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("content_sync.mail")
 
 #: Lines end in CRLF, and bodies are 7-bit: a server need not know 8BITMIME.
 _POLICY = policy.SMTP.clone(cte_type="7bit")

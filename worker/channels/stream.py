@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from worker.broker import SCHEMES, RedisLink
 from worker.settings import Settings
 
@@ -75,12 +73,9 @@ class EventStream:
     def last_id(self) -> int:
         """Return the id of the last event published, even if it was trimmed; 0 before any."""
         with self._link.failing_as_unavailable():
-            try:
-                about = self._link.client.xinfo_stream(self._key)
-            except ResponseError as error:
-                if "no such key" in str(error):
-                    return 0
-                raise
+            if not self._link.client.exists(self._key):
+                return 0
+            about = self._link.client.xinfo_stream(self._key)
         return int(about["last-generated-id"].split(b"-")[0])
 
     def close(self) -> None:
@@ -131,4 +126,4 @@ def _bytes(text: str) -> bytes:
 
 
 def _says_already_there(error: Exception) -> bool:
-    return isinstance(error, ResponseError) and "equal or smaller than" in str(error)
+    return "equal or smaller than" in str(error)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: JSON escapes C0 controls itself; these could still steer a terminal, or are not valid UTF-8.
 _STEERING = re.compile(UNSAFE.pattern.replace("\x00-\x1f", ""))
 _MOST_PATHS_COMPARED = 20_000
+_LEAST_LETTERS = 4
 
 
 def print_json(value: Any) -> None:
@@ -82,6 +83,9 @@ def _nearest(path: str, known: list[str]) -> str | None:
     same_name = [one for one in known if one.rsplit("/", 1)[-1] == name]
     if same_name:
         return same_name[0]
+    stem = name.rsplit(".", 1)[0].lower()
+    if len(stem) >= _LEAST_LETTERS and (longer := [one for one in known if stem in one.lower()]):
+        return min(longer, key=len)
     # Comparing letters takes about 10 µs a path: not worth it over a very large library.
     near = difflib.get_close_matches(path, known[:_MOST_PATHS_COMPARED], n=1)
     if not near:

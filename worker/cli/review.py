@@ -1,5 +1,7 @@
 """Commands of the review calendar and its messages: due, remind, notices, notify-test."""
 
+import sys
+from contextlib import nullcontext, redirect_stdout
 from enum import StrEnum
 from typing import Annotated
 
@@ -118,7 +120,9 @@ def notify_test(
         )
     from worker.processes import open_services
 
-    with open_services(settings) as services:
+    # The console channel prints on standard output, where JSON has to be alone.
+    aside = redirect_stdout(sys.stderr) if as_json else nullcontext()
+    with open_services(settings) as services, aside:
         answers = services.notify_test(route)
     if as_json:
         print_json(answers)

@@ -38,8 +38,14 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def show(answer: RenderableType) -> None:
-    """Print the answer of a command on standard output."""
-    console().print(answer, soft_wrap=isinstance(answer, Text))
+    """Print the answer of a command on standard output, without the padding of tables in a pipe."""
+    to = console()
+    if to.is_terminal or isinstance(answer, Text):
+        to.print(answer, soft_wrap=isinstance(answer, Text))
+        return
+    with to.capture() as captured:
+        to.print(answer)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def complain(lines: Sequence[Text]) -> None:

@@ -21,7 +21,7 @@ from worker.logs import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.processes import SyncReport
+    from worker.outcomes import SyncReport
 
 REVIEW_STYLES = {
     "current": "green",
@@ -42,7 +42,7 @@ _LINE_STYLES = {"+": "green", "-": "red", " ": ""}
 ASK_TO_APPROVE = "if the files are meant to be gone, run content-sync approve"
 
 _BAR_CELLS = 30
-_MOST_REFUSED_SHOWN = 10
+_MOST_REFUSED_SHOWN = 5
 #: A watcher says every few seconds that it lives.
 _SILENT_AFTER = timedelta(minutes=1)
 #: Rich takes seconds for a Markdown page larger than this; it is shown as it was written.

@@ -44,8 +44,8 @@ _SYNTAX_HINTS: Final = (
     ("cannot start any token", "put the value into quotes, and indent with blanks, not tabs"),
     ("found unexpected end of stream", "the closing quote is missing"),
     ("could not find expected ':'", "a field is written `name: value`, with the colon"),
-    ("did not find expected ',' or ']'", "the closing bracket of the list is missing"),
-    ("did not find expected ',' or '}'", "the closing brace is missing"),
+    ("expected ',' or ']'", "the closing bracket of the list is missing"),
+    ("expected ',' or '}'", "the closing brace is missing"),
     ("did not find expected key", "check the indentation, and put values with quotes into quotes"),
     ("<document start>", "front matter is one YAML document: remove the line `...`"),
     ("escape", "inside double quotes, write a backslash twice, or use single quotes"),
@@ -118,7 +118,10 @@ class SeedHandler(YAMLHandler):
             raise FrontMatterError(
                 codes.YAML_SYNTAX,
                 f"the front matter is not valid YAML: {error.problem or error.context}",
-                hint=next((hint for part, hint in _SYNTAX_HINTS if part in str(error.problem)), ""),
+                hint=next(
+                    (hint for part, hint in _SYNTAX_HINTS if part in str(error.problem)),
+                    "look here and in the line above for quotes, colons and indentation",
+                ),
                 start=index,
                 end=index + 1,
             ) from None

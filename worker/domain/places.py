@@ -44,26 +44,30 @@ def locate(front_matter: str, wanted: Collection[FieldPath]) -> Mapping[FieldPat
 
     def visit(event: Any, path: FieldPath) -> tuple[int, int]:
         """Go through a node, and return the indexes where it begins and ends."""
+        inner: Any  # the event of a key, of an item, or of the end
         start, end = event.start_mark.index, event.end_mark.index
+        if type(event) is yaml.ScalarEvent:
+            return start, end
         if type(event) is yaml.MappingStartEvent:
-            while type(key := next_event()) is not yaml.MappingEndEvent:
-                inner = (*path, key.value)
-                value_start, end = visit(next_event(), inner)
-                if inner in wanted:
-                    places[inner] = Place(
-                        key=lines.span(key.start_mark.index, key.end_mark.index),
+            while type(inner := next_event()) is not yaml.MappingEndEvent:
+                field = (*path, inner.value)
+                value_start, end = visit(next_event(), field)
+                if field in wanted:
+                    places[field] = Place(
+                        key=lines.span(inner.start_mark.index, inner.end_mark.index),
                         value=lines.span(value_start, end),
                     )
-        elif type(event) is yaml.SequenceStartEvent:
+        else:
             number = 0
-            while type(item := next_event()) is not yaml.SequenceEndEvent:
-                inner = (*path, number)
-                item_start, end = visit(item, inner)
-                if inner in wanted:
+            while type(inner := next_event()) is not yaml.SequenceEndEvent:
+                item = (*path, number)
+                item_start, end = visit(inner, item)
+                if item in wanted:
                     span = lines.span(item_start, end)
-                    places[inner] = Place(key=span, value=span)
+                    places[item] = Place(key=span, value=span)
                 number += 1
-        return start, end
+        # A block ends with its last part: its own end mark is that of whatever comes next.
+        return start, inner.end_mark.index if event.flow_style else end
 
     next_event()  # the stream's start
     next_event()  # the document's

@@ -13,7 +13,7 @@ class Backlog:
     """Paths to be read: changed, racy and new; each is held once."""
 
     def __init__(self) -> None:
-        self.changed: OrderedDict[str, None] = OrderedDict()
+        self.changed: OrderedDict[str, bool] = OrderedDict()  # to go with live edits, or as a load
         self.racy: deque[str] = deque()
         self._new: OrderedDict[str, int] = OrderedDict()
         self._sizes: Counter[int] = Counter()
@@ -25,6 +25,11 @@ class Backlog:
     def new(self) -> int:
         """Return how many new files wait."""
         return len(self._new)
+
+    def add_changed(self, path: str, *, live: bool) -> None:
+        """Add a file that differs from what was sent of it."""
+        self.discard(path)
+        self.changed[path] = live
 
     def add_new(self, path: str, size: int) -> None:
         """Add a file that the store does not know, and its size in bytes."""
@@ -39,10 +44,8 @@ class Backlog:
         if size is not None:
             self._release(size)
 
-    def next_new(self) -> str | None:
-        """Take out the oldest new file."""
-        if not self._new:
-            return None
+    def next_new(self) -> str:
+        """Take out the oldest new file; there must be one."""
         path, size = self._new.popitem(last=False)
         self._release(size)
         return path

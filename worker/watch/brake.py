@@ -59,6 +59,14 @@ class Brake:
         self._deferred_since: float | None = None
         self.root_doubtful = True  # not yet seen with a seed in it since it came (back)
 
+    def __contains__(self, path: str) -> bool:
+        return path in self._gone
+
+    @property
+    def deferring(self) -> bool:
+        """Return whether a mass disappearance is being looked into, and not yet held."""
+        return self._deferred_since is not None
+
     @property
     def held(self) -> bool:
         """Return whether a mass disappearance waits for a person."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
-from worker.domain.reconcile import is_racy, was_unread
 from worker.domain.plan import unread_sha256
+from worker.domain.reconcile import is_racy, was_unread
 from worker.domain.seed import is_plain_note, looks_retracted
 from worker.domain.snapshot import Batch, Known, Removal, Snapshot, Stamp, Unreadable
 from worker.settings import Settings

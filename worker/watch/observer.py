@@ -14,6 +14,7 @@ import os
 import sys
 import warnings
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -64,12 +65,20 @@ class FolderHint:
     path: str
 
 
+class Cure(Enum):
+    """What helps against lost events, beside a scan."""
+
+    NOTHING = auto()
+    NEW_OBSERVER = auto()
+    POLLING = auto()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
     """Events were lost, or will be: only a scan tells what the folder holds."""
 
     reason: str
-    blind: bool = False  # no events come from now on, or not from everywhere
+    cure: Cure
 
 
 Signal = Hint | FolderHint | Doubt
@@ -93,6 +102,7 @@ if sys.platform == "linux":
         def __init__(self, signals: SimpleQueue[Signal]) -> None:
             super().__init__()
             self._signals = signals
+            self._refused = False
 
         def add_callback(
             self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
@@ -100,19 +110,21 @@ if sys.platform == "linux":
             try:
                 return super().add_callback(path, mask, callback, id_)
             except OSError as error:
-                if error.errno in {errno.ENOSPC, errno.EMFILE, errno.ENOMEM}:
+                limit = error.errno in {errno.ENOSPC, errno.EMFILE, errno.ENOMEM}
+                if limit and not self._refused:
+                    self._refused = True
                     reason = f"{error.strerror}; raise fs.inotify.max_user_watches"
-                    self._signals.put(Doubt(reason=reason, blind=True))
+                    self._signals.put(Doubt(reason=reason, cure=Cure.POLLING))
                 raise
 
         def handle_event(self, event: InotifyEvent) -> None:
             super().handle_event(event)
             if event.is_queue_overflow:
-                self._signals.put(
-                    Doubt(reason="more changed at once than the kernel's queue holds")
-                )
+                reason = "more changed at once than the kernel's queue holds"
+                self._signals.put(Doubt(reason=reason, cure=Cure.NOTHING))
             elif event.mask & InotifyConstants.IN_UNMOUNT:
-                self._signals.put(Doubt(reason="a file system was unmounted", blind=True))
+                reason = "a file system was unmounted"
+                self._signals.put(Doubt(reason=reason, cure=Cure.NEW_OBSERVER))
 
     class _InotifyObserver(BaseObserver):
         """watchdog's observer over that reader."""
@@ -224,9 +236,10 @@ class Events:
                 break
         return signals
 
-    def doubt(self, reason: str) -> None:
-        """Ask for a scan from another thread."""
-        self._signals.put(Doubt(reason=reason))
+    def drain(self) -> None:
+        """Forget the hints that wait: a scan follows."""
+        while self.take(0.0):
+            pass
 
 
 def root_identity(root: str) -> tuple[int, int] | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from worker.domain.reconcile import Seen
+from worker.domain.reconcile import Difference, Seen, compare, find_missing
+from worker.domain.snapshot import Known
 from worker.watch.ignore import SeedNames, unsafe_name
 from worker.watch.read import INODE_MASK
 
@@ -40,6 +41,48 @@ def walk(names: SeedNames) -> Walk:
     begun = Walk(pages=iter(()))
     begun.pages = _pages(names, begun)
     return begun
+
+
+class Survey:
+    """A walk that is compared with what is known, in steps, so that it keeps nobody waiting."""
+
+    def __init__(
+        self,
+        begun: Walk,
+        known: Mapping[str, Known],
+        *,
+        verified: int = 0,
+        everything: bool = False,
+        started: int = 0,
+        started_at: float = 0.0,
+    ) -> None:
+        self.walk = begun
+        self.difference = Difference()
+        self.seen: set[str] = set()
+        self.started = started
+        self.started_at = started_at
+        self._known = known
+        self._verified = verified
+        self._everything = everything
+
+    def step(self, monotonic: Callable[[], float], until: float) -> bool:
+        """Go on until a time, in monotonic seconds; return whether the walk is at its end."""
+        for page in self.walk.pages:
+            self.seen.update(seen[0] for seen in page)
+            compare(
+                self._known,
+                page,
+                self.difference,
+                verified=self._verified,
+                everything=self._everything,
+            )
+            if monotonic() >= until:
+                return False
+        return True
+
+    def missing(self) -> list[str]:
+        """Return the known paths that the whole walk did not see, sorted."""
+        return find_missing(self._known, self.seen, self.walk.unsure)
 
 
 def _pages(names: SeedNames, state: Walk) -> Iterator[list[Seen]]:

@@ -7,14 +7,16 @@ makes it wait and scan again; it does not die of it. Called by `worker.processes
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from worker.domain.reconcile import Difference, Seen, compare, find_missing
+from worker.domain.reconcile import Seen
 from worker.domain.snapshot import Batch, Stamp
 from worker.errors import BrokerUnavailableError, ConfigurationError, StoreUnavailableError
 from worker.settings import Settings
@@ -23,19 +25,19 @@ from worker.watch.backlog import Backlog
 from worker.watch.brake import Brake, Record
 from worker.watch.feed import Feed, Lane, Outcome
 from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
-from worker.watch.mounts import is_silent
-from worker.watch.observer import Doubt, Events, FolderHint, Signal, root_identity
+from worker.watch.lookout import Lookout
+from worker.watch.observer import Doubt, Events, FolderHint, Signal
 from worker.watch.read import NotAFile, stamp_of
-from worker.watch.scan import Walk, walk
+from worker.watch.scan import Survey, walk
 from worker.watch.settle import Gone, Hint, HintKind, Read, Settle
 
 logger = logging.getLogger("content_sync.watch")
 
 HEARTBEAT_SECONDS = 5.0
-_SUPERVISION_SECONDS = 1.0
 _IDLE_SECONDS = 0.25  # how late a stop may be noticed
 _FULL_SECONDS = 0.02  # how often a full spool is looked at
-_SLICE_SECONDS = 0.02  # how long a scan may keep a live edit waiting
+_SLICE_SECONDS = 0.02  # how long scans and loads may keep a live edit waiting
+_DECISION_SECONDS = 0.2
 _FOLDER_DOUBT_SECONDS = 0.1  # folders come and go together
 _LONGEST_WAIT_SECONDS = 30.0
 # Changed documents wait less for a full spool than new ones: a retraction may be among them.
@@ -59,6 +61,7 @@ class Watcher:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
+        require_folder(settings.seeds)
         self._settings = settings
         self._record = record
         self._spool = spool
@@ -66,7 +69,6 @@ class Watcher:
         self._now = now
         self._monotonic = monotonic
         self._root = str(settings.seeds.absolute())
-        require_folder(settings.seeds)
         watch = settings.watch
         self._settle = Settle(
             coalesce_seconds=watch.coalesce_ms / 1000,
@@ -86,40 +88,37 @@ class Watcher:
         self._brake = Brake(settings.brake, record, window_seconds=watch.scan_seconds)
         self._backlog = Backlog()
         self._events = Events(self._root)
-        self._identity: tuple[int, int] | None = None
-        self._polling = watch.polling
-        self._scan: _Scan | None = None
-        self._scan_at = 0.0
-        self._fresh = True  # the next scan compares with the store, not with what was sent
-        self._racy_since: int | None = None  # the scan whose racy files are being hashed again
-        self._supervise_at = 0.0
+        self._lookout = Lookout(watch, self._events, self._root)
+        self._survey: Survey | None = None
+        self._fresh_at = 0.0  # when a scan compares with the store, not only with what was sent
+        self._doubt_at: float | None = 0.0
+        self._rest_until = 0.0
+        self._hashing_since: int | None = None  # the scan whose racy files are hashed again
         self._beat_at = 0.0
         self._decide_at = 0.0
         self._full_until = 0.0
+        self._load = _Load()
         self._last_scan: datetime | None = None
-        self._unsure: tuple[str, ...] = ()
+        self._unsure: frozenset[str] = frozenset()
 
     def run(self, stop: threading.Event) -> None:
         """Watch until the event is set, through every outage of store and broker."""
         self._names.load()
-        self._start_events()
+        self._lookout.start(self._monotonic())
         failures = 0
         try:
             while not stop.is_set():
-                scans = self._last_scan
                 try:
-                    while not stop.is_set():
-                        self._turn()
-                        if failures and self._last_scan is not scans:
-                            logger.info("store and broker answer again")
-                            failures = 0
+                    self._turn()
+                    if failures and self._has_caught_up():
+                        logger.info("store and broker answer again")
+                        failures = 0
                 except (BrokerUnavailableError, StoreUnavailableError) as error:
                     failures += 1
                     if failures == 1:
                         logger.warning("waiting: %s", error)
                     self._start_over()
-                    self._beat("waiting")
-                    stop.wait(min(2.0 ** (failures - 1), _LONGEST_WAIT_SECONDS))
+                    self._wait(stop, min(2.0 ** (failures - 1), _LONGEST_WAIT_SECONDS))
         finally:
             self._events.stop()
 
@@ -127,28 +126,26 @@ class Watcher:
         """Wait for the next thing to do, and do it: live edits first."""
         self._hear(self._events.take(self._pause_seconds()))
         self._look()
-        self._supervise()
-        self._step_scan()
+        if (doubt := self._lookout.check(self._monotonic())) is not None:
+            self._take_doubt(doubt)
+        self._step_survey()
         self._step_backlog()
         self._retire()
         self._feed.flush()
         if self._monotonic() >= self._beat_at:
-            self._beat()
+            self._beat(self._state())
 
     def _pause_seconds(self) -> float:
         """Return how long there is nothing to do unless a hint comes."""
         at = self._monotonic()
-        if self._scan is not None or self._backlog:
-            if self._full_until <= at:
-                return 0.0
-            wake = self._full_until
-        else:
-            wake = at + _IDLE_SECONDS
-        wake = min(wake, self._scan_at, self._beat_at, self._supervise_at)
+        times = [at + _IDLE_SECONDS, self._scan_at(), self._beat_at]
+        if self._survey is not None or self._backlog:
+            times.append(self._full_until)
         if not self._brake.idle:
-            wake = min(wake, self._decide_at)
-        due = self._settle.next_at()
-        return max(0.0, (wake if due is None else min(wake, due)) - at)
+            times.append(self._decide_at)
+        if (due := self._settle.next_at()) is not None:
+            times.append(due)
+        return max(0.0, min(times) - at)
 
     # Hints.
 
@@ -157,39 +154,327 @@ class Watcher:
         for signal in signals:
             match signal:
                 case Hint(path=path):
-                    if path != IGNORE_FILE and not self._names.is_seed(path):
-                        continue
-                    self._settle.hint(signal, at)
-                    if signal.kind is HintKind.DELETED:
-                        self._feed.depart(path)
+                    if path == IGNORE_FILE or self._names.is_seed(path):
+                        self._settle.hint(signal, at)
+                        if signal.kind is HintKind.DELETED:
+                            self._feed.depart(path)
                 case FolderHint(path=path):
+                    # The simplest right thing: whatever happened to a folder, scan all. Scans are
+                    # cheap, compare with memory here, and folders come and go together.
                     if not path:
-                        self._supervise_at = at
+                        self._lookout.hurry()
                     elif self._names.enters(path, whole=True):
                         self._doubt(at + _FOLDER_DOUBT_SECONDS)
-                case Doubt(reason=reason, blind=blind):
-                    logger.warning("%s: scanning", reason)
-                    self._doubt(at)
-                    if blind:
-                        self._poll(reason)
+                case Doubt():
+                    self._take_doubt(signal)
+
+    def _take_doubt(self, doubt: Doubt) -> None:
+        """Scan because events were lost, and do about the observer what helps."""
+        at = self._monotonic()
+        logger.warning("%s: scanning", doubt.reason)
+        self._lookout.cure(doubt, at)
+        self._fresh_at = at
+        if self._lookout.root_changed():
+            self._brake.root_doubtful = True
 
     def _look(self) -> None:
-        """Look at the paths that have settled, and read those that are ready."""
-        due = self._settle.due(self._monotonic())
-        if not due:
-            return
-        ready = [read for path in due if (read := self._look_at(path)) is not None]
-        changed = [read for read in ready if read.path in self._feed.known or read.forced]
-        new = [read for read in ready if not (read.path in self._feed.known or read.forced)]
-        most = self._settings.intake.batch_files
-        for read in changed if len(changed) <= most else changed[:most]:
-            self._read(read)
-        for read in changed[most:]:
-            self._backlog.changed[read.path] = None
-        # Many new files at once are a load, and wait for the spool like one.
-        for read in new:
-            if len(new) <= most and not self._backlog.new:
-                self._read(read)
-            else:
-                self._backlog.add_new(read.path, read.size)
+        """Look at the paths that are due, and read those that have settled."""
+        at = self._monotonic()
+        for path in self._settle.due(at):
+            if path == IGNORE_FILE:
+                self._look_at_ignore_file(at)
+                continue
+            try:
+                stamp = self._stamp(path)
+            except OSError:  # a folder above cannot be entered: a scan says so, and looks again
+                self._settle.forget(path)
+                continue
+            age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9 if stamp else 0.0
+            match self._settle.look(path, stamp, at, age_seconds=age_seconds):
+                case Read() as read if stamp is not None:
+                    self._brake.came_back([path])
+                    self._feed.departures.discard(path)
+                    if not self._feed.is_settled(path, stamp):
+                        self._read_or_queue(read, stamp, at)
+                case Gone():
+                    self._lose(path, at)
         self._feed.flush(Lane.LIVE)
+
+    def _look_at_ignore_file(self, at: float) -> None:
+        try:
+            found = stamp_of(self._root, IGNORE_FILE)
+        except OSError:
+            found = None
+        stamp = found if isinstance(found, Stamp) else None
+        if self._settle.look(IGNORE_FILE, stamp, at) is not None:
+            self._names.load()
+            logger.info("%s changed: scanning", IGNORE_FILE)
+            self._doubt(at)
+
+    def _read_or_queue(self, read: Read, stamp: Stamp, at: float) -> None:
+        """Read a settled path at once, unless so many come that they are a load: those wait in line."""
+        if read.forced or self._load.admits(at, most=self._settings.intake.batch_files):
+            self._read(read)
+        elif read.path in self._feed.known:
+            self._backlog.add_changed(read.path, live=False)
+        else:
+            self._backlog.add_new(read.path, stamp.size)
+
+    def _read(self, read: Read) -> None:
+        self._backlog.discard(read.path)
+        outcome = self._feed.take(read.path, Lane.LIVE, closed=read.closed, forced=read.forced)
+        if outcome is Outcome.BUSY:
+            self._settle.busy(read, self._monotonic())
+        elif outcome is Outcome.ABSENT:
+            self._settle.hint(Hint(kind=HintKind.DELETED, path=read.path), self._monotonic())
+
+    def _lose(self, path: str, at: float) -> None:
+        """Take in that a path is gone; while a new file of its size is unread, it may have moved."""
+        held = self._feed.known.get(path)
+        if held is None:
+            self._feed.departures.discard(path)
+        elif self._backlog.may_hold(held.stamp.size):
+            self._settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
+        else:
+            self._brake.add(path)
+            self._decide_at = at
+
+    def _stamp(self, path: str) -> Stamp | None:
+        """Return the stamp of a seed, None where there is none; raise `OSError` where none can be told."""
+        if not self._names.is_seed(path):
+            return None
+        found = stamp_of(self._root, path)
+        if isinstance(found, NotAFile):
+            self._feed.told.tell(path, found.reason)
+            return None
+        return found
+
+    # Scans.
+
+    def _doubt(self, at: float) -> None:
+        self._doubt_at = at if self._doubt_at is None else min(self._doubt_at, at)
+
+    def _scan_at(self) -> float:
+        doubt_at = self._doubt_at
+        if doubt_at is None:
+            return self._fresh_at
+        return min(self._fresh_at, max(doubt_at, self._rest_until))
+
+    def _step_survey(self) -> None:
+        """Begin a scan that is due, or go on with it for a short while; then act on what it found."""
+        at = self._monotonic()
+        if self._survey is None:
+            if at < self._scan_at():
+                return
+            self._begin_survey(at)
+        survey = self._survey
+        if survey is not None and survey.step(self._monotonic, at + _SLICE_SECONDS):
+            self._survey = None
+            self._finish_survey(survey)
+
+    def _begin_survey(self, at: float) -> None:
+        if at >= self._fresh_at:
+            self._feed.known = {}  # at 100,000 documents two maps are worth avoiding
+            self._fresh_at = 0.0  # should the store fail, the next scan compares with it again
+            self._feed.load(self._record.known_files(), self._record.newest_observation())
+            self._fresh_at = at + self._lookout.interval_seconds
+        if not self._names.is_current() and IGNORE_FILE not in self._settle:
+            self._settle.hint(Hint(kind=HintKind.WRITTEN, path=IGNORE_FILE), at)
+        self._doubt_at = None
+        self._survey = Survey(
+            walk(self._names),
+            self._feed.known,
+            verified=self._feed.verified,
+            started=self._feed.observed.next(),
+            started_at=at,
+        )
+
+    def _finish_survey(self, survey: Survey) -> None:
+        at = self._monotonic()
+        self._rest_until = at + 2 * (at - survey.started_at)
+        self._last_scan = self._now()
+        self._feed.keep_only(survey.seen)
+        for path, reason in survey.walk.ignored.items():
+            self._feed.told.tell(path, reason)
+        self._tell_unsure(frozenset(survey.walk.unsure))
+        if survey.seen:
+            self._brake.root_doubtful = False
+            self._brake.came_back(survey.seen)
+        elif survey.walk.root_missing:
+            self._brake.root_doubtful = True
+        self._decide_at = at
+        for path in survey.missing():
+            if path not in self._settle and path not in self._brake:
+                self._settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
+            self._feed.depart(path)
+        new, changed = (
+            [seen for seen in files if self._is_to_read(seen, at)]
+            for files in (survey.difference.new, survey.difference.changed)
+        )
+        for path, size, _, _ in new:
+            self._backlog.add_new(path, size)
+        for path, *_ in changed:
+            live = len(changed) <= self._settings.intake.batch_files
+            self._backlog.add_changed(path, live=live)
+        self._backlog.racy.extend(path for path, *_ in survey.difference.racy)
+        self._hashing_since = survey.started
+
+    def _is_to_read(self, seen: Seen, at: float) -> bool:
+        """Return whether a file that a scan found can be read; one that is fresh has to settle."""
+        path, size, mtime_ns, inode = seen
+        if path in self._settle:
+            return False
+        if self._feed.is_settled(path, Stamp(size=size, mtime_ns=mtime_ns, inode=inode)):
+            return False
+        age_seconds = self._now().timestamp() - mtime_ns / 1e9
+        if 0 <= age_seconds < self._settings.watch.still_ms / 1000:
+            self._settle.hint(Hint(kind=HintKind.WRITTEN, path=path), at)
+            return False
+        return True
+
+    def _tell_unsure(self, unsure: frozenset[str]) -> None:
+        for folder in unsure - self._unsure:
+            logger.warning(
+                "the folder %s cannot be read; nothing in it is retired", shown(folder) or "."
+            )
+        self._unsure = unsure
+
+    # What is to be read.
+
+    def _step_backlog(self) -> None:
+        """Read a slice of what scans found, as far as the spool has room for it."""
+        if self._survey is not None:
+            return  # what is missing is not known yet, so that a move would not be seen
+        until = self._monotonic() + _SLICE_SECONDS
+        self._step_racy(until)
+        backlog = self._backlog
+        if not (backlog.changed or backlog.new) or self._monotonic() < self._full_until:
+            return
+        most, outstanding = self._settings.intake.max_batches, self._spool.outstanding()
+        for _ in range(self._settings.intake.batch_files):
+            if backlog.changed and outstanding < most * _CHANGED_SHARE:
+                path, live = backlog.changed.popitem(last=False)
+                self._read_found(path, Lane.LIVE if live else Lane.BULK)
+            elif backlog.new and outstanding < most:
+                self._read_found(backlog.next_new(), Lane.BULK)
+            else:
+                break
+            if self._monotonic() >= until:
+                break
+        else:
+            return
+        if outstanding >= most:
+            self._full_until = self._monotonic() + _FULL_SECONDS
+
+    def _step_racy(self, until: float) -> None:
+        racy = self._backlog.racy
+        while racy and self._monotonic() < until:
+            if self._read_found(racy.popleft(), Lane.LIVE) is Outcome.BUSY:
+                self._hashing_since = None
+        if not racy and self._hashing_since is not None:
+            self._feed.verified = self._hashing_since
+            self._hashing_since = None
+
+    def _read_found(self, path: str, lane: Lane) -> Outcome:
+        outcome = self._feed.take(path, lane)
+        if outcome in {Outcome.BUSY, Outcome.ABSENT}:
+            kind = HintKind.WRITTEN if outcome is Outcome.BUSY else HintKind.DELETED
+            self._settle.hint(Hint(kind=kind, path=path), self._monotonic())
+        return outcome
+
+    def _retire(self) -> None:
+        """Retire what is gone, as far as the brake lets it."""
+        at = self._monotonic()
+        if self._brake.idle or self._survey or self._last_scan is None or at < self._decide_at:
+            return
+        self._decide_at = at + (HEARTBEAT_SECONDS if self._brake.held else _DECISION_SECONDS)
+        unread = self._backlog.new > 0 or self._doubt_at is not None
+        was_deferring = self._brake.deferring
+        gone = self._brake.decide(self._feed.known, self._settle.leaving(), at=at, unread=unread)
+        if self._brake.deferring and not was_deferring:
+            self._doubt(at)  # a scan sees all that is gone, not only what events said
+        for path in gone:
+            try:
+                there = self._stamp(path) is not None
+            except OSError:
+                there = True
+            if not there:
+                self._feed.remove(path)
+
+    # Store and broker.
+
+    def _send(self, batch: Batch, data: bytes, lane: Lane) -> None:
+        if batch.snapshots:
+            self._spool.put(batch.id, data)
+        try:
+            self._publish(batch, lane.value)
+        except BrokerUnavailableError:
+            with contextlib.suppress(BrokerUnavailableError):
+                self._spool.drop(batch.id)  # or it would count as unconsumed
+            raise
+
+    def _has_caught_up(self) -> bool:
+        idle = self._survey is None and not self._backlog and not len(self._settle)
+        return idle and self._monotonic() < self._fresh_at
+
+    def _start_over(self) -> None:
+        """Forget what is under way: the scan after the outage finds it again."""
+        self._feed.drop_open()
+        self._settle.clear()
+        self._backlog = Backlog()
+        self._survey = None
+        self._hashing_since = None
+        self._fresh_at = 0.0
+
+    def _wait(self, stop: threading.Event, seconds: float) -> None:
+        until = self._monotonic() + seconds
+        while not stop.is_set() and (left := until - self._monotonic()) > 0:
+            with contextlib.suppress(StoreUnavailableError):
+                self._beat("waiting")
+            stop.wait(min(left, HEARTBEAT_SECONDS))
+        self._events.drain()
+
+    def _state(self) -> str:
+        if self._brake.held:
+            return "held"
+        return "polling" if self._lookout.polling else "watching"
+
+    def _beat(self, state: str) -> None:
+        self._beat_at = self._monotonic() + HEARTBEAT_SECONDS
+        data = {
+            "state": state,
+            "last_scan": self._last_scan.isoformat() if self._last_scan else None,
+            "mode": "polling" if self._lookout.polling else "inotify",
+            "watched": len(self._feed.known),
+            "unread": len(self._backlog),
+            "host": socket.gethostname(),
+        }
+        self._record.heartbeat("watcher", data)
+
+
+def require_folder(seeds: Path) -> None:
+    """Raise `ConfigurationError` where the seeds folder is missing or cannot be listed."""
+    if not seeds.is_dir():
+        what = "is not a folder" if seeds.exists() else "does not exist"
+        raise ConfigurationError(
+            f"the seeds folder {seeds} {what}: make it, or set CONTENT_SYNC_SEEDS"
+        )
+    if not os.access(seeds, os.R_OK | os.X_OK):
+        raise ConfigurationError(
+            f"the seeds folder {seeds} cannot be read: let this user list it, or set CONTENT_SYNC_SEEDS"
+        )
+
+
+class _Load:
+    """Tells a load from edits: more than so many files a second."""
+
+    def __init__(self) -> None:
+        self._since = float("-inf")
+        self._count = 0
+
+    def admits(self, at: float, *, most: int) -> bool:
+        """Count one file and return whether it still is an edit."""
+        if at - self._since >= 1.0:
+            self._since, self._count = at, 0
+        self._count += 1
+        return self._count <= most

@@ -1,15 +1,15 @@
 """A real SMTP server and a real HTTP endpoint on loopback, which say what they are told to say."""
 
-# ruff: noqa: ARG002, N802 - the signatures are those that the servers call
+# ruff: noqa: N802 - the signatures are those that the servers call
 
 import json
 import ssl
-import subprocess
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
@@ -83,28 +83,29 @@ def start_post():
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """Make a self-signed certificate for 127.0.0.1; returns the paths of certificate and key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
+def authority():
+    """Make a certificate authority that nobody trusts yet."""
+    return trustme.CA()
 
 
 @pytest.fixture
-def server_tls(certificate):
-    """Return the server's side of TLS."""
+def server_tls(authority):
+    """Return the server's side of TLS, for 127.0.0.1."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     return context
+
+
+@pytest.fixture
+def trust(authority, tmp_path, monkeypatch):
+    """Return a function that makes this process trust the authority from now on."""
+
+    def trust_it():
+        path = tmp_path / "authority.pem"
+        authority.cert_pem.write_to_path(str(path))
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+    return trust_it
 
 
 @dataclass

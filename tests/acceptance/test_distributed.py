@@ -1,0 +1,208 @@
+"""Watcher, workers and beat as processes of their own, over a real Redis and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from support import Process, a_seed, clean_environment, run, started, wait_until, write
+
+
+class Service:
+    """The environment of one installation, and a plain view into its database."""
+
+    def __init__(self, folder: Path, store_url: str, redis_url: str) -> None:
+        self.folder = folder
+        self.seeds = folder / "seeds"
+        self.seeds.mkdir()
+        self.env = {
+            "CONTENT_SYNC_STORE_URL": store_url,
+            "CONTENT_SYNC_BROKER_URL": redis_url,
+            "CONTENT_SYNC_WATCH__REMOVAL_MS": "200",
+            "CONTENT_SYNC_WATCH__SCAN_SECONDS": "2",
+            "CONTENT_SYNC_DELIVERY__GROUP_WAIT_SECONDS": "0.5",
+            "CONTENT_SYNC_DELIVERY__TICK_SECONDS": "0.3",
+        }
+        self._dsn = store_url.replace("postgresql+psycopg", "postgresql")
+        assert run("migrate", cwd=folder, env=self.env).returncode == 0
+
+    def start(self, *arguments: str) -> Any:
+        # Workers share no disk with the watcher: they run in a folder without seeds.
+        cwd = self.folder if arguments[0] == "watch" else self.elsewhere()
+        return started(*arguments, cwd=cwd, env=self.env)
+
+    def elsewhere(self) -> Path:
+        folder = self.folder / "elsewhere"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self._dsn) as connection:
+            return connection.execute(statement).fetchall()
+
+    def stored(self) -> dict[str, tuple[str, int]]:
+        rows = self.query("SELECT path, state, number FROM documents")
+        return {path: (state, number) for path, state, number in rows}
+
+
+@pytest.fixture
+def service(tmp_path: Path, postgres_url: str, redis_url: str) -> Service:
+    return Service(tmp_path, postgres_url, redis_url)
+
+
+def test_a_page_goes_from_the_folder_to_postgresql_and_its_reviewer_is_told(service: Service):
+    with service.start("watch"), service.start("worker") as worker, service.start("beat"):
+        write(service.seeds / "a.md", a_seed(lastReviewed="2025-12-30"))
+        wait_until(lambda: service.stored() == {"a.md": ("live", 1)}, what="version 1")
+        worker.wait_for("1 review overdue")
+        write(service.seeds / "a.md", a_seed(status="deprecated"))
+        wait_until(lambda: service.stored() == {"a.md": ("live", 2)}, what="version 2")
+        (service.seeds / "a.md").unlink()
+        wait_until(lambda: service.stored() == {"a.md": ("retired", 2)}, what="the retirement")
+
+
+def test_three_workers_share_a_load_and_store_each_page_once(service: Service):
+    for number in range(600):
+        write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
+    with ExitStack() as stack:
+        for number in range(3):
+            stack.enter_context(service.start("worker", "--name", f"w{number}", "-c", "1"))
+        stack.enter_context(service.start("watch"))
+        wait_until(lambda: len(service.stored()) == 600, timeout=60, what="600 pages")
+    assert set(service.stored().values()) == {("live", 1)}
+    assert service.query("SELECT count(*) FROM versions") == [(600,)]
+
+
+def test_a_killed_worker_loses_nothing(service: Service):
+    for number in range(300):
+        write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
+    with service.start("watch"):
+        doomed = Process("worker", cwd=service.elsewhere(), env=service.env)
+        wait_until(service.stored, timeout=40, what="a first page")
+        doomed.kill()
+        with service.start("worker"):
+            wait_until(lambda: len(service.stored()) == 300, timeout=60, what="300 pages")
+    assert service.query("SELECT count(*) FROM versions") == [(300,)]
+
+
+def test_redis_that_forgets_everything_costs_delay_and_no_page(service: Service, shared_redis: Any):
+    with service.start("watch") as watcher:
+        watcher.wait_for("watching")
+        for number in range(50):
+            write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
+        wait_until(lambda: shared_redis.client.keys("content-sync:spool*"), what="a spooled batch")
+        shared_redis.client.flushall()
+        with service.start("worker"):
+            wait_until(lambda: len(service.stored()) == 50, timeout=60, what="50 pages")
+
+
+def test_plain_celery_runs_a_worker_too(service: Service):
+    write(service.seeds / "a.md", a_seed())
+    celery = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", "-c", "1"],
+        cwd=service.elsewhere(),
+        env=clean_environment(service.env),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with service.start("watch"):
+            wait_until(service.stored, timeout=40, what="the page")
+    finally:
+        celery.send_signal(signal.SIGTERM)
+        assert celery.wait(30) == 0
+
+
+def test_sigterm_in_the_middle_of_a_load_loses_nothing(service: Service):
+    for number in range(400):
+        write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
+    with service.start("watch"):
+        with service.start("worker") as worker:
+            wait_until(service.stored, timeout=40, what="a first page")
+            assert worker.stop() == 0
+        with service.start("worker"):
+            wait_until(lambda: len(service.stored()) == 400, timeout=60, what="400 pages")
+    assert service.query("SELECT count(*) FROM versions") == [(400,)]
+
+
+def test_health_checks_tell_the_truth(service: Service):
+    def healthy(part: str) -> bool:
+        return run("doctor", "--as", part, cwd=service.folder, env=service.env).returncode == 0
+
+    assert not healthy("watcher")
+    assert not healthy("beat")
+    with service.start("watch"), service.start("beat"):
+        wait_until(lambda: healthy("watcher"), timeout=60, what="a healthy watcher")
+        wait_until(lambda: healthy("beat"), timeout=60, what="a healthy beat")
+        assert not healthy("worker")
+        with service.start("worker") as worker:
+            wait_until(lambda: healthy("worker"), timeout=60, what="a healthy worker")
+            os.killpg(worker.pid, signal.SIGSTOP)
+            try:
+                assert not healthy("worker"), "a frozen worker is not healthy"
+            finally:
+                os.killpg(worker.pid, signal.SIGCONT)
+
+
+def test_processes_that_start_before_their_database_wait_for_it(
+    tmp_path: Path, postgres_server: Any, redis_url: str
+):
+    with postgres_server.database() as url:
+        postgres_server.stop()
+        service_env = {
+            "CONTENT_SYNC_STORE_URL": url,
+            "CONTENT_SYNC_BROKER_URL": redis_url,
+        }
+        (tmp_path / "seeds").mkdir()
+        with started("watch", cwd=tmp_path, env=service_env) as watcher:
+            watcher.wait_for("waiting")
+            postgres_server.start()
+            assert run("migrate", cwd=tmp_path, env=service_env).returncode == 0
+            watcher.wait_for("watching", timeout=60)
+
+
+@pytest.mark.parametrize("part", ["watch", "worker", "beat"])
+def test_parts_of_their_own_need_redis_and_say_so(tmp_path: Path, part: str):
+    (tmp_path / "seeds").mkdir()
+    answer = run(part, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "CONTENT_SYNC_BROKER_URL" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_two_schedulers_owe_each_notice_once(service: Service):
+    write(service.seeds / "a.md", a_seed(lastReviewed="2025-12-30"))
+    with (
+        service.start("watch"),
+        service.start("worker"),
+        service.start("beat"),
+        service.start("beat"),
+    ):
+        wait_until(
+            lambda: service.query("SELECT state FROM notices") == [("sent",)],
+            timeout=40,
+            what="the message",
+        )
+        started_at = time.monotonic()
+        wait_until(lambda: time.monotonic() - started_at > 2, what="more ticks")
+    assert service.query("SELECT count(*), sum(attempts) FROM notices") == [(1, 1)]
+
+
+def test_the_stream_tells_programs_what_happened(service: Service, shared_redis: Any):
+    with service.start("watch"), service.start("worker"), service.start("beat"):
+        write(service.seeds / "a.md", a_seed(title="About bones"))
+        entries = wait_until(
+            lambda: shared_redis.client.xrange("content-sync:events"), timeout=40, what="an event"
+        )
+    event = json.loads(entries[0][1][b"event"])
+    assert event["type"] == "org.content-sync.version.stored"
+    assert event["data"]["title"] == "About bones"

@@ -1,0 +1,172 @@
+"""`content-sync up` as a person runs it: one process, real files, real inotify, SQLite."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Process, a_seed, run, started, wait_until, write
+
+QUICK = {
+    "CONTENT_SYNC_WATCH__REMOVAL_MS": "200",
+    "CONTENT_SYNC_DELIVERY__GROUP_WAIT_SECONDS": "0.5",
+    "CONTENT_SYNC_DELIVERY__TICK_SECONDS": "0.2",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder as after a clone: an empty library."""
+    (tmp_path / "seeds").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def up(folder: Path):
+    with started("up", cwd=folder, env=QUICK) as process:
+        process.wait_for("Ctrl-C stops")
+        yield process
+
+
+def documents(folder: Path) -> dict[str, dict[str, Any]]:
+    """Ask the store as a program does."""
+    answer = run("list", "--json", cwd=folder)
+    assert answer.returncode == 0, answer.stderr
+    return {row["path"]: row for row in json.loads(answer.stdout)}
+
+
+def stored(folder: Path, path: str) -> tuple[str, int] | None:
+    """Read state and version number straight from the database: quick enough to poll."""
+    connection = sqlite3.connect(folder / "var" / "content-sync.db")
+    try:
+        return connection.execute(
+            "SELECT state, number FROM documents WHERE path = ?", (path,)
+        ).fetchone()
+    finally:
+        connection.close()
+
+
+def test_a_dropped_page_is_stored_and_its_reviewer_is_told(folder: Path, up: Process):
+    write(folder / "seeds" / "a.md", a_seed(lastReviewed="2025-12-30", title="About bones"))
+
+    up.wait_for("new       a.md")
+    up.wait_for("1 review overdue")
+    assert documents(folder)["a.md"]["due_on"] == "2026-03-30"
+
+
+def test_it_says_what_it_watches_where_it_stores_and_who_is_told(up: Process):
+    for line in ("watching", "seeds", "store", "sqlite:///var/content-sync.db", "messages"):
+        assert line in up.output
+
+
+def test_an_edit_a_deletion_and_a_return_are_followed(folder: Path, up: Process):
+    page = write(folder / "seeds" / "a.md", a_seed())
+    wait_until(lambda: stored(folder, "a.md") == ("live", 1), what="version 1")
+    write(page, a_seed(status="deprecated"))
+    wait_until(lambda: stored(folder, "a.md") == ("live", 2), what="version 2")
+    page.unlink()
+    wait_until(lambda: stored(folder, "a.md") == ("retired", 2), what="the retirement")
+    write(page, a_seed(status="deprecated"))
+    wait_until(lambda: stored(folder, "a.md") == ("live", 2), what="the return")
+
+
+def test_a_moved_page_keeps_its_history(folder: Path, up: Process):
+    page = write(folder / "seeds" / "a.md", a_seed())
+    wait_until(lambda: stored(folder, "a.md"), what="version 1")
+    write(page, a_seed(title="Edited"))
+    wait_until(lambda: stored(folder, "a.md") == ("live", 2), what="version 2")
+    page.rename(folder / "seeds" / "b.md")
+
+    wait_until(lambda: stored(folder, "b.md") == ("live", 2), what="the move")
+    assert stored(folder, "a.md") is None
+
+
+def test_a_broken_page_is_refused_with_its_line_and_the_good_version_stays(
+    folder: Path, up: Process
+):
+    page = write(folder / "seeds" / "a.md", a_seed())
+    wait_until(lambda: stored(folder, "a.md"), what="version 1")
+    write(page, a_seed(reviewFrequency="quaterly"))
+
+    up.wait_for("refused   a.md")
+    assert "line 9" in up.output
+    assert documents(folder)["a.md"]["number"] == 1
+
+
+def test_what_changed_while_it_was_down_is_found_at_start(folder: Path):
+    write(folder / "seeds" / "a.md", a_seed())
+    write(folder / "seeds" / "gone.md", a_seed(title="Gone"))
+    with started("up", cwd=folder, env=QUICK) as process:
+        process.wait_for("2 new")
+    write(folder / "seeds" / "a.md", a_seed(title="Edited while it was down"))
+    (folder / "seeds" / "gone.md").unlink()
+    with started("up", cwd=folder, env=QUICK):
+        wait_until(lambda: stored(folder, "a.md") == ("live", 2), what="the edit")
+        wait_until(lambda: stored(folder, "gone.md") == ("retired", 1), what="the deletion")
+
+
+def test_a_crash_loses_no_page_and_doubles_none(folder: Path):
+    for number in range(50):
+        write(folder / "seeds" / f"{number}.md", a_seed(title=f"Page {number}"))
+    crashed = Process("up", cwd=folder, env=QUICK)
+    crashed.wait_for("Ctrl-C stops")
+    crashed.kill()
+    with started("up", cwd=folder, env=QUICK):
+        wait_until(lambda: stored(folder, "49.md"), what="the last page")
+    assert len(documents(folder)) == 50
+    assert {row["number"] for row in documents(folder).values()} == {1}
+
+
+def test_a_second_service_on_the_same_store_is_refused_in_one_line(folder: Path, up: Process):
+    second = run("up", cwd=folder)
+
+    assert second.returncode == 2
+    assert "another `content-sync up` runs" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_missing_folder_is_told_in_one_line(tmp_path: Path):
+    answer = run("up", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "seeds" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_folder_for_the_store_that_cannot_be_written_is_told_in_one_line(folder: Path):
+    (folder / "var").write_text("a file where the folder should be")
+    answer = run("up", cwd=folder)
+    assert answer.returncode == 2
+    assert "var" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_sigterm_ends_it_cleanly_with_everything_stored(folder: Path):
+    with started("up", cwd=folder, env=QUICK) as process:
+        process.wait_for("Ctrl-C stops")
+        for number in range(200):
+            write(folder / "seeds" / f"{number}.md", a_seed(title=f"Page {number}"))
+        wait_until(lambda: stored(folder, "0.md"), what="the first page")
+        assert process.stop() == 0
+        assert "stopped" in process.output
+        assert "Traceback" not in process.output
+    assert run("sync", cwd=folder).returncode == 0
+    assert len(documents(folder)) == 200
+
+
+def test_a_mass_disappearance_waits_for_a_person(folder: Path, up: Process):
+    for number in range(30):
+        write(folder / "seeds" / "pages" / f"{number}.md", a_seed(title=f"Page {number}"))
+    wait_until(lambda: all(stored(folder, f"pages/{n}.md") for n in range(30)), what="30 pages")
+    shutil.rmtree(folder / "seeds" / "pages")
+
+    wait_until(
+        lambda: json.loads(run("status", "--json", cwd=folder).stdout)["held"] == 30,
+        what="the hold",
+    )
+    assert stored(folder, "pages/0.md") == ("live", 1)
+    assert run("approve", cwd=folder).returncode == 0
+    wait_until(lambda: stored(folder, "pages/0.md") == ("retired", 1), what="the retirement")

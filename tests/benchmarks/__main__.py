@@ -1,0 +1,212 @@
+"""Benchmarks: `uv run python -m tests.benchmarks [library] [latency] [--json FILE]`.
+
+Whole processes in turn, medians of five, ratios of the same run: compare ratios, never the times of
+two machines. `library` needs the real library (CONTENT_SYNC_CORPUS); without it a made one of 1,432
+pages is used, and the table says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+from servers import PostgresServer, RedisServer
+from support import a_seed, clean_environment, started, write
+
+RUNS = 5
+EDITS = 200
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], default=[])
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    arguments = parser.parse_args()
+    results = {name: BENCHMARKS[name]() for name in arguments.names or BENCHMARKS}
+    if arguments.json:
+        about = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "python": platform.python_version(),
+            "cpus": os.cpu_count(),
+        }
+        arguments.json.write_text(json.dumps({**about, "results": results}, indent=2) + "\n")
+
+
+def compare_with_git() -> dict[str, Any]:
+    """Time the first and the second sync of the library against `git add` and `git commit`."""
+    with _temporary() as folder:
+        seeds, source = folder / "seeds", _library(folder / "source")
+        shutil.copytree(source, seeds)
+        _let_stamps_age(seeds)
+        times: dict[str, list[float]] = {}
+        for _ in range(RUNS):
+            shutil.rmtree(seeds / ".git", ignore_errors=True)
+            _run("git", "init", "-q", cwd=seeds)
+            _time(times, "git add + commit", lambda: _git_commit(seeds))
+            _time(times, "git status", lambda: _run("git", "status", "--short", cwd=seeds))
+            shutil.rmtree(folder / "var", ignore_errors=True)
+            _time(times, "first sync", lambda: _sync(folder))
+            _time(times, "second sync", lambda: _sync(folder))
+        pages = sum(1 for path in source.rglob("*.md"))
+    medians = {name: median(taken) for name, taken in times.items()}
+    table = Table(title=f"{pages} pages, whole processes, median of {RUNS}", title_justify="left")
+    for column in ("", "seconds", "to git add + commit"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, seconds in medians.items():
+        table.add_row(name, f"{seconds:.3f}", f"{seconds / medians['git add + commit']:.2f}")
+    Console().print(table)
+    return {"pages": pages, "real": _corpus() is not None, "seconds": medians, "runs": times}
+
+
+def measure_latency() -> dict[str, Any]:
+    """Time an edit from `os.replace` to its committed version, embedded and over Redis."""
+    results = {"embedded, SQLite": _latency_embedded()}
+    with RedisServer() as redis, PostgresServer() as postgres, postgres.database() as url:
+        results["Redis, prefork, PostgreSQL"] = _latency_distributed(redis.url, url)
+    table = Table(title=f"os.replace to commit, {EDITS} edits, ms", title_justify="left")
+    for column in ("", "p50", "p99", "max"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, taken in results.items():
+        cuts = quantiles(taken, n=100)
+        table.add_row(name, f"{cuts[49]:.1f}", f"{cuts[98]:.1f}", f"{max(taken):.1f}")
+    Console().print(table)
+    Console().print("of which the watcher's coalescing window is 10 ms")
+    return results
+
+
+BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
+    "library": compare_with_git,
+    "latency": measure_latency,
+}
+
+
+def _latency_embedded() -> list[float]:
+    import sqlite3
+
+    with _temporary() as folder:
+        (folder / "seeds").mkdir()
+        with started("up", cwd=folder) as process:
+            process.wait_for("Ctrl-C stops")
+            connection = sqlite3.connect(folder / "var" / "content-sync.db")
+            query = "SELECT number FROM documents WHERE path = 'a.md'"
+            taken = _edit(folder, lambda: connection.execute(query).fetchone())
+            connection.close()
+    return taken
+
+
+def _latency_distributed(redis_url: str, store_url: str) -> list[float]:
+    env = {"CONTENT_SYNC_BROKER_URL": redis_url, "CONTENT_SYNC_STORE_URL": store_url}
+    with _temporary() as folder:
+        (folder / "seeds").mkdir()
+        _run(sys.executable, "-m", "worker", "migrate", cwd=folder, env=env)
+        with (
+            started("worker", cwd=folder, env=env),
+            started("watch", cwd=folder, env=env) as watcher,
+            psycopg.connect(
+                store_url.replace("postgresql+psycopg", "postgresql"), autocommit=True
+            ) as connection,
+        ):
+            watcher.wait_for("watching")
+            query = "SELECT number FROM documents WHERE path = 'a.md'"
+            return _edit(folder, lambda: connection.execute(query).fetchone())
+
+
+def _edit(folder: Path, stored: Callable[[], tuple[int] | None]) -> list[float]:
+    """Replace one page again and again; returns milliseconds to each committed version."""
+    page = write(folder / "seeds" / "a.md", a_seed())
+    while (row := stored()) is None:
+        time.sleep(0.01)
+    taken = []
+    for number in range(row[0] + 1, row[0] + 1 + EDITS):
+        beside = write(folder / ".a.md.new", a_seed(title=f"Edit {number}"))
+        start = time.perf_counter()
+        os.replace(beside, page)  # noqa: PTH105 - the call that is timed
+        while True:
+            row = stored()
+            if row is not None and row[0] >= number:
+                break
+            time.sleep(0.0002)
+        taken.append((time.perf_counter() - start) * 1000)
+    return taken
+
+
+def _library(folder: Path) -> Path:
+    """Return a folder with the real library, or with a made one of its size."""
+    corpus = _corpus()
+    if corpus is not None and corpus.is_dir():
+        return corpus
+    if corpus is not None:
+        with tarfile.open(corpus) as archive:
+            archive.extractall(folder, filter="data")
+        return folder
+    for number in range(1432):
+        body = f"# Page {number}\n\n" + f"Line {number} of a page that is made.\n\n" * 150
+        write(folder / f"{number % 12}" / f"{number}.md", a_seed(title=f"Page {number}", body=body))
+    return folder
+
+
+def _corpus() -> Path | None:
+    named = os.environ.get("CONTENT_SYNC_CORPUS")
+    return Path(named) if named else None
+
+
+def _let_stamps_age(seeds: Path) -> None:
+    """Date the files back: what was written within two seconds is hashed again, as git does."""
+    then = time.time() - 3600
+    for path in seeds.rglob("*.md"):
+        os.utime(path, (then, then))
+
+
+def _git_commit(seeds: Path) -> None:
+    _run("git", "add", ".", cwd=seeds)
+    identity = ("-c", "user.name=b", "-c", "user.email=b@example.org")
+    _run("git", *identity, "commit", "-qm", "all", cwd=seeds)
+
+
+def _sync(folder: Path) -> None:
+    _run(sys.executable, "-m", "worker", "sync", "--json", cwd=folder, codes={0, 1})
+
+
+def _time(times: dict[str, list[float]], name: str, work: Callable[[], None]) -> None:
+    start = time.perf_counter()
+    work()
+    times.setdefault(name, []).append(time.perf_counter() - start)
+
+
+def _run(
+    *command: str, cwd: Path, env: dict[str, str] | None = None, codes: set[int] | None = None
+) -> None:
+    done = subprocess.run(
+        command, cwd=cwd, env=clean_environment(env), capture_output=True, check=False
+    )
+    if done.returncode not in (codes or {0}):
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.decode()}")
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+if __name__ == "__main__":
+    main()
