@@ -39,7 +39,8 @@ MEMORY = Path("/dev/shm")
 ROOMY_BYTES = 2**30
 
 #: Becomes the server itself: drops root where it has to, and asks the kernel (on Linux) for a
-#: signal when the process that started it dies. In that order: a change of user cancels the wish.
+#: signal when the thread that started it dies: so start servers in the main one. In that order: a
+#: change of user cancels the wish.
 LAUNCHER = """
 import ctypes, os, sys
 parent, death_signal, user, group, *command = sys.argv[1:]

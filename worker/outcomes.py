@@ -13,16 +13,19 @@ from worker.ingest import Outcome
 
 logger = logging.getLogger("content_sync.outcome")
 
+MOST_LINES = 10
+
 
 def log_outcomes(outcomes: Sequence[Outcome], *, bulk: bool) -> None:
-    """Log what became of a batch: a line each, but one line for all plain new files of a bulk batch."""
-    quiet = {"new", "unchanged", "stale"} if bulk else {"stale"}
+    """Log what became of a batch: a line each, but one for all plain new files of a large load."""
+    many = bulk and len(outcomes) > MOST_LINES
+    quiet = {"new", "unchanged", "stale"} if many else {"stale"}
     for outcome in outcomes:
         if outcome.kind not in quiet:
             log = logger.warning if outcome.kind == "refused" else logger.info
             log("%s", describe(outcome), extra={"path": outcome.path, "outcome": outcome.kind})
-    if bulk and (counts := Counter(o.kind for o in outcomes if o.kind in {"new", "unchanged"})):
-        logger.info("%s", ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts)))
+    if many and (counts := Counter(o.kind for o in outcomes if o.kind in {"new", "unchanged"})):
+        logger.info("loaded    %s", ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts)))
 
 
 def describe(outcome: Outcome) -> str:
@@ -60,6 +63,7 @@ class SyncReport:
     refused: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
     busy: list[tuple[str, str]] = field(default_factory=list)
+    unsure: list[tuple[str, str]] = field(default_factory=list)
     held: int = 0
 
     def as_json(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from worker.domain.snapshot import Batch
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
 from worker.outcomes import SyncReport
 from worker.services import Services
-from worker.settings import Settings, without_password
+from worker.settings import Settings
 from worker.store.engine import Store
 from worker.store.migrate import migrate as migrate_store
 from worker.store.migrate import require_schema
@@ -84,7 +84,7 @@ def up(settings: Settings) -> None:
         )
     migrate(settings)
     with _only_one(settings), open_services(settings) as services:
-        _say_what_runs(settings)
+        _say_what_runs(settings, services.store)
         app = create_app(settings, lambda: services)
         workers = EmbeddedWorkers(app, concurrency=EMBEDDED_CONCURRENCY)
         watcher = _watcher(settings, services, publisher(app))
@@ -202,11 +202,10 @@ def _only_one(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
-def _say_what_runs(settings: Settings) -> None:
+def _say_what_runs(settings: Settings, store: Store) -> None:
     """Say in a few lines what is watched, where it is stored, and where messages go."""
-    url = without_password(settings.store_url.get_secret_value())
     logger.info("watching   %s  (%s)", settings.seeds.resolve(), " ".join(settings.watch.suffixes))
-    logger.info("store      %s", url)
+    logger.info("store      %s", store.name)
     for name, route in settings.routes.items():
         to = f" to {', '.join(route.to)}" if route.to else ""
         logger.info("messages   route %s over %s%s", name, route.channel, to)
@@ -269,7 +268,7 @@ def sync(
 
     It takes no broker: the counts are the answer, and a queue gives none.
     """
-    from worker.watch.watcher import sync_once
+    from worker.watch.sync import sync_once
 
     store = Store(settings.store_url.get_secret_value())
     if store.is_sqlite:
@@ -283,7 +282,7 @@ def sync(
             for outcome in services.take_in_bytes(batch, data):
                 report.add(outcome)
 
-        scan = sync_once(
+        found = sync_once(
             settings=settings,
             record=services,
             ingest=take_in,
@@ -292,5 +291,13 @@ def sync(
             full=full,
             dry_run=dry_run,
         )
+    if dry_run:
+        report.new, report.changed, report.retired = found.new, found.changed, len(found.removed)
+    report.scanned = found.scanned
+    report.unchanged += found.unchanged
+    report.ignored = sorted(found.ignored.items())
+    report.busy = [(path, "it is being written: run sync again") for path in found.busy]
+    report.unsure = [(path, "this folder cannot be read") for path in found.unsure]
+    report.held = len(found.held)
     report.seconds = time.monotonic() - started
     return report

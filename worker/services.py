@@ -95,19 +95,21 @@ class Services:
             return []
         outcomes = self.take_in_bytes(batch, data)
         self.spool.drop(batch.id)
+        log_outcomes(outcomes, bulk=batch.bulk)
         return outcomes
 
     def take_in_bytes(self, batch: Batch, data: bytes) -> list[Outcome]:
-        """Take in a batch with its bytes and log what became of each path. Commits."""
+        """Take in a batch with its bytes and return what became of each path. Commits.
+
+        Raises `ValueError` when the bytes are not those of the batch.
+        """
         if len(data) != batch.size:
             raise ValueError(
                 f"batch {batch.id} has {len(data)} bytes in the spool, not {batch.size}"
             )
-        outcomes = ingest(
+        return ingest(
             self.store, batch, data, policy=self.policy, now=self.now(), today=self.today()
         )
-        log_outcomes(outcomes, bulk=batch.bulk)
-        return outcomes
 
     def sweep(self) -> int:
         """Add the review notices that are owed today; returns how many are new. Commits."""

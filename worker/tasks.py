@@ -55,7 +55,9 @@ MEMORY_TRANSPORT = {"polling_interval": 0.005}
 
 def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     """Return the application; `services` gives those of the calling process."""
-    app = Celery("content_sync", broker=settings.broker_url.get_secret_value())
+    # With a host name, since kombu warns of a URL without one.
+    broker = "memory://localhost" if settings.in_process else settings.broker_url.get_secret_value()
+    app = Celery("content_sync", broker=broker)
     app.conf.update(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

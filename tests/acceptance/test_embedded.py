@@ -59,7 +59,7 @@ def test_a_dropped_page_is_stored_and_its_reviewer_is_told(folder: Path, up: Pro
 
 
 def test_it_says_what_it_watches_where_it_stores_and_who_is_told(up: Process):
-    for line in ("watching", "seeds", "store", "sqlite:///var/content-sync.db", "messages"):
+    for line in ("watching", "seeds", "store", "///var/content-sync.db", "messages"):
         assert line in up.output
 
 

@@ -53,6 +53,14 @@ def test_a_sync_counts_and_names_what_it_refused(library):
     assert f"refused {REFUSED}:4: " in result.stderr
 
 
+def test_a_refused_edit_is_told_once_and_the_last_version_stays(library, synced, seeds):
+    write(seeds / "current.md", a_seed(title="Current", status="actve"))
+    result = library("sync", code=1)
+    assert result.stderr.count("current.md") == 1
+    assert synced("show", "current.md")["number"] == 1
+    assert [one["path"] for one in synced("list", "--state", "rejected")] == ["current.md"]
+
+
 def test_a_second_sync_finds_nothing_to_do(library, seeds):
     (seeds / REFUSED).unlink()
     library("sync")
@@ -145,18 +153,18 @@ def test_an_unknown_version_is_not_an_unknown_document(library, synced):
 
 
 def test_reminders_are_owed_once(library, synced):
-    first = synced("remind", "--dry-run")["notices"]
-    assert [(one["path"], one["stage"], one["route"]) for one in first] == [
-        ("overdue.md", "overdue", "everyone")
+    [current] = synced("list", "--state", "current")
+    on_its_day = ("remind", "--on", current["due_on"])
+    first = synced(*on_its_day, "--dry-run")["notices"]
+    assert first == [
+        {"path": "current.md", "stage": "due", "due_on": current["due_on"], "route": "everyone"}
     ]
-    assert set(first[0]) == {"path", "stage", "due_on", "route"}
-    assert synced("remind")["notices"] == first
-    assert synced("remind")["notices"] == []
-    assert "Nobody has to be told" in library("remind").stdout
+    assert synced(*on_its_day)["notices"] == first
+    assert synced(*on_its_day)["notices"] == []
+    assert "Nobody has to be told" in library(*on_its_day).stdout
 
 
 def test_notices_are_listed_by_state(library, synced):
-    synced("remind")
     [notice] = [one for one in synced("notices", "--state", "pending") if one["kind"] == "review"]
     assert {
         "id", "kind", "stage", "path", "due_on", "route", "channel", "state", "attempts",
@@ -195,7 +203,7 @@ def test_a_mass_disappearance_waits_for_a_person(library, seeds, tmp_path):
     assert status["held"] == 20
     assert "content-sync approve" in library("status").stdout
     assert json.loads(library("approve", "--json").stdout) == {"approved": 20}
-    library("sync", code=1)
+    library("sync")
     assert json.loads(library("status", "--json").stdout)["documents"] == {"live": 3, "retired": 20}
 
 
@@ -203,7 +211,7 @@ def test_a_store_that_was_never_made_is_one_line(library):
     result = library("status", code=2)
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
-    assert "content-sync migrate" in result.stderr
+    assert "content-sync sync" in result.stderr
 
 
 def test_migrating_twice_does_no_harm(library):

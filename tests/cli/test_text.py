@@ -2,7 +2,6 @@
 
 import io
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +10,7 @@ from rich.console import Console
 from worker.cli import findings, text, views
 from worker.domain.problem import Problem, Severity, Span
 from worker.logs import visible
+from worker.outcomes import SyncReport
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 HOSTILE = "[red]x[/red] :boom: \x1b[2J\x9b31m\u202e\x07\nnext"
@@ -91,8 +91,7 @@ def a_diff(**fields):
 
 
 def a_report(**fields):
-    found = {"refused": [], "busy": [], "ignored": [], "held": 0}
-    return SimpleNamespace(**{**found, **fields})
+    return SyncReport(**fields)
 
 
 NOW = datetime(2026, 3, 30, 0, 0, 12, tzinfo=UTC)
@@ -259,12 +258,14 @@ def test_what_a_sync_did_not_store_has_its_reason():
     report = a_report(
         refused=[("a.md", [info, *a_refusal()])],
         busy=[("b.md", "somebody writes to it")],
+        unsure=[("d", "no permission")],
         ignored=[("c.md", "a symbolic link")],
         held=800,
     )
     assert [line.plain for line in views.sync_findings(report)] == [
         "refused a.md:4: `status` is wrong (CS032)",
         "busy b.md: somebody writes to it",
+        "not read d: no permission",
         "ignored c.md: a symbolic link",
         "800 removals held: if the files are meant to be gone, run content-sync approve",
     ]

@@ -141,7 +141,7 @@ def sync(
     else:
         text.show(views.sync_counts(counts, dry_run=dry_run))
     text.complain(views.sync_findings(report))
-    if report.refused or report.busy or report.held:
+    if report.refused or report.busy or report.unsure or report.held:
         raise typer.Exit(1)
 
 

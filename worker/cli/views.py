@@ -45,8 +45,8 @@ _BAR_CELLS = 30
 _MOST_REFUSED_SHOWN = 5
 #: A watcher says every few seconds that it lives.
 _SILENT_AFTER = timedelta(minutes=1)
-#: Rich takes seconds for a Markdown page larger than this; it is shown as it was written.
-_MOST_MARKDOWN_CHARACTERS = 200_000
+#: Rich takes a second a megabyte; a larger page is shown as it was written.
+_MOST_MARKDOWN_CHARACTERS = 2_000_000
 
 
 def glance(
@@ -311,6 +311,7 @@ def sync_findings(report: SyncReport) -> list[Text]:
     for path, problems in report.refused:
         lines.append(Text.assemble(("refused ", "red"), _refusal(path, problems)))
     lines += [_finding("busy", "yellow", path, reason) for path, reason in report.busy]
+    lines += [_finding("not read", "yellow", path, reason) for path, reason in report.unsure]
     lines += [_finding("ignored", "dim", path, reason) for path, reason in report.ignored]
     if report.held:
         held = f"{count(report.held, 'removal')} held: {ASK_TO_APPROVE}"

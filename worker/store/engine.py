@@ -42,7 +42,8 @@ class Store:
         Raises `ConfigurationError` for a URL that names no SQLite or PostgreSQL database.
         """
         self.url = parse_url(url)
-        self.name = self.url.render_as_string(hide_password=True)
+        shown = self.url.set(drivername=self.url.get_backend_name())
+        self.name = shown.render_as_string(hide_password=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         self._readers = self._engine.execution_options(begin="DEFERRED")

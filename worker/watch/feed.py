@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -35,6 +35,8 @@ logger = logging.getLogger("content_sync.watch")
 
 #: How long something sent may be on its way before a scan takes it for lost.
 IN_FLIGHT_SECONDS = 60.0
+# More equal files than this are no library, and each guess costs a look.
+_MOST_ORIGINS = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -104,31 +106,25 @@ class _OpenBatch:
         return len(self.snapshots) + len(self.unreadable) + len(self.removals)
 
 
-class Departures:
-    """Known paths that seem to be gone, by the hash of their bytes: where a new file may come from."""
+class Origins:
+    """Where bytes were last seen: the paths by hash. It may be out of date, so its answers are guesses."""
 
-    def __init__(self) -> None:
-        self._by_path: dict[str, str] = {}
-        self._by_sha256: dict[str, set[str]] = {}
+    def __init__(self, known: Mapping[str, Known]) -> None:
+        self._paths: dict[str, str | tuple[str, ...]] = {}
+        for path, held in known.items():
+            if held.live:
+                self.add(path, held.sha256)
 
     def add(self, path: str, sha256: str) -> None:
-        """Note that a path with these bytes seems to be gone."""
-        self.discard(path)
-        self._by_path[path] = sha256
-        self._by_sha256.setdefault(sha256, set()).add(path)
+        """Note that a path has these bytes; of very many equal files some are left out."""
+        paths = self.find(sha256)
+        if path not in paths and len(paths) < _MOST_ORIGINS:
+            self._paths[sha256] = (*paths, path) if paths else path
 
-    def discard(self, path: str) -> None:
-        """Note that a path is there, or is dealt with."""
-        sha256 = self._by_path.pop(path, None)
-        if sha256 is not None:
-            paths = self._by_sha256[sha256]
-            paths.discard(path)
-            if not paths:
-                del self._by_sha256[sha256]
-
-    def find(self, sha256: str) -> list[str]:
-        """Return the paths that had these bytes, sorted."""
-        return sorted(self._by_sha256.get(sha256, ()))
+    def find(self, sha256: str) -> tuple[str, ...]:
+        """Return the paths that have, or had, these bytes."""
+        paths = self._paths.get(sha256, ())
+        return (paths,) if isinstance(paths, str) else paths
 
 
 class Feed:
@@ -156,7 +152,7 @@ class Feed:
         self._monotonic = monotonic
         self.observed = Observed(now)
         self.known: dict[str, Known] = {}
-        self.departures = Departures()
+        self._origins = Origins({})
         self.told = Told()
         self.verified = 0  # when all racy files were last hashed again, as an observation
         self._open = {lane: _OpenBatch() for lane in Lane}
@@ -183,6 +179,7 @@ class Feed:
             else:
                 fresh[path] = sent.known
         self.known = fresh
+        self._origins = Origins(fresh)
         for batch_id in lost:
             self._withdraw(batch_id)
         if lost:
@@ -230,13 +227,6 @@ class Feed:
         removal = Removal(path=path, observed=self.observed.next())
         self._open[lane].removals.append(removal)
         self.known.pop(path, None)
-        self.departures.discard(path)
-
-    def depart(self, path: str) -> None:
-        """Note that a path seems to be gone, so that a new one with its bytes is a move."""
-        held = self.known.get(path)
-        if held is not None and held.live:
-            self.departures.add(path, held.sha256)
 
     def flush(self, *lanes: Lane) -> None:
         """Send the open batches of these lanes, by default of all."""
@@ -262,7 +252,6 @@ class Feed:
         self._notes.pop(path, None)
         self._refused.pop(path, None)
         self.told.forget(path)
-        self.departures.discard(path)
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
             self.known[path] = replace(held, observed=observed)
             return Outcome.SAME
@@ -290,9 +279,9 @@ class Feed:
             observed=observed,
             live=held is None or held.live,
         )
+        self._origins.add(path, found.sha256)
         if source is not None:
             del self.known[source]
-            self.departures.discard(source)
             return Outcome.MOVED
         return Outcome.NEW if held is None else Outcome.CHANGED
 
@@ -322,12 +311,13 @@ class Feed:
 
     def _find_source(self, found: Content) -> str | None:
         """Return the path that had these bytes and is really gone; a rename keeps the inode."""
-        sources = [path for path in self.departures.find(found.sha256) if self._is_gone(path)]
+        sources = [path for path in self._origins.find(found.sha256) if self._left(path, found)]
         same = [path for path in sources if self.known[path].stamp.inode == found.stamp.inode]
-        return next(iter(same or sources), None)
+        return next(iter(same or sorted(sources)), None)
 
-    def _is_gone(self, path: str) -> bool:
-        if path not in self.known:
+    def _left(self, path: str, found: Content) -> bool:
+        held = self.known.get(path)
+        if held is None or not held.live or held.sha256 != found.sha256:
             return False
         try:
             return not isinstance(stamp_of(self._root, path), Stamp)

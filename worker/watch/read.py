@@ -116,7 +116,10 @@ def read_file(
     try:
         if not forced and _may_be_unfinished(opened, found, closed=closed, now_seconds=now_seconds):
             return Busy()
-        return _read_open(opened, max_bytes)
+        content = _read_open(opened, max_bytes)
+        if not forced and isinstance(content, Content) and _was_touched(opened, content.stamp):
+            return Busy()
+        return content
     finally:
         os.close(opened)
 
@@ -162,7 +165,7 @@ def _read_open(opened: int, max_bytes: int) -> Content | Refused | Busy | NotAFi
     except OSError as error:
         return Busy() if error.errno in _UNSTABLE else _refused(before, error)
     if len(data) != stamp.size or make_stamp(os.fstat(opened)) != stamp:
-        return Busy()
+        return Busy()  # even where it is forced: this is no state that the file ever had
     return Content(data=data, stamp=stamp, sha256=hashlib.sha256(data).hexdigest())
 
 
@@ -174,6 +177,11 @@ def _may_be_unfinished(
         return written
     # A modification in the future is not fresh, but made by another clock.
     return not closed and 0 <= now_seconds - found.st_mtime < UNLEASED_STILL_SECONDS
+
+
+def _was_touched(opened: int, stamp: Stamp) -> bool:
+    """Return whether a writer came after the first question, perhaps one who has only emptied the file."""
+    return is_being_written(opened) is True or make_stamp(os.fstat(opened)) != stamp
 
 
 def _read_all(opened: int, limit: int) -> bytes:

@@ -87,8 +87,6 @@ def sync_once(
         found.unchanged += len(difference.racy)
         found.removed = missing
         return found
-    for path in missing:
-        feed.depart(path)
     _read_all(feed, doubtful, found, settings, progress)
     gone = [path for path in missing if path in feed.known]  # those that moved are no longer
     if gone:

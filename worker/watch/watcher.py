@@ -156,8 +156,6 @@ class Watcher:
                 case Hint(path=path):
                     if path == IGNORE_FILE or self._names.is_seed(path):
                         self._settle.hint(signal, at)
-                        if signal.kind is HintKind.DELETED:
-                            self._feed.depart(path)
                 case FolderHint(path=path):
                     # The simplest right thing: whatever happened to a folder, scan all. Scans are
                     # cheap, compare with memory here, and folders come and go together.
@@ -192,8 +190,8 @@ class Watcher:
             age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9 if stamp else 0.0
             match self._settle.look(path, stamp, at, age_seconds=age_seconds):
                 case Read() as read if stamp is not None:
+                    self._brake.root_doubtful = False
                     self._brake.came_back([path])
-                    self._feed.departures.discard(path)
                     if not self._feed.is_settled(path, stamp):
                         self._read_or_queue(read, stamp, at)
                 case Gone():
@@ -232,8 +230,8 @@ class Watcher:
         """Take in that a path is gone; while a new file of its size is unread, it may have moved."""
         held = self._feed.known.get(path)
         if held is None:
-            self._feed.departures.discard(path)
-        elif self._backlog.may_hold(held.stamp.size):
+            return
+        if self._backlog.may_hold(held.stamp.size):
             self._settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
         else:
             self._brake.add(path)
@@ -297,7 +295,7 @@ class Watcher:
         for path, reason in survey.walk.ignored.items():
             self._feed.told.tell(path, reason)
         self._tell_unsure(frozenset(survey.walk.unsure))
-        if survey.seen:
+        if survey.seen or not self._feed.known:
             self._brake.root_doubtful = False
             self._brake.came_back(survey.seen)
         elif survey.walk.root_missing:
@@ -306,7 +304,6 @@ class Watcher:
         for path in survey.missing():
             if path not in self._settle and path not in self._brake:
                 self._settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
-            self._feed.depart(path)
         new, changed = (
             [seen for seen in files if self._is_to_read(seen, at)]
             for files in (survey.difference.new, survey.difference.changed)
@@ -343,8 +340,6 @@ class Watcher:
 
     def _step_backlog(self) -> None:
         """Read a slice of what scans found, as far as the spool has room for it."""
-        if self._survey is not None:
-            return  # what is missing is not known yet, so that a move would not be seen
         until = self._monotonic() + _SLICE_SECONDS
         self._step_racy(until)
         backlog = self._backlog

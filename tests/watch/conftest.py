@@ -1,0 +1,258 @@
+"""A watcher over a real folder, whose batches are taken in by a record in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import a_seed, wait_until
+
+from worker.domain.plan import unread_sha256
+from worker.domain.snapshot import Batch, Known, Stamp
+from worker.errors import BrokerUnavailableError, StoreUnavailableError
+from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings
+from worker.spool import MemorySpool
+from worker.watch.watcher import Watcher
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Taken:
+    """One thing that a batch said of a path: its bytes, None for a removal or an unreadable file."""
+
+    path: str
+    queue: str
+    data: bytes | None
+    moved_from: str | None = None
+    code: str | None = None
+
+
+class Library:
+    """What the store knows, in memory: a record for the watcher, and the other end of its queues."""
+
+    def __init__(self) -> None:
+        self.spool = MemorySpool()
+        self.known: dict[str, Known] = {}
+        self.content: dict[str, bytes] = {}
+        self.taken: list[Taken] = []
+        self.batches: list[Batch] = []
+        self.beats: list[dict[str, Any]] = []
+        self.held: list[str] | None = None
+        self.is_approved = False
+        self.broker_is_away = False
+        self.store_is_away = False
+        self.loses_messages = False
+        self.consumes = True
+        self._waiting: list[tuple[Batch, str]] = []
+        self._lock = threading.Lock()
+
+    def publish(self, batch: Batch, queue: str) -> None:
+        if self.broker_is_away:
+            raise BrokerUnavailableError("no broker at redis://example")
+        if self.loses_messages:
+            return
+        with self._lock:
+            self._waiting.append((batch, queue))
+        if self.consumes:
+            self.consume()
+
+    def consume(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            for batch, queue in waiting:
+                self._take_in(Batch.from_json(batch.as_json()), queue)
+
+    def _take_in(self, batch: Batch, queue: str) -> None:
+        data = self.spool.get(batch.id) if batch.snapshots else b""
+        assert data is not None
+        assert len(data) == batch.size
+        self.batches.append(batch)
+        start = 0
+        for item in batch.snapshots:
+            bytes_, start = data[start : start + item.stamp.size], start + item.stamp.size
+            self.taken.append(Taken(item.path, queue, bytes_, moved_from=item.moved_from))
+            if self._is_newer(item.path, item.observed):
+                self._keep(item.path, item.stamp, item.sha256, item.observed, live=True)
+                self.content[item.path] = bytes_
+            if item.moved_from is not None and self._is_newer(item.moved_from, item.observed):
+                self._lose(item.moved_from)
+        for unread in batch.unreadable:
+            self.taken.append(Taken(unread.path, queue, None, code=unread.code))
+            if self._is_newer(unread.path, unread.observed):
+                live = unread.path in self.content
+                sha256 = unread_sha256(unread.stamp)
+                self._keep(unread.path, unread.stamp, sha256, unread.observed, live=live)
+        for removal in batch.removals:
+            self.taken.append(Taken(removal.path, queue, None))
+            if self._is_newer(removal.path, removal.observed):
+                self._lose(removal.path)
+        self.spool.drop(batch.id)
+
+    def _is_newer(self, path: str, observed: int) -> bool:
+        return path not in self.known or self.known[path].observed < observed
+
+    def _keep(self, path: str, stamp: Stamp, sha256: str, observed: int, *, live: bool) -> None:
+        self.known[path] = Known(stamp=stamp, sha256=sha256, observed=observed, live=live)
+
+    def _lose(self, path: str) -> None:
+        self.known.pop(path, None)
+        self.content.pop(path, None)
+
+    # The record of the watcher.
+
+    def known_files(self) -> dict[str, Known]:
+        self._answer()
+        with self._lock:
+            return {path: replace(known) for path, known in self.known.items()}
+
+    def newest_observation(self) -> int:
+        return max((known.observed for known in self.known.values()), default=0)
+
+    def heartbeat(self, name: str, data: dict[str, Any]) -> None:
+        self._answer()
+        assert name == "watcher"
+        self.beats.append(data)
+
+    def hold(self, removals: list[str], live: int) -> None:
+        self._answer()
+        self.held = removals
+
+    def approved(self) -> bool:
+        self._answer()
+        return self.is_approved
+
+    def end_hold(self) -> None:
+        self._answer()
+        self.held, self.is_approved = None, False
+
+    def _answer(self) -> None:
+        if self.store_is_away:
+            raise StoreUnavailableError("no database at postgresql://example")
+
+    # What tests ask.
+
+    def of(self, path: str) -> list[Taken]:
+        return [taken for taken in self.taken if taken.path == path]
+
+    @property
+    def removed(self) -> list[str]:
+        return [t.path for t in self.taken if t.data is None and t.code is None]
+
+    @property
+    def moved(self) -> dict[str, str]:
+        return {t.path: t.moved_from for t in self.taken if t.moved_from is not None}
+
+
+class Watching:
+    """A folder that is being watched."""
+
+    def __init__(self, seeds: Path, settings: Settings, library: Library) -> None:
+        self.seeds = seeds
+        self.settings = settings
+        self.library = library
+        self.watcher = Watcher(
+            settings=settings,
+            record=library,
+            spool=library.spool,
+            publish=library.publish,
+            now=now,
+            monotonic=time.monotonic,
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self.watcher.run, args=(self._stop,))
+
+    def start(self) -> Watching:
+        self._thread.start()
+        wait_until(lambda: self.library.beats, what="the first heartbeat")
+        wait_until(
+            lambda: self.library.beats[-1]["last_scan"] or self.beat(), what="the first scan"
+        )
+        return self
+
+    def beat(self) -> None:
+        self.watcher._beat_at = 0.0
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=20)
+        assert not self._thread.is_alive()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def files(self) -> dict[str, bytes]:
+        """Return every seed in the folder, as a reader who follows no link sees it."""
+        found = {}
+        for path in self.seeds.rglob("*"):
+            name = path.relative_to(self.seeds).as_posix()
+            if path.suffix in {".md", ".txt"} and path.is_file() and not path.is_symlink():
+                with suppress(FileNotFoundError):
+                    if not any(part.startswith(".") for part in name.split("/")):
+                        found[name] = path.read_bytes()
+        return found
+
+    def folder_equals(self) -> bool:
+        """Return whether the last snapshot of every path is what the folder holds."""
+        return self.library.content == self.files()
+
+    def settles(self, *, timeout: float = 20) -> None:
+        """Wait until the folder equals the library."""
+        wait_until(self.folder_equals, timeout=timeout, what="the folder to equal the library")
+
+    def sees(self, path: str, data: bytes | str) -> None:
+        """Wait until a path's last snapshot has these bytes."""
+        wanted = data if isinstance(data, bytes) else data.encode()
+        wait_until(lambda: self.library.content.get(path) == wanted, what=f"the snapshot of {path}")
+
+
+def quick_settings(seeds: Path, **watch: Any) -> Settings:
+    """Return settings with short waits, and no scan but the first, so that events are tested."""
+    quick = {"still_ms": 50, "removal_ms": 200, "scan_seconds": 3600, **watch}
+    return Settings(
+        seeds=seeds,
+        watch=WatchSettings(**quick),
+        brake=BrakeSettings(),
+        intake=IntakeSettings(batch_files=64, max_batches=4),
+    )
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+@pytest.fixture
+def watch(seeds: Path, library: Library) -> Iterator[Callable[..., Watching]]:
+    """Start a watcher over the seeds folder, with settings of the test's choice."""
+    begun: list[Watching] = []
+
+    def start(*, over: Path = seeds, **options: Any) -> Watching:
+        settings = quick_settings(over, **options)
+        begun.append(Watching(over, settings, library))
+        return begun[-1].start()
+
+    yield start
+    for watching in begun:
+        watching.stop()
+
+
+@pytest.fixture
+def watching(watch: Callable[..., Watching]) -> Watching:
+    """Give a watched, empty folder."""
+    return watch()
+
+
+@pytest.fixture
+def page() -> str:
+    return a_seed(title="Eating well")
