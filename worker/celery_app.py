@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from celery.signals import setup_logging
-
 from worker.errors import ContentSyncError
 from worker.logs import configure
 from worker.processes import require_redis, services_of_this_process
@@ -24,10 +22,5 @@ def _settings() -> Settings:
 
 
 settings = _settings()
+configure(settings)
 app = create_app(settings, services_of_this_process(settings))
-
-
-@setup_logging.connect
-def _configure_logging(**_: object) -> None:
-    """Take the place of Celery's own logging."""
-    configure(settings)

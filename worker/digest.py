@@ -21,7 +21,7 @@ from jinja2 import (
 )
 from jinja2.sandbox import SandboxedEnvironment
 
-from worker.channels.text import one_line
+from worker.domain.visible import one_line
 from worker.errors import ConfigurationError
 from worker.settings import Settings, packaged_config
 

@@ -16,6 +16,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import unquote, urlsplit
 
+from worker.domain.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -25,14 +27,6 @@ if TYPE_CHECKING:
 _TALKATIVE = ("apprise", "httpcore", "httpx", "requests", "urllib3")
 #: Libraries whose INFO lines are of no use to whoever runs the service; DEBUG shows them.
 _NOISY = ("alembic", "amqp", "celery", "kombu", "sqlalchemy", "watchdog")
-
-#: C0 and C1 controls, line separators, lone surrogates (bytes of a name that is not UTF-8), and the
-#: marks that reorder text on a screen.
-UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-_UNSAFE_IN_TEXT = re.compile(UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
-_NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
 _COLOURS = {
     logging.DEBUG: "2",
@@ -45,20 +39,6 @@ _STANDARD_ATTRIBUTES = frozenset(
 )
 #: A shorter secret is hidden in URLs only: replacing every "abc" in a log would hide the log.
 _LEAST_SECRET_LENGTH = 6
-
-
-def visible(text: str, *, lines: bool = False) -> str:
-    r"""Return text that is safe to show: an escape becomes `\x1b`, a reordering mark `\u202e`.
-
-    `lines` keeps line feeds and tabs, for bodies; without it the result is one line.
-    """
-    return (_UNSAFE_IN_TEXT if lines else UNSAFE).sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    code = ord(character)
-    return _NAMED.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 def configure(settings: Settings, *, quiet: bool = False) -> None:

@@ -84,7 +84,11 @@ def up(settings: Settings) -> None:
         )
     migrate(settings)
     with _only_one(settings), open_services(settings) as services:
-        _say_what_runs(settings, services.store)
+        _say_what_is_watched(settings)
+        logger.info("store      %s", services.store.name)
+        _say_where_messages_go(settings)
+        logger.info("settings   %s", settings.config or "the built-in defaults")
+        logger.info("Drop a seed into the folder. Ctrl-C stops.")
         app = create_app(settings, lambda: services)
         workers = EmbeddedWorkers(app, concurrency=EMBEDDED_CONCURRENCY)
         watcher = _watcher(settings, services, publisher(app))
@@ -108,7 +112,9 @@ def watch(settings: Settings) -> None:
     app = create_app(settings, lambda: services)
     watcher = _watcher(settings, services, publisher(app))
     if _wait_for_store(services.store, stop):
+        _say_what_is_watched(settings)
         watcher.run(stop)
+        logger.info("stopped")
     services.close()
 
 
@@ -125,6 +131,8 @@ def work(
     store.close()
     if not ready:
         return
+    _say_where_messages_go(settings)
+    logger.info("worker     %s takes %s", node_name(name), ", ".join(queues))
     app = create_app(settings, services_of_this_process(settings))
     code = run_worker(app, concurrency=concurrency, queues=queues, name=node_name(name))
     if code:
@@ -140,8 +148,8 @@ def beat(settings: Settings) -> None:
     with _stopping() as stop:
         ready = _wait_for_store(services.store, stop)
     if ready:
-        app = create_app(settings, lambda: services)
-        run_beat(app)
+        logger.info("scheduler  sweeps reviews every %.0f s", settings.review.sweep_seconds)
+        run_beat(create_app(settings, lambda: services))
     services.close()
 
 
@@ -202,15 +210,14 @@ def _only_one(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
-def _say_what_runs(settings: Settings, store: Store) -> None:
-    """Say in a few lines what is watched, where it is stored, and where messages go."""
+def _say_what_is_watched(settings: Settings) -> None:
     logger.info("watching   %s  (%s)", settings.seeds.resolve(), " ".join(settings.watch.suffixes))
-    logger.info("store      %s", store.name)
+
+
+def _say_where_messages_go(settings: Settings) -> None:
     for name, route in settings.routes.items():
         to = f" to {', '.join(route.to)}" if route.to else ""
         logger.info("messages   route %s over %s%s", name, route.channel, to)
-    logger.info("settings   %s", settings.config or "the built-in defaults")
-    logger.info("Drop a seed into the folder. Ctrl-C stops.")
 
 
 def _drain(services: Services) -> None:

@@ -6,7 +6,6 @@ here knows Celery, watchdog or a terminal.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -25,12 +24,12 @@ from worker.domain.notice import hold_notices
 from worker.domain.policy import Policy
 from worker.domain.review import DefaultFrequency
 from worker.domain.route import Route
-from worker.domain.rules import Rules, compile_rules
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
 from worker.ingest import Outcome, ingest
 from worker.outcomes import log_outcomes
 from worker.reviews import sweep
+from worker.schema_file import load_rules
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
 from worker.store import documents, liveness
@@ -274,14 +273,3 @@ def make_policy(settings: Settings) -> Policy:
         upcoming_days=settings.review.upcoming_days,
         max_file_bytes=settings.intake.max_file_bytes,
     )
-
-
-def load_rules(settings: Settings) -> Rules:
-    """Return the compiled rules of the schema file; raise `ConfigurationError` where it is unusable."""
-    path = settings.schema_file or settings.beside("seed.schema.json")
-    try:
-        return compile_rules(json.loads(path.read_text(encoding="utf-8")), settings.field_names)
-    except OSError as error:
-        raise ConfigurationError(f"the schema {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"the schema {path} is not usable: {error}") from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.beat import EmbeddedService, Scheduler
+from celery.signals import setup_logging
 from celery.utils.nodenames import worker_direct
 from celery.worker import state
 from kombu.entity import Queue
@@ -51,6 +52,11 @@ TRANSPORT = {
     "queue_order_strategy": "priority",
 }
 MEMORY_TRANSPORT = {"polling_interval": 0.005}
+
+
+@setup_logging.connect
+def _leave_logging_alone(**_: object) -> None:
+    """Keep Celery from setting up logging: `worker.logs` has done so."""
 
 
 def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:

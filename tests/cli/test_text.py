@@ -9,7 +9,7 @@ from rich.console import Console
 
 from worker.cli import findings, text, views
 from worker.domain.problem import Problem, Severity, Span
-from worker.logs import visible
+from worker.domain.visible import visible
 from worker.outcomes import SyncReport
 
 KOLKATA = ZoneInfo("Asia/Kolkata")

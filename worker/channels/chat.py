@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import apprise
 
 from worker.channels import Message
-from worker.channels.text import one_line, visible
+from worker.domain.visible import one_line, visible
 from worker.errors import ChannelError, ConfigurationError
 
 _TITLE_CHARACTERS = 200
@@ -71,7 +71,7 @@ class ChatChannel:
         """
         result = self._apprise.notify(
             title=harmless(one_line(message.subject, limit=_TITLE_CHARACTERS)),
-            body=harmless(visible(message.text)),
+            body=harmless(visible(message.text, lines=True)),
             body_format=apprise.NotifyFormat.TEXT,
         )
         if not result:

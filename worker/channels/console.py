@@ -10,7 +10,7 @@ import sys
 from typing import TextIO
 
 from worker.channels import Message
-from worker.channels.text import one_line, visible
+from worker.domain.visible import one_line, visible
 from worker.errors import ChannelError
 
 _SUBJECT_CHARACTERS = 200
@@ -39,7 +39,9 @@ def _block(message: Message) -> str:
     head = [f"─── {subject}"]
     if message.to:
         head.append(f"    to {one_line(', '.join(message.to), limit=_SUBJECT_CHARACTERS)}")
-    body = [f"    {line}".rstrip() for line in visible(message.text).strip("\n").split("\n")]
+    body = [
+        f"    {line}".rstrip() for line in visible(message.text, lines=True).strip("\n").split("\n")
+    ]
     return "\n".join(["", *head, "", *body, "───", ""])
 
 

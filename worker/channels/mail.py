@@ -20,7 +20,7 @@ from email.message import EmailMessage
 from email.utils import parseaddr
 
 from worker.channels import Message
-from worker.channels.text import one_line
+from worker.domain.visible import one_line
 from worker.errors import ChannelError, ConfigurationError
 from worker.settings import EmailChannel
 

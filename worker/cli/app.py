@@ -1,6 +1,6 @@
 """The tree of commands: which there are, and under which headings the help shows them.
 
-Only `worker.cli.main` calls this.
+Called by `worker.cli.run_command` alone.
 """
 
 import os

@@ -1,6 +1,5 @@
 """Commands that check: `validate` needs no broker and no store, `doctor` looks at every part."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import typer
 
 from worker.cli.options import AsJson, Seeds, read_settings
 from worker.cli.output import complain, print_json
-from worker.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from worker.domain.problem import Problem
@@ -72,8 +70,10 @@ def validate(
     Example: content-sync validate seeds/nausea.md
     """
     settings = read_settings(ctx, seeds=seeds)
+    from worker.schema_file import load_rules
+
     named = _existing(paths or [str(settings.seeds)])
-    rules = _rules(settings)
+    rules = load_rules(settings)
     findings = [
         finding
         for path in dict.fromkeys(_files(named, settings))
@@ -114,18 +114,6 @@ def _existing(paths: list[str]) -> list[str]:
         if path != STANDARD_INPUT and not os.path.lexists(path):
             raise typer.BadParameter(f"{path} does not exist", param_hint="PATH")
     return paths
-
-
-def _rules(settings: "Settings") -> "Rules":
-    from worker.domain.rules import compile_rules
-
-    path = settings.schema_file or settings.beside("seed.schema.json")
-    try:
-        return compile_rules(json.loads(path.read_text(encoding="utf-8")), settings.field_names)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"{path} is not a usable schema: {error}") from error
 
 
 def _files(paths: list[str], settings: "Settings") -> Iterator[str]:
@@ -172,7 +160,8 @@ def _examine(path: str, rules: "Rules", settings: "Settings") -> Finding | None:
         return None
     today = datetime.now(UTC).astimezone(settings.zone).date()
     examined = examine(data, rules=rules, today=today, max_bytes=most)
-    return Finding(path=shown, data=data, problems=examined.problems)
+    kept = data if examined.problems else b""  # a library may be larger than memory
+    return Finding(path=shown, data=kept, problems=examined.problems)
 
 
 def _read(path: str, most_bytes: int) -> bytes:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from worker.cli.text import console, count, plain
-from worker.logs import visible
+from worker.domain.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from worker.logs import UNSAFE, visible
+from worker.domain.visible import UNSAFE, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

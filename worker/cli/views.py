@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.text import ago, count, local_time, plain, table_of
-from worker.logs import visible
+from worker.domain.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

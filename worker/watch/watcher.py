@@ -175,78 +175,6 @@ class Watcher:
         if self._lookout.root_changed():
             self._brake.root_doubtful = True
 
-    def _look(self) -> None:
-        """Look at the paths that are due, and read those that have settled."""
-        at = self._monotonic()
-        for path in self._settle.due(at):
-            if path == IGNORE_FILE:
-                self._look_at_ignore_file(at)
-                continue
-            try:
-                stamp = self._stamp(path)
-            except OSError:  # a folder above cannot be entered: a scan says so, and looks again
-                self._settle.forget(path)
-                continue
-            age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9 if stamp else 0.0
-            match self._settle.look(path, stamp, at, age_seconds=age_seconds):
-                case Read() as read if stamp is not None:
-                    self._brake.root_doubtful = False
-                    self._brake.came_back([path])
-                    if not self._feed.is_settled(path, stamp):
-                        self._read_or_queue(read, stamp, at)
-                case Gone():
-                    self._lose(path, at)
-        self._feed.flush(Lane.LIVE)
-
-    def _look_at_ignore_file(self, at: float) -> None:
-        try:
-            found = stamp_of(self._root, IGNORE_FILE)
-        except OSError:
-            found = None
-        stamp = found if isinstance(found, Stamp) else None
-        if self._settle.look(IGNORE_FILE, stamp, at) is not None:
-            self._names.load()
-            logger.info("%s changed: scanning", IGNORE_FILE)
-            self._doubt(at)
-
-    def _read_or_queue(self, read: Read, stamp: Stamp, at: float) -> None:
-        """Read a settled path at once, unless so many come that they are a load: those wait in line."""
-        if read.forced or self._load.admits(at, most=self._settings.intake.batch_files):
-            self._read(read)
-        elif read.path in self._feed.known:
-            self._backlog.add_changed(read.path, live=False)
-        else:
-            self._backlog.add_new(read.path, stamp.size)
-
-    def _read(self, read: Read) -> None:
-        self._backlog.discard(read.path)
-        outcome = self._feed.take(read.path, Lane.LIVE, closed=read.closed, forced=read.forced)
-        if outcome is Outcome.BUSY:
-            self._settle.busy(read, self._monotonic())
-        elif outcome is Outcome.ABSENT:
-            self._settle.hint(Hint(kind=HintKind.DELETED, path=read.path), self._monotonic())
-
-    def _lose(self, path: str, at: float) -> None:
-        """Take in that a path is gone; while a new file of its size is unread, it may have moved."""
-        held = self._feed.known.get(path)
-        if held is None:
-            return
-        if self._backlog.may_hold(held.stamp.size):
-            self._settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
-        else:
-            self._brake.add(path)
-            self._decide_at = at
-
-    def _stamp(self, path: str) -> Stamp | None:
-        """Return the stamp of a seed, None where there is none; raise `OSError` where none can be told."""
-        if not self._names.is_seed(path):
-            return None
-        found = stamp_of(self._root, path)
-        if isinstance(found, NotAFile):
-            self._feed.told.tell(path, found.reason)
-            return None
-        return found
-
     # Scans.
 
     def _doubt(self, at: float) -> None:
@@ -316,66 +244,12 @@ class Watcher:
         self._backlog.racy.extend(path for path, *_ in survey.difference.racy)
         self._hashing_since = survey.started
 
-    def _is_to_read(self, seen: Seen, at: float) -> bool:
-        """Return whether a file that a scan found can be read; one that is fresh has to settle."""
-        path, size, mtime_ns, inode = seen
-        if path in self._settle:
-            return False
-        if self._feed.is_settled(path, Stamp(size=size, mtime_ns=mtime_ns, inode=inode)):
-            return False
-        age_seconds = self._now().timestamp() - mtime_ns / 1e9
-        if 0 <= age_seconds < self._settings.watch.still_ms / 1000:
-            self._settle.hint(Hint(kind=HintKind.WRITTEN, path=path), at)
-            return False
-        return True
-
     def _tell_unsure(self, unsure: frozenset[str]) -> None:
         for folder in unsure - self._unsure:
             logger.warning(
                 "the folder %s cannot be read; nothing in it is retired", shown(folder) or "."
             )
         self._unsure = unsure
-
-    # What is to be read.
-
-    def _step_backlog(self) -> None:
-        """Read a slice of what scans found, as far as the spool has room for it."""
-        until = self._monotonic() + _SLICE_SECONDS
-        self._step_racy(until)
-        backlog = self._backlog
-        if not (backlog.changed or backlog.new) or self._monotonic() < self._full_until:
-            return
-        most, outstanding = self._settings.intake.max_batches, self._spool.outstanding()
-        for _ in range(self._settings.intake.batch_files):
-            if backlog.changed and outstanding < most * _CHANGED_SHARE:
-                path, live = backlog.changed.popitem(last=False)
-                self._read_found(path, Lane.LIVE if live else Lane.BULK)
-            elif backlog.new and outstanding < most:
-                self._read_found(backlog.next_new(), Lane.BULK)
-            else:
-                break
-            if self._monotonic() >= until:
-                break
-        else:
-            return
-        if outstanding >= most:
-            self._full_until = self._monotonic() + _FULL_SECONDS
-
-    def _step_racy(self, until: float) -> None:
-        racy = self._backlog.racy
-        while racy and self._monotonic() < until:
-            if self._read_found(racy.popleft(), Lane.LIVE) is Outcome.BUSY:
-                self._hashing_since = None
-        if not racy and self._hashing_since is not None:
-            self._feed.verified = self._hashing_since
-            self._hashing_since = None
-
-    def _read_found(self, path: str, lane: Lane) -> Outcome:
-        outcome = self._feed.take(path, lane)
-        if outcome in {Outcome.BUSY, Outcome.ABSENT}:
-            kind = HintKind.WRITTEN if outcome is Outcome.BUSY else HintKind.DELETED
-            self._settle.hint(Hint(kind=kind, path=path), self._monotonic())
-        return outcome
 
     def _retire(self) -> None:
         """Retire what is gone, as far as the brake lets it."""
@@ -458,18 +332,3 @@ def require_folder(seeds: Path) -> None:
         raise ConfigurationError(
             f"the seeds folder {seeds} cannot be read: let this user list it, or set CONTENT_SYNC_SEEDS"
         )
-
-
-class _Load:
-    """Tells a load from edits: more than so many files a second."""
-
-    def __init__(self) -> None:
-        self._since = float("-inf")
-        self._count = 0
-
-    def admits(self, at: float, *, most: int) -> bool:
-        """Count one file and return whether it still is an edit."""
-        if at - self._since >= 1.0:
-            self._since, self._count = at, 0
-        self._count += 1
-        return self._count <= most

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.channels.text import one_line, visible
+from worker.domain.visible import one_line, visible
 
 HOSTILE = "a\x1b[31m\x07\x00\r\u2028\u202e\u2066\x85\x9b\x7f\ud800z"
 
@@ -15,8 +15,8 @@ def test_control_characters_are_written_out():
 
 
 def test_line_feeds_stay_where_they_are_wanted():
-    assert visible("a\nb") == "a\nb"
-    assert visible("a\nb", keep="") == "a\\nb"
+    assert visible("a\nb", lines=True) == "a\nb"
+    assert visible("a\nb") == "a\\nb"
 
 
 @pytest.mark.parametrize("text", ["क्‍ष", "ర్‌క", "naïve, café", "👩‍⚕️", "a\u200bb"])
@@ -31,8 +31,8 @@ def test_one_line_folds_white_space_and_cuts():
 
 @given(st.text())
 def test_no_text_leaves_anything_hidden(text):
-    for shown in (visible(text + HOSTILE), one_line(text + HOSTILE, limit=50)):
+    for shown in (visible(text + HOSTILE, lines=True), one_line(text + HOSTILE, limit=50)):
         left = {c for c in shown if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"}}
-        assert left <= {"\n"}
+        assert left <= {"\n", "\t"}
         shown.encode("utf-8")
     assert "\n" not in one_line(text, limit=50)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+from support import a_seed, write
+
+from worker.errors import ConfigurationError
+from worker.settings import Settings, WatchSettings
+from worker.watch.sync import sync_once
+
+
+@pytest.fixture
+def sync(seeds, library):
+    def run(**options):
+        settings = Settings(seeds=seeds, watch=WatchSettings(removal_ms=50, still_ms=20))
+
+        def ingest(batch, data):
+            library.spool.put(batch.id, data)
+            library.publish(batch, "sync")
+
+        return sync_once(
+            settings=settings,
+            record=library,
+            ingest=ingest,
+            now=lambda: datetime.now(UTC),
+            **options,
+        )
+
+    return run
+
+
+def pages(seeds, number, **fields):
+    for page in range(number):
+        write(seeds / f"part-{page % 3}/page-{page}.md", a_seed(title=f"Page {page}", **fields))
+
+
+def test_a_first_sync_sends_all_and_a_second_nothing(sync, seeds, library):
+    pages(seeds, 300)
+    progress = []
+    first = sync(progress=lambda done, total: progress.append((done, total)))
+    assert (first.scanned, first.new, first.unchanged) == (300, 300, 0)
+    assert progress[0] == (0, 300)
+    assert progress[-1] == (300, 300)
+    assert len(library.content) == 300
+    library.taken.clear()
+    second = sync()
+    assert (second.scanned, second.new, second.changed, second.unchanged) == (300, 0, 0, 300)
+    assert library.taken == []
+
+
+def test_changes_moves_and_removals_are_found(sync, seeds, library):
+    pages(seeds, 12)
+    sync()
+    write(seeds / "part-0/page-0.md", a_seed(title="Changed"))
+    (seeds / "part-1/page-1.md").rename(seeds / "moved.md")
+    (seeds / "part-2/page-2.md").unlink()
+    found = sync()
+    assert (found.changed, found.moved, found.removed) == (1, 1, ["part-2/page-2.md"])
+    assert library.moved == {"moved.md": "part-1/page-1.md"}
+    assert library.removed == ["part-2/page-2.md"]
+
+
+def test_a_dry_run_changes_nothing(sync, seeds, library):
+    pages(seeds, 3)
+    found = sync(dry_run=True)
+    assert (found.scanned, found.new) == (3, 3)
+    assert library.taken == []
+    sync()
+    (seeds / "part-0/page-0.md").unlink()
+    assert sync(dry_run=True).removed == ["part-0/page-0.md"]
+    assert library.removed == []
+
+
+def test_a_full_sync_finds_what_stamps_hide(sync, seeds, library):
+    path = write(seeds / "a.md", "---\nold\n")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    sync()
+    with path.open("r+") as file:
+        file.write("---\nnew\n")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert sync().unchanged == 1
+    assert sync(full=True).changed == 1
+    assert library.content["a.md"] == b"---\nnew\n"
+
+
+def test_a_file_that_is_being_written_is_left_out_and_said(sync, seeds, library):
+    write(seeds / "good.md", a_seed())
+    with (seeds / "busy.md").open("w") as file:
+        file.write("half")
+        file.flush()
+        found = sync()
+    assert found.busy == ["busy.md"]
+    assert set(library.content) == {"good.md"}
+
+
+def test_a_mass_disappearance_is_held_and_said(sync, seeds, library):
+    pages(seeds, 30)
+    sync()
+    for page in range(0, 30, 2):
+        (seeds / f"part-{page % 3}/page-{page}.md").unlink()
+    found = sync()
+    assert len(found.held) == 15
+    assert found.removed == []
+    assert len(library.held) == 15
+    library.is_approved = True
+    assert len(sync().removed) == 15
+    assert library.held is None
+
+
+def test_an_empty_folder_retires_nothing(sync, seeds, library):
+    write(seeds / "a.md", a_seed())
+    sync()
+    (seeds / "a.md").unlink()
+    assert sync().held == ["a.md"]
+
+
+def test_what_is_ignored_is_said(sync, seeds, tmp_path):
+    write(seeds / "note.txt", "Milk.\n")
+    (seeds / "link.md").symlink_to(tmp_path / "nowhere")
+    assert set(sync().ignored) == {"note.txt", "link.md"}
+
+
+def test_a_folder_that_is_not_there_is_said(sync, seeds):
+    seeds.rmdir()
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        sync()

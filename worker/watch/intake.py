@@ -1,0 +1,240 @@
+"""From hints and scans to reading: what is read when, and what counts as an edit or as a load.
+
+Live edits are read as soon as they have settled. What scans find, and what comes in masses, waits in a
+backlog for room in the spool. Decides nothing about retirement; the brake does. Called by the
+watcher's loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from worker.domain.reconcile import Seen
+from worker.domain.snapshot import Stamp
+from worker.settings import Settings
+from worker.spool import Spool
+from worker.watch.backlog import Backlog
+from worker.watch.brake import Brake
+from worker.watch.feed import Feed, Lane, Outcome
+from worker.watch.ignore import IGNORE_FILE, SeedNames
+from worker.watch.read import NotAFile, stamp_of
+from worker.watch.scan import Survey
+from worker.watch.settle import Gone, Hint, HintKind, Read, Settle
+
+_FULL_SECONDS = 0.02  # how often a full spool is looked at
+_SLICE_SECONDS = 0.02  # how long a load may keep a live edit waiting
+# Changed documents wait less for a full spool than new ones: a retraction may be among them.
+_CHANGED_SHARE = 4
+
+
+class Intake:
+    """The paths of one folder that wait to settle or to be read. Times are monotonic seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        names: SeedNames,
+        feed: Feed,
+        brake: Brake,
+        spool: Spool,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        watch = settings.watch
+        self._settings = settings
+        self._names = names
+        self._feed = feed
+        self._brake = brake
+        self._spool = spool
+        self._now = now
+        self._monotonic = monotonic
+        self.settle = Settle(
+            coalesce_seconds=watch.coalesce_ms / 1000,
+            still_seconds=watch.still_ms / 1000,
+            removal_seconds=watch.removal_ms / 1000,
+            max_wait_seconds=watch.max_wait_seconds,
+        )
+        self.backlog = Backlog()
+        self.names_changed = False  # `.seedignore` was read again: a scan is owed
+        self._hashing_since: int | None = None  # the scan whose racy files are hashed again
+        self._full_until = 0.0
+        self._load = _Load()
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing waits."""
+        return not self.backlog and not len(self.settle)
+
+    def next_at(self) -> float | None:
+        """Return when there is something to do, or None."""
+        due = self.settle.next_at()
+        if not self.backlog:
+            return due
+        return self._full_until if due is None else min(due, self._full_until)
+
+    def hint(self, hint: Hint) -> None:
+        """Take in a hint on a path; one that is no seed's is dropped."""
+        if hint.path == IGNORE_FILE or self._names.is_seed(hint.path):
+            self.settle.hint(hint, self._monotonic())
+
+    def clear(self) -> None:
+        """Forget everything: a scan follows."""
+        self.settle.clear()
+        self.backlog = Backlog()
+        self._hashing_since = None
+
+    def look(self) -> None:
+        """Look at the paths that are due, and read those that have settled."""
+        at = self._monotonic()
+        for path in self.settle.due(at):
+            if path == IGNORE_FILE:
+                self._look_at_ignore_file(at)
+                continue
+            try:
+                stamp = self.stamp(path)
+            except OSError:  # a folder above cannot be entered: a scan says so, and looks again
+                self.settle.forget(path)
+                continue
+            age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9 if stamp else 0.0
+            match self.settle.look(path, stamp, at, age_seconds=age_seconds):
+                case Read() as read if stamp is not None:
+                    self._brake.came_back([path])
+                    if not self._feed.is_settled(path, stamp):
+                        self._read_or_queue(read, stamp, at)
+                case Gone():
+                    self._lose(path, at)
+        self._feed.flush(Lane.LIVE)
+
+    def _look_at_ignore_file(self, at: float) -> None:
+        try:
+            found = stamp_of(self._names.root, IGNORE_FILE)
+        except OSError:
+            found = None
+        stamp = found if isinstance(found, Stamp) else None
+        if self.settle.look(IGNORE_FILE, stamp, at) is not None:
+            self._names.load()
+            self.names_changed = True
+
+    def _read_or_queue(self, read: Read, stamp: Stamp, at: float) -> None:
+        """Read a settled path at once, unless so many come that they are a load: those wait in line."""
+        if read.forced or self._load.admits(at, most=self._settings.intake.batch_files):
+            self._read(read)
+        elif read.path in self._feed.known:
+            self.backlog.add_changed(read.path, live=False)
+        else:
+            self.backlog.add_new(read.path, stamp.size)
+
+    def _read(self, read: Read) -> None:
+        self.backlog.discard(read.path)
+        outcome = self._feed.take(read.path, Lane.LIVE, closed=read.closed, forced=read.forced)
+        if outcome is Outcome.BUSY:
+            self.settle.busy(read, self._monotonic())
+        elif outcome is Outcome.ABSENT:
+            self.settle.hint(Hint(kind=HintKind.DELETED, path=read.path), self._monotonic())
+
+    def _lose(self, path: str, at: float) -> None:
+        """Take in that a path is gone; while a new file of its size is unread, it may have moved."""
+        held = self._feed.known.get(path)
+        if held is None:
+            return
+        if self.backlog.may_hold(held.stamp.size):
+            self.settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
+        else:
+            self._brake.add(path)
+
+    def stamp(self, path: str) -> Stamp | None:
+        """Return the stamp of a seed, None where there is none; raise `OSError` where none can be told."""
+        if not self._names.is_seed(path):
+            return None
+        found = stamp_of(self._names.root, path)
+        if isinstance(found, NotAFile):
+            self._feed.told.tell(path, found.reason)
+            return None
+        return found
+
+    def take_survey(self, survey: Survey) -> None:
+        """Put what a whole scan found in line: to settle where it is fresh, to be read otherwise."""
+        at = self._monotonic()
+        for path in survey.missing():
+            if path not in self.settle and path not in self._brake:
+                self.settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
+        new, changed = (
+            [seen for seen in files if self._is_to_read(seen, at)]
+            for files in (survey.difference.new, survey.difference.changed)
+        )
+        for path, size, _, _ in new:
+            self.backlog.add_new(path, size)
+        live = len(changed) <= self._settings.intake.batch_files
+        for path, *_ in changed:
+            self.backlog.add_changed(path, live=live)
+        self.backlog.racy.extend(path for path, *_ in survey.difference.racy)
+        self._hashing_since = survey.started
+
+    def _is_to_read(self, seen: Seen, at: float) -> bool:
+        """Return whether a file that a scan found can be read; one that is fresh has to settle."""
+        path, size, mtime_ns, inode = seen
+        if path in self.settle:
+            return False
+        if self._feed.is_settled(path, Stamp(size=size, mtime_ns=mtime_ns, inode=inode)):
+            return False
+        age_seconds = self._now().timestamp() - mtime_ns / 1e9
+        if 0 <= age_seconds < self._settings.watch.still_ms / 1000:
+            self.settle.hint(Hint(kind=HintKind.WRITTEN, path=path), at)
+            return False
+        return True
+
+    def step(self) -> None:
+        """Read a slice of what scans found, as far as the spool has room for it."""
+        until = self._monotonic() + _SLICE_SECONDS
+        self._step_racy(until)
+        backlog = self.backlog
+        if not (backlog.changed or backlog.new) or self._monotonic() < self._full_until:
+            return
+        most, outstanding = self._settings.intake.max_batches, self._spool.outstanding()
+        for _ in range(self._settings.intake.batch_files):
+            if backlog.changed and outstanding < most * _CHANGED_SHARE:
+                path, live = backlog.changed.popitem(last=False)
+                self._read_found(path, Lane.LIVE if live else Lane.BULK)
+            elif backlog.new and outstanding < most:
+                self._read_found(backlog.next_new(), Lane.BULK)
+            else:
+                break
+            if self._monotonic() >= until:
+                break
+        else:
+            return
+        if outstanding >= most:
+            self._full_until = self._monotonic() + _FULL_SECONDS
+
+    def _step_racy(self, until: float) -> None:
+        racy = self.backlog.racy
+        while racy and self._monotonic() < until:
+            if self._read_found(racy.popleft(), Lane.LIVE) is Outcome.BUSY:
+                self._hashing_since = None
+        if not racy and self._hashing_since is not None:
+            self._feed.verified = self._hashing_since
+            self._hashing_since = None
+
+    def _read_found(self, path: str, lane: Lane) -> Outcome:
+        outcome = self._feed.take(path, lane)
+        if outcome in {Outcome.BUSY, Outcome.ABSENT}:
+            kind = HintKind.WRITTEN if outcome is Outcome.BUSY else HintKind.DELETED
+            self.settle.hint(Hint(kind=kind, path=path), self._monotonic())
+        return outcome
+
+
+class _Load:
+    """Tells a load from edits: more than so many files a second."""
+
+    def __init__(self) -> None:
+        self._since = float("-inf")
+        self._count = 0
+
+    def admits(self, at: float, *, most: int) -> bool:
+        """Count one file and return whether it still is an edit."""
+        if at - self._since >= 1.0:
+            self._since, self._count = at, 0
+        self._count += 1
+        return self._count <= most
