@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -241,13 +241,16 @@ def _stop_on_signals() -> Event:
 
 @contextmanager
 def _stopping() -> Iterator[Event]:
-    """Give such an event for a while, then the handlers back to whoever comes next (Celery's own)."""
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    """Give such an event for a while; from then until Celery's own handlers a signal ends us at once."""
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(0)
+
     try:
         yield _stop_on_signals()
     finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
 
 
 def _wait_for_store(store: Store, stop: Event) -> bool:

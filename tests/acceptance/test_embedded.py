@@ -101,7 +101,7 @@ def test_what_changed_while_it_was_down_is_found_at_start(folder: Path):
     write(folder / "seeds" / "a.md", a_seed())
     write(folder / "seeds" / "gone.md", a_seed(title="Gone"))
     with started("up", cwd=folder, env=QUICK) as process:
-        process.wait_for("2 new")
+        process.wait_for("new       gone.md")
     write(folder / "seeds" / "a.md", a_seed(title="Edited while it was down"))
     (folder / "seeds" / "gone.md").unlink()
     with started("up", cwd=folder, env=QUICK):

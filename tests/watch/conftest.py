@@ -182,6 +182,16 @@ class Watching:
     def beat(self) -> None:
         self.watcher._beat_at = 0.0
 
+    def scans_again(self) -> None:
+        """Wait for a scan that ends after now."""
+        began = now().isoformat()
+
+        def scanned() -> bool:
+            self.beat()
+            return (self.library.beats[-1]["last_scan"] or "") > began
+
+        wait_until(scanned, what="another scan")
+
     def stop(self) -> None:
         self._stop.set()
         self._thread.join(timeout=20)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support import a_seed, wait_until, write
 
 from worker.domain import codes
 from worker.domain.snapshot import Known, Stamp
+from worker.settings import Settings
 from worker.watch.feed import Feed, Lane, Observed, Outcome
 
 
@@ -90,8 +92,7 @@ def test_an_unchanged_folder_is_not_sent_again(watch, library, seeds, page):
     first.settles()
     first.stop()
     second = watch(scan_seconds=0.1)
-    scans = second.library.beats[-1]["last_scan"]
-    wait_until(lambda: second.beat() or second.library.beats[-1]["last_scan"] > scans)
+    second.scans_again()
     assert len(library.taken) == 1
 
 
@@ -100,10 +101,8 @@ def test_what_is_on_its_way_is_not_sent_again_by_the_next_scan(watch, library, s
     watching = watch(scan_seconds=0.1)
     write(seeds / "a.md", page)
     wait_until(lambda: library._waiting)
-    scans = library.beats[-1]["last_scan"]
     for _ in range(3):
-        wait_until(lambda: watching.beat() or library.beats[-1]["last_scan"] > scans)
-        scans = library.beats[-1]["last_scan"]
+        watching.scans_again()
     assert len(library._waiting) == 1
     library.consume()
     watching.settles()
@@ -146,10 +145,6 @@ def test_a_lost_removal_is_sent_again(seeds, page):
 
 
 def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None):
-    from datetime import UTC, datetime
-
-    from worker.settings import Settings
-
     return Feed(
         Settings(seeds=seeds),
         root=str(seeds),
@@ -177,8 +172,6 @@ def test_a_batch_is_cut_by_files_and_by_bytes(seeds):
 
 
 def test_observations_increase_though_the_clock_steps_back():
-    from datetime import UTC, datetime, timedelta
-
     at = [datetime(2026, 1, 1, tzinfo=UTC)]
     observed = Observed(lambda: at[0])
     first = observed.next()
@@ -218,8 +211,7 @@ def test_a_file_that_may_be_read_again_heals_though_its_stamp_is_equal(
     (watching.seeds / "b.md").rename(path)
     wait_until(lambda: library.of("a.md"))
     assert library.of("a.md")[0].code == codes.NO_PERMISSION
-    scans = library.beats[-1]["last_scan"]
-    wait_until(lambda: watching.beat() or library.beats[-1]["last_scan"] > scans)
+    watching.scans_again()
     assert len(library.of("a.md")) == 1
     monkeypatch.undo()
     watching.sees("a.md", page)
@@ -251,7 +243,7 @@ def test_a_broker_that_loses_every_message_costs_delay_and_no_data(
     watching = watch(scan_seconds=0.2)
     library.loses_messages = True
     write(seeds / "a.md", page)
-    wait_until(lambda: library.spool.outstanding())
+    wait_until(library.spool.outstanding)
     library.loses_messages = False
     watching.settles()
     wait_until(lambda: library.spool.outstanding() == 0, what="lost bytes to be dropped")

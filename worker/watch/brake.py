@@ -57,6 +57,7 @@ class Brake:
         self._held: frozenset[str] | None = None
         self._left_over = True  # another process may have held something
         self._deferred_since: float | None = None
+        self.has_news = False  # something is gone since the last decision
         self.root_doubtful = True  # not yet seen with a seed in it since it came (back)
 
     def __contains__(self, path: str) -> bool:
@@ -80,9 +81,11 @@ class Brake:
     def add(self, path: str) -> None:
         """Note that a path is gone."""
         self._gone[path] = None
+        self.has_news = True
 
     def came_back(self, paths: Iterable[str]) -> None:
-        """Note that paths are there after all."""
+        """Note that paths are there (after all)."""
+        self.root_doubtful = False
         if self._gone:
             for path in paths:
                 self._gone.pop(path, None)
@@ -95,6 +98,7 @@ class Brake:
         `leaving` are paths that seem to be gone and are not yet sure. While `unread` files may turn
         out to be moves, a mass disappearance is not yet held, and nothing of it retired.
         """
+        self.has_news = False
         while self._recent and self._recent[0][0] <= at - self._window:
             self._recent.popleft()
         gone = [path for path in self._gone if path in known]

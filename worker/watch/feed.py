@@ -33,8 +33,10 @@ from worker.watch.read import (
 
 logger = logging.getLogger("content_sync.watch")
 
-#: How long something sent may be on its way before a scan takes it for lost.
-IN_FLIGHT_SECONDS = 60.0
+#: How long something sent may be on its way before a scan takes it for lost. Twice as long after
+#: each loss, until something arrives: while no worker runs, the queue must not fill with repeats.
+IN_FLIGHT_SECONDS = 20.0
+LONGEST_IN_FLIGHT_SECONDS = 900.0
 # More equal files than this are no library, and each guess costs a look.
 _MOST_ORIGINS = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -157,6 +159,7 @@ class Feed:
         self.verified = 0  # when all racy files were last hashed again, as an observation
         self._open = {lane: _OpenBatch() for lane in Lane}
         self._sent: dict[str, _Sent] = {}
+        self._patience_seconds = IN_FLIGHT_SECONDS
         self._notes: dict[str, Stamp] = {}
         self._refused: dict[str, str] = {}
 
@@ -168,10 +171,12 @@ class Feed:
         self.observed.raise_to(newest)
         at = self._monotonic()
         lost: set[str] = set()
+        arrived = False
         for path, sent in list(self._sent.items()):
             if _arrived(sent, fresh.get(path)):
                 del self._sent[path]
-            elif at - sent.at >= IN_FLIGHT_SECONDS:
+                arrived = True
+            elif at - sent.at >= self._patience_seconds:
                 del self._sent[path]
                 lost.add(sent.batch_id)
             elif sent.known is None:
@@ -182,6 +187,11 @@ class Feed:
         self._origins = Origins(fresh)
         for batch_id in lost:
             self._withdraw(batch_id)
+        if arrived:
+            self._patience_seconds = IN_FLIGHT_SECONDS
+        elif lost:
+            longer = 2 * self._patience_seconds
+            self._patience_seconds = min(longer, LONGEST_IN_FLIGHT_SECONDS)
         if lost:
             logger.info("%d batches were not taken in; the scan sends their files again", len(lost))
 
@@ -310,8 +320,14 @@ class Feed:
         return Outcome.NEW if held is None else Outcome.CHANGED
 
     def _find_source(self, found: Content) -> str | None:
-        """Return the path that had these bytes and is really gone; a rename keeps the inode."""
-        sources = [path for path in self._origins.find(found.sha256) if self._left(path, found)]
+        """Return the path that had these bytes and is really gone; a rename keeps the inode.
+
+        Of very many equal files none is told from another.
+        """
+        guesses = self._origins.find(found.sha256)
+        if len(guesses) == _MOST_ORIGINS:
+            return None
+        sources = [path for path in guesses if self._left(path, found)]
         same = [path for path in sources if self.known[path].stamp.inode == found.stamp.inode]
         return next(iter(same or sorted(sources)), None)
 

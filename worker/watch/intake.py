@@ -169,6 +169,7 @@ class Intake:
         live = len(changed) <= self._settings.intake.batch_files
         for path, *_ in changed:
             self.backlog.add_changed(path, live=live)
+        self.backlog.racy.clear()  # those that are still racy are among the new ones
         self.backlog.racy.extend(path for path, *_ in survey.difference.racy)
         self._hashing_since = survey.started
 

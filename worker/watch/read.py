@@ -15,8 +15,6 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from worker.domain import codes
@@ -72,8 +70,11 @@ class NotAFile:
 def stamp_of(root: str, path: str) -> Stamp | NotAFile | None:
     """Return a file's stamp, None where there is none; raise `OSError` where none can be told."""
     try:
-        with _folder_of(root, path) as (folder, name):
+        folder, name = _open_folder(root, path)
+        try:
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        finally:
+            os.close(folder)
     except OSError as error:
         if error.errno in _ABSENT:
             return None
@@ -99,7 +100,8 @@ def read_file(
     file is read though somebody holds it open.
     """
     try:
-        with _folder_of(root, path) as (folder, name):
+        folder, name = _open_folder(root, path)
+        try:
             # Opening a FIFO or a device can block or do harm, so look first.
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISREG(found.st_mode):
@@ -110,16 +112,13 @@ def read_file(
                 if error.errno in _ABSENT | _UNSTABLE:
                     raise
                 return _refused(found, error)
+        finally:
+            os.close(folder)
     except OSError as error:
         # Where not even a stamp can be had, nothing can be said of the file; a scan looks again.
         return Absent() if error.errno in _ABSENT else Busy()
     try:
-        if not forced and _may_be_unfinished(opened, found, closed=closed, now_seconds=now_seconds):
-            return Busy()
-        content = _read_open(opened, max_bytes)
-        if not forced and isinstance(content, Content) and _was_touched(opened, content.stamp):
-            return Busy()
-        return content
+        return _read_open(opened, max_bytes, closed=closed, forced=forced, now_seconds=now_seconds)
     finally:
         os.close(opened)
 
@@ -149,7 +148,9 @@ def is_being_written(opened: int) -> bool | None:
     return False
 
 
-def _read_open(opened: int, max_bytes: int) -> Content | Refused | Busy | NotAFile:
+def _read_open(
+    opened: int, max_bytes: int, *, closed: bool, forced: bool, now_seconds: float
+) -> Content | Refused | Busy | NotAFile:
     before = os.fstat(opened)
     if not stat.S_ISREG(before.st_mode):
         return NotAFile(reason=_kind(before.st_mode))
@@ -161,51 +162,44 @@ def _read_open(opened: int, max_bytes: int) -> Content | Refused | Busy | NotAFi
             detail=f"{stamp.size:,} bytes; the limit is {max_bytes:,}",
         )
     try:
-        data = _read_all(opened, stamp.size + 1)
+        data = _read_all(opened, stamp.size)
     except OSError as error:
         return Busy() if error.errno in _UNSTABLE else _refused(before, error)
+    # Asked after the reading: a writer who has emptied the file and not yet written is still there,
+    # and one who came and went has left another stamp.
+    if not forced:
+        written = is_being_written(opened)
+        if written or (written is None and not closed and _is_fresh(before, now_seconds)):
+            return Busy()
     if len(data) != stamp.size or make_stamp(os.fstat(opened)) != stamp:
-        return Busy()  # even where it is forced: this is no state that the file ever had
+        return Busy()
     return Content(data=data, stamp=stamp, sha256=hashlib.sha256(data).hexdigest())
 
 
-def _may_be_unfinished(
-    opened: int, found: os.stat_result, *, closed: bool, now_seconds: float
-) -> bool:
-    written = is_being_written(opened)
-    if written is not None:
-        return written
+def _is_fresh(found: os.stat_result, now_seconds: float) -> bool:
     # A modification in the future is not fresh, but made by another clock.
-    return not closed and 0 <= now_seconds - found.st_mtime < UNLEASED_STILL_SECONDS
+    return 0 <= now_seconds - found.st_mtime < UNLEASED_STILL_SECONDS
 
 
-def _was_touched(opened: int, stamp: Stamp) -> bool:
-    """Return whether a writer came after the first question, perhaps one who has only emptied the file."""
-    return is_being_written(opened) is True or make_stamp(os.fstat(opened)) != stamp
+def _read_all(opened: int, size: int) -> bytes:
+    """Read as many bytes as there should be, and one more of a file that has grown."""
+    data = os.read(opened, size + 1)
+    while len(data) < size and (part := os.read(opened, size + 1 - len(data))):
+        data += part
+    return data
 
 
-def _read_all(opened: int, limit: int) -> bytes:
-    """Read at most `limit` bytes: one more than the size tells a file that grows."""
-    parts = []
-    while limit > 0 and (part := os.read(opened, limit)):
-        parts.append(part)
-        limit -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-@contextmanager
-def _folder_of(root: str, path: str) -> Iterator[tuple[int, str]]:
-    """Give the folder of a path, reached without following a link below the root, and the name."""
+def _open_folder(root: str, path: str) -> tuple[int, str]:
+    """Open the folder of a path, following no link below the root; return it and the file's name."""
     *folders, name = path.split("/")
     current = os.open(root, _FOLDER)
-    try:
-        for folder in folders:
+    for folder in folders:
+        try:
             inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=current)
+        finally:
             os.close(current)
-            current = inner
-        yield current, name
-    finally:
-        os.close(current)
+        current = inner
+    return current, name
 
 
 def _kind(mode: int) -> str:

@@ -16,32 +16,27 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from worker.domain.reconcile import Seen
-from worker.domain.snapshot import Batch, Stamp
+from worker.domain.snapshot import Batch
 from worker.errors import BrokerUnavailableError, ConfigurationError, StoreUnavailableError
 from worker.settings import Settings
 from worker.spool import Spool
-from worker.watch.backlog import Backlog
 from worker.watch.brake import Brake, Record
-from worker.watch.feed import Feed, Lane, Outcome
+from worker.watch.feed import Feed, Lane
 from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
+from worker.watch.intake import Intake
 from worker.watch.lookout import Lookout
 from worker.watch.observer import Doubt, Events, FolderHint, Signal
-from worker.watch.read import NotAFile, stamp_of
 from worker.watch.scan import Survey, walk
-from worker.watch.settle import Gone, Hint, HintKind, Read, Settle
+from worker.watch.settle import Hint, HintKind
 
 logger = logging.getLogger("content_sync.watch")
 
 HEARTBEAT_SECONDS = 5.0
 _IDLE_SECONDS = 0.25  # how late a stop may be noticed
-_FULL_SECONDS = 0.02  # how often a full spool is looked at
-_SLICE_SECONDS = 0.02  # how long scans and loads may keep a live edit waiting
+_SLICE_SECONDS = 0.02  # how long a scan may keep a live edit waiting
 _DECISION_SECONDS = 0.2
 _FOLDER_DOUBT_SECONDS = 0.1  # folders come and go together
 _LONGEST_WAIT_SECONDS = 30.0
-# Changed documents wait less for a full spool than new ones: a retraction may be among them.
-_CHANGED_SHARE = 4
 
 
 class Watcher:
@@ -69,14 +64,7 @@ class Watcher:
         self._now = now
         self._monotonic = monotonic
         self._root = str(settings.seeds.absolute())
-        watch = settings.watch
-        self._settle = Settle(
-            coalesce_seconds=watch.coalesce_ms / 1000,
-            still_seconds=watch.still_ms / 1000,
-            removal_seconds=watch.removal_ms / 1000,
-            max_wait_seconds=watch.max_wait_seconds,
-        )
-        self._names = SeedNames(self._root, watch.suffixes)
+        self._names = SeedNames(self._root, settings.watch.suffixes)
         self._feed = Feed(
             settings,
             root=self._root,
@@ -85,19 +73,24 @@ class Watcher:
             now=now,
             monotonic=monotonic,
         )
-        self._brake = Brake(settings.brake, record, window_seconds=watch.scan_seconds)
-        self._backlog = Backlog()
+        self._brake = Brake(settings.brake, record, window_seconds=settings.watch.scan_seconds)
+        self._intake = Intake(
+            settings,
+            names=self._names,
+            feed=self._feed,
+            brake=self._brake,
+            spool=spool,
+            now=now,
+            monotonic=monotonic,
+        )
         self._events = Events(self._root)
-        self._lookout = Lookout(watch, self._events, self._root)
+        self._lookout = Lookout(settings.watch, self._events, self._root)
         self._survey: Survey | None = None
         self._fresh_at = 0.0  # when a scan compares with the store, not only with what was sent
         self._doubt_at: float | None = 0.0
         self._rest_until = 0.0
-        self._hashing_since: int | None = None  # the scan whose racy files are hashed again
         self._beat_at = 0.0
         self._decide_at = 0.0
-        self._full_until = 0.0
-        self._load = _Load()
         self._last_scan: datetime | None = None
         self._unsure: frozenset[str] = frozenset()
 
@@ -125,11 +118,15 @@ class Watcher:
     def _turn(self) -> None:
         """Wait for the next thing to do, and do it: live edits first."""
         self._hear(self._events.take(self._pause_seconds()))
-        self._look()
+        self._intake.look()
+        if self._intake.names_changed:
+            self._intake.names_changed = False
+            logger.info("%s changed: scanning", IGNORE_FILE)
+            self._doubt(self._monotonic())
         if (doubt := self._lookout.check(self._monotonic())) is not None:
             self._take_doubt(doubt)
         self._step_survey()
-        self._step_backlog()
+        self._intake.step()
         self._retire()
         self._feed.flush()
         if self._monotonic() >= self._beat_at:
@@ -139,11 +136,11 @@ class Watcher:
         """Return how long there is nothing to do unless a hint comes."""
         at = self._monotonic()
         times = [at + _IDLE_SECONDS, self._scan_at(), self._beat_at]
-        if self._survey is not None or self._backlog:
-            times.append(self._full_until)
+        if self._survey is not None:
+            return 0.0
         if not self._brake.idle:
             times.append(self._decide_at)
-        if (due := self._settle.next_at()) is not None:
+        if (due := self._intake.next_at()) is not None:
             times.append(due)
         return max(0.0, min(times) - at)
 
@@ -153,9 +150,8 @@ class Watcher:
         at = self._monotonic()
         for signal in signals:
             match signal:
-                case Hint(path=path):
-                    if path == IGNORE_FILE or self._names.is_seed(path):
-                        self._settle.hint(signal, at)
+                case Hint():
+                    self._intake.hint(signal)
                 case FolderHint(path=path):
                     # The simplest right thing: whatever happened to a folder, scan all. Scans are
                     # cheap, compare with memory here, and folders come and go together.
@@ -204,8 +200,8 @@ class Watcher:
             self._fresh_at = 0.0  # should the store fail, the next scan compares with it again
             self._feed.load(self._record.known_files(), self._record.newest_observation())
             self._fresh_at = at + self._lookout.interval_seconds
-        if not self._names.is_current() and IGNORE_FILE not in self._settle:
-            self._settle.hint(Hint(kind=HintKind.WRITTEN, path=IGNORE_FILE), at)
+        if not self._names.is_current() and IGNORE_FILE not in self._intake.settle:
+            self._intake.hint(Hint(kind=HintKind.WRITTEN, path=IGNORE_FILE))
         self._doubt_at = None
         self._survey = Survey(
             walk(self._names),
@@ -223,26 +219,12 @@ class Watcher:
         for path, reason in survey.walk.ignored.items():
             self._feed.told.tell(path, reason)
         self._tell_unsure(frozenset(survey.walk.unsure))
-        if survey.seen or not self._feed.known:
-            self._brake.root_doubtful = False
+        if survey.seen:
             self._brake.came_back(survey.seen)
-        elif survey.walk.root_missing:
-            self._brake.root_doubtful = True
+        elif survey.walk.root_missing or not self._feed.known:
+            self._brake.root_doubtful = survey.walk.root_missing
         self._decide_at = at
-        for path in survey.missing():
-            if path not in self._settle and path not in self._brake:
-                self._settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
-        new, changed = (
-            [seen for seen in files if self._is_to_read(seen, at)]
-            for files in (survey.difference.new, survey.difference.changed)
-        )
-        for path, size, _, _ in new:
-            self._backlog.add_new(path, size)
-        for path, *_ in changed:
-            live = len(changed) <= self._settings.intake.batch_files
-            self._backlog.add_changed(path, live=live)
-        self._backlog.racy.extend(path for path, *_ in survey.difference.racy)
-        self._hashing_since = survey.started
+        self._intake.take_survey(survey)
 
     def _tell_unsure(self, unsure: frozenset[str]) -> None:
         for folder in unsure - self._unsure:
@@ -254,17 +236,21 @@ class Watcher:
     def _retire(self) -> None:
         """Retire what is gone, as far as the brake lets it."""
         at = self._monotonic()
-        if self._brake.idle or self._survey or self._last_scan is None or at < self._decide_at:
+        if self._brake.idle or self._survey or self._last_scan is None:
+            return
+        if at < self._decide_at and not self._brake.has_news:
             return
         self._decide_at = at + (HEARTBEAT_SECONDS if self._brake.held else _DECISION_SECONDS)
-        unread = self._backlog.new > 0 or self._doubt_at is not None
+        unread = self._intake.backlog.new > 0 or self._doubt_at is not None
         was_deferring = self._brake.deferring
-        gone = self._brake.decide(self._feed.known, self._settle.leaving(), at=at, unread=unread)
+        gone = self._brake.decide(
+            self._feed.known, self._intake.settle.leaving(), at=at, unread=unread
+        )
         if self._brake.deferring and not was_deferring:
             self._doubt(at)  # a scan sees all that is gone, not only what events said
         for path in gone:
             try:
-                there = self._stamp(path) is not None
+                there = self._intake.stamp(path) is not None
             except OSError:
                 there = True
             if not there:
@@ -283,16 +269,14 @@ class Watcher:
             raise
 
     def _has_caught_up(self) -> bool:
-        idle = self._survey is None and not self._backlog and not len(self._settle)
+        idle = self._survey is None and self._intake.is_idle
         return idle and self._monotonic() < self._fresh_at
 
     def _start_over(self) -> None:
         """Forget what is under way: the scan after the outage finds it again."""
         self._feed.drop_open()
-        self._settle.clear()
-        self._backlog = Backlog()
+        self._intake.clear()
         self._survey = None
-        self._hashing_since = None
         self._fresh_at = 0.0
 
     def _wait(self, stop: threading.Event, seconds: float) -> None:
@@ -315,7 +299,7 @@ class Watcher:
             "last_scan": self._last_scan.isoformat() if self._last_scan else None,
             "mode": "polling" if self._lookout.polling else "inotify",
             "watched": len(self._feed.known),
-            "unread": len(self._backlog),
+            "unread": len(self._intake.backlog),
             "host": socket.gethostname(),
         }
         self._record.heartbeat("watcher", data)
