@@ -170,6 +170,20 @@ def test_processes_that_start_before_their_database_wait_for_it(
             watcher.wait_for("watching", timeout=60)
 
 
+def test_a_redis_that_is_away_is_waited_for_and_nothing_is_lost(
+    tmp_path: Path, postgres_url: str, redis_server: Any
+):
+    service = Service(tmp_path, postgres_url, redis_server.url)
+    with service.start("watch") as watcher, service.start("worker"):
+        write(service.seeds / "a.md", a_seed())
+        wait_until(lambda: len(service.stored()) == 1, timeout=40, what="a first page")
+        redis_server.kill()
+        write(service.seeds / "b.md", a_seed(title="While Redis was away"))
+        watcher.wait_for("waiting")
+        redis_server.start()
+        wait_until(lambda: len(service.stored()) == 2, timeout=60, what="the second page")
+
+
 @pytest.mark.parametrize("part", ["watch", "worker", "beat"])
 def test_parts_of_their_own_need_redis_and_say_so(tmp_path: Path, part: str):
     (tmp_path / "seeds").mkdir()

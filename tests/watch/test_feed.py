@@ -12,7 +12,7 @@ from support import a_seed, wait_until, write
 from worker.domain import codes
 from worker.domain.snapshot import Known, Stamp
 from worker.settings import Settings
-from worker.watch.feed import Feed, Lane, Observed, Outcome
+from worker.watch.feed import IN_FLIGHT_SECONDS, Feed, Lane, Observed, Outcome
 
 
 def test_pages_found_at_the_start_are_a_load_and_later_ones_are_live(watch, library, seeds, page):
@@ -119,7 +119,7 @@ def test_a_lost_message_is_sent_again_and_its_bytes_are_dropped(seeds, page, lib
     write(seeds / "a.md", page)
     assert feed.take("a.md", Lane.LIVE) is Outcome.NEW
     feed.flush()
-    clock[0] += 59
+    clock[0] += IN_FLIGHT_SECONDS - 1
     feed.load({}, 0)
     assert "a.md" in feed.known
     assert dropped == []
@@ -127,6 +127,31 @@ def test_a_lost_message_is_sent_again_and_its_bytes_are_dropped(seeds, page, lib
     feed.load({}, 0)
     assert feed.known == {}
     assert dropped == [sent[0].id]
+
+
+def test_while_no_worker_runs_it_is_sent_less_and_less_often(seeds, page):
+    clock = [100.0]
+    feed = feed_of(seeds, clock=clock)
+    write(seeds / "a.md", page)
+    waits = []
+    for _ in range(8):
+        feed.take("a.md", Lane.LIVE)
+        feed.flush()
+        sent_at = clock[0]
+        while feed.known:
+            clock[0] += 1
+            feed.load({}, 0)
+        waits.append(clock[0] - sent_at)
+    assert waits == [20, 40, 80, 160, 320, 640, 900, 900]
+    feed.take("a.md", Lane.LIVE)
+    feed.flush()
+    feed.load(dict(feed.known), 0)  # a worker has come
+    feed.known.clear()
+    feed.take("a.md", Lane.LIVE)
+    feed.flush()
+    clock[0] += IN_FLIGHT_SECONDS
+    feed.load({}, 0)
+    assert feed.known == {}
 
 
 def test_a_lost_removal_is_sent_again(seeds, page):

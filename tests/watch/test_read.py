@@ -89,8 +89,8 @@ def test_a_file_that_grows_while_it_is_read_is_busy(seeds, monkeypatch):
     path = write(seeds / "a.md", "text\n")
     read_all = read._read_all
 
-    def and_grow(opened, limit):
-        data = read_all(opened, limit)
+    def and_grow(opened, size):
+        data = read_all(opened, size)
         with path.open("a") as file:
             file.write("more\n")
         return data

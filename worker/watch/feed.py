@@ -216,7 +216,7 @@ class Feed:
             max_bytes=self._intake.max_file_bytes,
             closed=closed,
             forced=forced,
-            now_seconds=self.observed.clock() / 1e6,
+            now_seconds=observed / 1e6,
         )
         match found:
             case Content():
