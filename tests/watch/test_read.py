@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from support import write
+from support import wait_until, write
 
 from worker.domain import codes
 from worker.watch import read
@@ -86,6 +86,7 @@ def test_a_reader_of_the_file_does_not_make_it_busy(seeds):
 
 
 def test_a_file_that_grows_while_it_is_read_is_busy(seeds, monkeypatch):
+    """Where no lease keeps the writer out."""
     path = write(seeds / "a.md", "text\n")
     read_all = read._read_all
 
@@ -95,15 +96,17 @@ def test_a_file_that_grows_while_it_is_read_is_busy(seeds, monkeypatch):
             file.write("more\n")
         return data
 
+    monkeypatch.setattr(read, "take_lease", lambda _opened: None)
     monkeypatch.setattr(read, "_read_all", and_grow)
     assert reading(seeds) == Busy()
+    assert reading(seeds, forced=True) == Busy()
 
 
 def test_where_no_lease_can_be_had_a_fresh_modification_is_busy_unless_it_was_closed(
     seeds, monkeypatch
 ):
     write(seeds / "a.md", "text\n")
-    monkeypatch.setattr(read, "is_being_written", lambda _opened: None)
+    monkeypatch.setattr(read, "take_lease", lambda _opened: None)
     at = (seeds / "a.md").stat().st_mtime
     assert reading(seeds, now_seconds=at + 0.9) == Busy()
     assert isinstance(reading(seeds, now_seconds=at + 0.9, closed=True), Content)
@@ -196,12 +199,24 @@ except OSError as error:
     assert lines[1:] == ["Busy()", "Permission denied"]
 
 
-def test_the_signal_of_a_broken_lease_is_one_that_is_ignored(seeds):
+def test_a_writer_waits_for_the_reading_and_then_goes_on(seeds, monkeypatch):
     path = write(seeds / "a.md", "text\n")
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        assert read.is_being_written(opened) is False
-        assert fcntl.fcntl(opened, fcntl.F_GETLEASE) == fcntl.F_UNLCK
-        assert signal.getsignal(signal.SIGURG) == signal.SIG_DFL
-    finally:
-        os.close(opened)
+    writers = []
+    read_all = read._read_all
+
+    def slowly(opened, size):
+        assert fcntl.fcntl(opened, fcntl.F_GETLEASE) == fcntl.F_RDLCK
+        writers.append(threading.Thread(target=path.write_text, args=("new text\n",)))
+        writers[-1].start()
+        wait_until(
+            lambda: fcntl.fcntl(opened, fcntl.F_GETLEASE) == fcntl.F_UNLCK
+        )  # asked to let go
+        return read_all(opened, size)
+
+    monkeypatch.setattr(read, "_read_all", slowly)
+    found = reading(seeds)
+    assert isinstance(found, Content)
+    assert found.data == b"text\n"
+    writers[0].join(timeout=10)
+    assert path.read_text() == "new text\n"
+    assert signal.getsignal(signal.SIGURG) == signal.SIG_DFL

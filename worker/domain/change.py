@@ -59,9 +59,8 @@ class Hunk:
 
 def first_change(body: str) -> Change:
     """Return the change of a first version: all of it is new content."""
-    return Change(
-        kind=ChangeClass.CONTENT, fields=(), lines_added=len(body.splitlines()), lines_removed=0
-    )
+    lines = body.count("\n") + (not body.endswith("\n") and body != "")
+    return Change(kind=ChangeClass.CONTENT, fields=(), lines_added=lines, lines_removed=0)
 
 
 def compare(

@@ -7,7 +7,7 @@ their first lease and keep it, so that a repeat after a crash is the same messag
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -38,8 +38,7 @@ def add_notices(connection: Connection, owed: Iterable[Notice], *, now: datetime
     """Add the notices that are not there yet, and return those."""
     added = new_notices(connection, owed)
     if added:
-        state = {"state": PENDING, "attempts": 0, "created_at": now, "next_attempt_at": now}
-        rows = [{**asdict(notice), **state} for notice in added]
+        rows = [_row(notice, now) for notice in added]
         connection.execute(insert_new(connection, notices), rows)
     return added
 
@@ -190,6 +189,24 @@ def last_sent(connection: Connection, route: str) -> datetime | None:
     )
     newest: datetime | None = connection.scalar(sent_at)
     return newest
+
+
+def _row(notice: Notice, now: datetime) -> dict[str, Any]:
+    return {
+        "key": notice.key,
+        "kind": notice.kind,
+        "stage": notice.stage,
+        "path": notice.path,
+        "document_id": notice.document_id,
+        "due_on": notice.due_on,
+        "route": notice.route,
+        "channel": notice.channel,
+        "data": notice.data,
+        "state": PENDING,
+        "attempts": 0,
+        "created_at": now,
+        "next_attempt_at": now,
+    }
 
 
 def _reached(stage: str | None, clock: Any, today: date, upcoming_days: int) -> bool:

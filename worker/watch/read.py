@@ -1,8 +1,8 @@
 """Read one file below the root, once and whole, or say why not.
 
 No symbolic link is followed, not even in place of a folder, so that nothing outside the root is ever
-read; only regular files are opened. On Linux a file lease asks the kernel whether somebody has the
-file open for writing; the stamps before and after must be equal. Decides nothing about content.
+read; only regular files are opened. On Linux a file lease keeps writers out for the while, and cannot
+be had while there is one; the stamps before and after must be equal. Decides nothing about content.
 Called by `feed`, `ignore` and the watcher's loop.
 """
 
@@ -118,9 +118,13 @@ def read_file(
         # Where not even a stamp can be had, nothing can be said of the file; a scan looks again.
         return Absent() if error.errno in _ABSENT else Busy()
     try:
-        return _read_open(opened, max_bytes, closed=closed, forced=forced, now_seconds=now_seconds)
+        taken = _read_open(opened, max_bytes, closed=closed, forced=forced, now_seconds=now_seconds)
     finally:
-        os.close(opened)
+        os.close(opened)  # and with it the lease
+    if not isinstance(taken, tuple):
+        return taken
+    data, stamp = taken
+    return Content(data=data, stamp=stamp, sha256=hashlib.sha256(data).hexdigest())
 
 
 def make_stamp(found: os.stat_result) -> Stamp:
@@ -128,10 +132,12 @@ def make_stamp(found: os.stat_result) -> Stamp:
     return Stamp(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino & INODE_MASK)
 
 
-def is_being_written(opened: int) -> bool | None:
-    """Return whether somebody has the file open for writing; None where the kernel does not tell.
+def take_lease(opened: int) -> bool | None:
+    """Keep writers out until the file is closed; return whether that could be had, None if never.
 
-    A lease can be had only by the file's owner (or with CAP_LEASE), and not on every file system.
+    It cannot while somebody has the file open for writing, or has mapped it so. Who opens it then
+    waits for us, some microseconds. Only the owner (or CAP_LEASE) gets a lease, and not on every
+    file system.
     """
     if sys.platform != "linux":
         return None
@@ -141,16 +147,17 @@ def is_being_written(opened: int) -> bool | None:
         fcntl.fcntl(opened, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
-        return True
+        return False
     except OSError:
         return None
-    fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    return False
+    return True
 
 
 def _read_open(
     opened: int, max_bytes: int, *, closed: bool, forced: bool, now_seconds: float
-) -> Content | Refused | Busy | NotAFile:
+) -> tuple[bytes, Stamp] | Refused | Busy | NotAFile:
+    # Stamps alone do not tell: between two equal ones a file can be filled and emptied again.
+    leased = take_lease(opened)
     before = os.fstat(opened)
     if not stat.S_ISREG(before.st_mode):
         return NotAFile(reason=_kind(before.st_mode))
@@ -161,19 +168,16 @@ def _read_open(
             code=codes.TOO_LARGE,
             detail=f"{stamp.size:,} bytes; the limit is {max_bytes:,}",
         )
+    unproven = leased is None and not closed and _is_fresh(before, now_seconds)
+    if not forced and (leased is False or unproven):
+        return Busy()
     try:
         data = _read_all(opened, stamp.size)
     except OSError as error:
         return Busy() if error.errno in _UNSTABLE else _refused(before, error)
-    # Asked after the reading: a writer who has emptied the file and not yet written is still there,
-    # and one who came and went has left another stamp.
-    if not forced:
-        written = is_being_written(opened)
-        if written or (written is None and not closed and _is_fresh(before, now_seconds)):
-            return Busy()
     if len(data) != stamp.size or make_stamp(os.fstat(opened)) != stamp:
-        return Busy()
-    return Content(data=data, stamp=stamp, sha256=hashlib.sha256(data).hexdigest())
+        return Busy()  # even where it is forced: the file may never have had these bytes
+    return data, stamp
 
 
 def _is_fresh(found: os.stat_result, now_seconds: float) -> bool:

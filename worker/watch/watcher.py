@@ -112,6 +112,8 @@ class Watcher:
                         logger.warning("waiting: %s", error)
                     self._start_over()
                     self._wait(stop, min(2.0 ** (failures - 1), _LONGEST_WAIT_SECONDS))
+            with contextlib.suppress(StoreUnavailableError):
+                self._beat("stopped")
         finally:
             self._events.stop()
 
