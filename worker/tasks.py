@@ -214,8 +214,8 @@ class EmbeddedWorkers:
         return self._worker_thread.is_alive() and self._beat.is_alive()
 
     def stop(self) -> None:
-        """Stop beat, let running tasks end, and stop the worker."""
-        self._beat.stop()
+        """Send no more ticks, let running tasks end, and stop the worker: within seconds."""
+        self._beat.service.stop()
         state.should_stop = 0
         self._worker_thread.join()
         state.should_stop = None
