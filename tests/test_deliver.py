@@ -190,7 +190,7 @@ def test_a_mass_disappearance_is_told(library: Library, post):
     assert deliver(library) == [("sent", 1)]
     assert "approve" in messages(post)[0].get_content()
     assert library.services.approve() == {"approved": 2}
-    assert library.services.approved()
+    assert library.services.approved() == {"a.md", "b.md"}
 
 
 def test_events_are_published_once_and_in_order(sqlite_url: str, redis_url: str):

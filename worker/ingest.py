@@ -130,7 +130,11 @@ def _observe(batch: Batch, data: bytes, policy: Policy, today: date) -> dict[str
         start = end
     for item in batch.unreadable:
         problem = unreadable_problem(item.code, item.detail)
-        add(Refused(item=item, sha256=plan.unread_sha256(item.stamp), problems=(problem,)))
+        add(
+            Refused(
+                item=item, sha256=plan.unread_sha256(item.stamp, item.code), problems=(problem,)
+            )
+        )
     for removal in batch.removals:
         add(removal)
     return newest

@@ -154,7 +154,8 @@ class Services:
         with self.store.write() as connection:
             hold = liveness.open_hold(connection)
             if hold is not None:
-                liveness.update_hold(connection, hold.id, removals=removals)
+                if hold.state == liveness.HOLD_OPEN:  # consent is for what was shown
+                    liveness.update_hold(connection, hold.id, removals=removals)
                 return
             hold_id = liveness.begin_hold(connection, removals, live, now=now)
             owed = hold_notices(
@@ -162,11 +163,13 @@ class Services:
             )
             add_notices(connection, owed, now=now)
 
-    def approved(self) -> bool:
-        """Tell whether a person has approved the mass disappearance that is held."""
+    def approved(self) -> frozenset[str]:
+        """Return the paths whose removal a person has approved; none while that is open."""
         with self.store.read() as connection:
             hold = liveness.open_hold(connection)
-        return hold is not None and hold.state == liveness.HOLD_APPROVED
+        if hold is None or hold.state != liveness.HOLD_APPROVED:
+            return frozenset()
+        return frozenset(hold.removals)
 
     def end_hold(self) -> None:
         """End the hold: the files came back, or the retirement was carried out. Commits."""

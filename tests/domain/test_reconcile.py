@@ -72,7 +72,7 @@ def test_with_everything_no_stamp_is_proof():
 
 def test_a_file_that_could_not_be_read_is_tried_again():
     stamp = Stamp(size=5, mtime_ns=MODIFIED_NS, inode=7)
-    files = known(sha256=unread_sha256(stamp))
+    files = known(sha256=unread_sha256(stamp, "CS002"))
     assert was_unread(files["a.md"])
     seen = ("a.md", 5, MODIFIED_NS, 7)
     assert difference(files, seen) == Difference(racy=[seen])

@@ -90,7 +90,7 @@ class Library:
             self.taken.append(Taken(unread.path, queue, None, code=unread.code))
             if self._is_newer(unread.path, unread.observed):
                 live = unread.path in self.content
-                sha256 = unread_sha256(unread.stamp)
+                sha256 = unread_sha256(unread.stamp, unread.code)
                 self._keep(unread.path, unread.stamp, sha256, unread.observed, live=live)
         for removal in batch.removals:
             self.taken.append(Taken(removal.path, queue, None))
@@ -127,9 +127,9 @@ class Library:
         self._answer()
         self.held = removals
 
-    def approved(self) -> bool:
+    def approved(self) -> frozenset[str]:
         self._answer()
-        return self.is_approved
+        return frozenset(self.held or ()) if self.is_approved else frozenset()
 
     def end_hold(self) -> None:
         self._answer()
@@ -151,6 +151,13 @@ class Library:
     @property
     def moved(self) -> dict[str, str]:
         return {t.path: t.moved_from for t in self.taken if t.moved_from is not None}
+
+
+class Different(list[str]):
+    """Paths that differ: no success, and worth showing."""
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class Watching:
@@ -212,13 +219,18 @@ class Watching:
                         found[name] = path.read_bytes()
         return found
 
-    def folder_equals(self) -> bool:
-        """Return whether the last snapshot of every path is what the folder holds."""
-        return self.library.content == self.files()
+    def difference(self) -> list[str]:
+        """Return the paths whose last snapshot is not what the folder holds."""
+        stored, there = dict(self.library.content), self.files()
+        return sorted(p for p in stored.keys() | there.keys() if stored.get(p) != there.get(p))
 
     def settles(self, *, timeout: float = 20) -> None:
         """Wait until the folder equals the library."""
-        wait_until(self.folder_equals, timeout=timeout, what="the folder to equal the library")
+
+        def equal() -> object:
+            return not (different := self.difference()) or Different(different)
+
+        wait_until(equal, timeout=timeout, what="the folder to equal the library")
 
     def sees(self, path: str, data: bytes | str) -> None:
         """Wait until a path's last snapshot has these bytes."""
@@ -226,13 +238,13 @@ class Watching:
         wait_until(lambda: self.library.content.get(path) == wanted, what=f"the snapshot of {path}")
 
 
-def quick_settings(seeds: Path, **watch: Any) -> Settings:
+def quick_settings(seeds: Path, *, brake: BrakeSettings | None = None, **watch: Any) -> Settings:
     """Return settings with short waits, and no scan but the first, so that events are tested."""
     quick = {"still_ms": 50, "removal_ms": 200, "scan_seconds": 3600, **watch}
     return Settings(
         seeds=seeds,
         watch=WatchSettings(**quick),
-        brake=BrakeSettings(),
+        brake=brake or BrakeSettings(),
         intake=IntakeSettings(batch_files=64, max_batches=4),
     )
 

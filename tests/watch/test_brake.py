@@ -148,13 +148,13 @@ class Held:
 
     def __init__(self):
         self.held = None
-        self.is_approved = False
+        self.consent = frozenset()
 
     def hold(self, removals, live):
         self.held = (removals, live)
 
     def approved(self):
-        return self.is_approved
+        return self.consent
 
     def end_hold(self):
         self.held = None
@@ -200,12 +200,21 @@ def test_deletions_of_different_hours_do_not_add_up(brake):
 def test_consent_is_for_what_was_shown(brake):
     known = documents(100)
     assert retire(brake, known, [f"{n}.md" for n in range(30)], at=0) == []
-    brake._record.is_approved = True
+    brake._record.consent = frozenset(brake._record.held[0])
     late = [f"{n}.md" for n in range(30, 60)]
     assert len(retire(brake, known, late, at=1)) == 30
-    brake._record.is_approved = False
+    brake._record.consent = frozenset()
     assert retire(brake, known, [], at=2) == []
     assert sorted(brake._record.held[0]) == sorted(late)
+
+
+def test_consent_to_what_an_earlier_process_held_covers_no_more(brake):
+    known = documents(100)
+    brake._record.consent = frozenset({"0.md", "1.md"})
+    assert retire(brake, known, [f"{n}.md" for n in range(30)], at=0) == ["0.md", "1.md"]
+    brake._record.consent = frozenset()
+    assert retire(brake, known, [], at=1) == []
+    assert len(brake._record.held[0]) == 28
 
 
 def test_while_moves_may_still_be_found_nothing_is_held_and_nothing_retired(brake):

@@ -131,6 +131,6 @@ def last_seen(head: Head | None, refusal: Refusal | None) -> int:
     return max(head.observed if head else 0, refusal.observed if refusal else 0)
 
 
-def unread_sha256(stamp: Stamp) -> str:
-    """Return what stands for the hash of a file that could not be read: distinct for each stamp."""
-    return f"unread-{stamp.size}-{stamp.mtime_ns}"
+def unread_sha256(stamp: Stamp, code: str) -> str:
+    """Return what stands for the hash of a file that could not be read: distinct by stamp and reason."""
+    return f"unread-{code}-{stamp.size}-{stamp.mtime_ns}"

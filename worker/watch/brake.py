@@ -38,8 +38,8 @@ class Record(Protocol):
     def hold(self, removals: list[str], live: int) -> None:
         """Record a mass disappearance and tell people; while one is held, only its list changes."""
 
-    def approved(self) -> bool:
-        """Return whether a person has approved the one that is held."""
+    def approved(self) -> frozenset[str]:
+        """Return the paths whose removal a person has approved, none while they have not."""
 
     def end_hold(self) -> None:
         """End the hold: the files came back, or their retirement was carried out."""
@@ -136,9 +136,8 @@ class Brake:
 
     def _hold(self, gone: list[str], vanished: list[str], known: dict[str, Known]) -> list[str]:
         """Hold what vanished, or release it where a person has agreed to that."""
-        if (self._held is not None or self._left_over) and self._record.approved():
-            # Only what the person was shown; a hold of an earlier process was for what is gone now.
-            agreed = [path for path in gone if self._held is None or path in self._held]
+        if (self._held is not None or self._left_over) and (consent := self._record.approved()):
+            agreed = [path for path in gone if path in consent]  # only what the person was shown
             self._end()
             logger.info("a person agreed: %d documents that are gone are retired", len(agreed))
             return self._release(agreed, 0, 0.0)

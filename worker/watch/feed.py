@@ -154,14 +154,13 @@ class Feed:
         self._monotonic = monotonic
         self.observed = Observed(now)
         self.known: dict[str, Known] = {}
-        self._origins = Origins({})
+        self._origins: Origins | None = None  # made when the first new file asks for it
         self.told = Told()
         self.verified = 0  # when all racy files were last hashed again, as an observation
         self._open = {lane: _OpenBatch() for lane in Lane}
         self._sent: dict[str, _Sent] = {}
         self._patience_seconds = IN_FLIGHT_SECONDS
         self._notes: dict[str, Stamp] = {}
-        self._refused: dict[str, str] = {}
 
     def load(self, fresh: dict[str, Known], newest: int) -> None:
         """Take what the store knows, and lay over it what is still on its way there.
@@ -184,7 +183,7 @@ class Feed:
             else:
                 fresh[path] = sent.known
         self.known = fresh
-        self._origins = Origins(fresh)
+        self._origins = None
         for batch_id in lost:
             self._withdraw(batch_id)
         if arrived:
@@ -195,6 +194,11 @@ class Feed:
         if lost:
             logger.info("%d batches were not taken in; the scan sends their files again", len(lost))
 
+    def forget_known(self) -> None:
+        """Make room before `load`: two maps of 100,000 documents are worth avoiding."""
+        self.known = {}
+        self._origins = None
+
     def is_settled(self, path: str, stamp: Stamp) -> bool:
         """Return whether a stamp proves that what was sent for a path is what is there."""
         held = self.known.get(path)
@@ -203,9 +207,8 @@ class Feed:
         return held.stamp == stamp and not (is_racy(held, self.verified) or was_unread(held))
 
     def keep_only(self, seen: Container[str]) -> None:
-        """Forget notes and refusals of files that a whole walk did not see."""
+        """Forget plain notes that a whole walk did not see."""
         self._notes = {path: stamp for path, stamp in self._notes.items() if path in seen}
-        self._refused = {path: code for path, code in self._refused.items() if path in seen}
 
     def take(self, path: str, lane: Lane, *, closed: bool = False, forced: bool = False) -> Outcome:
         """Read a path and put what is new of it into the open batch of its lane."""
@@ -260,7 +263,6 @@ class Feed:
                 self.remove(path)
             return Outcome.IGNORED
         self._notes.pop(path, None)
-        self._refused.pop(path, None)
         self.told.forget(path)
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
             self.known[path] = replace(held, observed=observed)
@@ -289,7 +291,8 @@ class Feed:
             observed=observed,
             live=held is None or held.live,
         )
-        self._origins.add(path, found.sha256)
+        if self._origins is not None:
+            self._origins.add(path, found.sha256)
         if source is not None:
             del self.known[source]
             return Outcome.MOVED
@@ -297,8 +300,8 @@ class Feed:
 
     def _take_refused(self, path: str, found: Refused, observed: int, lane: Lane) -> Outcome:
         held = self.known.get(path)
-        unread = unread_sha256(found.stamp)
-        if held is not None and held.sha256 == unread and self._refused.get(path) == found.code:
+        unread = unread_sha256(found.stamp, found.code)
+        if held is not None and held.sha256 == unread:
             return Outcome.SAME
         self._make_room(lane, 0)
         self._open[lane].unreadable.append(
@@ -310,7 +313,6 @@ class Feed:
                 detail=found.detail,
             )
         )
-        self._refused[path] = found.code
         self.known[path] = Known(
             stamp=found.stamp,
             sha256=unread,
@@ -324,6 +326,8 @@ class Feed:
 
         Of very many equal files none is told from another.
         """
+        if self._origins is None:
+            self._origins = Origins(self.known)
         guesses = self._origins.find(found.sha256)
         if len(guesses) == _MOST_ORIGINS:
             return None

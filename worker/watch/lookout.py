@@ -110,12 +110,12 @@ def file_system_of(root: str) -> str | None:
     """Return the type of the file system that a folder is on, None where that is not told."""
     if sys.platform != "linux":
         return None
-    device = Path(root).stat().st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
     try:
+        device = Path(root).stat().st_dev
         lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+    wanted = f"{os.major(device)}:{os.minor(device)}"
     for line in lines.splitlines():
         mount, _, rest = line.partition(" - ")
         if mount.split()[2] == wanted:

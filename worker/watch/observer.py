@@ -84,7 +84,7 @@ class Doubt:
 Signal = Hint | FolderHint | Doubt
 
 if sys.platform == "linux":
-    from watchdog.observers.inotify import InotifyEmitter
+    from watchdog.observers.inotify import InotifyFullEmitter
     from watchdog.observers.inotify_c import (
         CallbackId,
         InotifyConstants,
@@ -127,11 +127,14 @@ if sys.platform == "linux":
                 self._signals.put(Doubt(reason=reason, cure=Cure.NEW_OBSERVER))
 
     class _InotifyObserver(BaseObserver):
-        """watchdog's observer over that reader."""
+        """watchdog's observer over that reader; the full emitter tells a rename from outside apart.
+
+        The other one calls it a creation, which has to stand still; a renamed file is whole.
+        """
 
         def __init__(self, signals: SimpleQueue[Signal]) -> None:
             self.inotify = _Inotify(signals)
-            super().__init__(InotifyEmitter, inotify_fd=self.inotify)
+            super().__init__(InotifyFullEmitter, inotify_fd=self.inotify)
             self.inotify.start()
 
         def on_thread_stop(self) -> None:
@@ -157,9 +160,11 @@ class _Handler(FileSystemEventHandler):
                 put(FolderHint(path=self._relative(path)))
             return
         match event.event_type:
-            case "moved":
-                put(Hint(kind=HintKind.DELETED, path=self._relative(source)))
-                put(Hint(kind=HintKind.CLOSED, path=self._relative(target)))
+            case "moved":  # one side is empty where the file came from outside, or left
+                if source:
+                    put(Hint(kind=HintKind.DELETED, path=self._relative(source)))
+                if target:
+                    put(Hint(kind=HintKind.CLOSED, path=self._relative(target)))
             case "deleted":
                 put(Hint(kind=HintKind.DELETED, path=self._relative(source)))
             case "closed":

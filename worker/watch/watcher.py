@@ -198,7 +198,7 @@ class Watcher:
 
     def _begin_survey(self, at: float) -> None:
         if at >= self._fresh_at:
-            self._feed.known = {}  # at 100,000 documents two maps are worth avoiding
+            self._feed.forget_known()
             self._fresh_at = 0.0  # should the store fail, the next scan compares with it again
             self._feed.load(self._record.known_files(), self._record.newest_observation())
             self._fresh_at = at + self._lookout.interval_seconds
