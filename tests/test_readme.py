@@ -36,7 +36,7 @@ def test_readme_names_every_environment_variable_of_the_top_level_and_its_defaul
     sections = {
         name
         for name, field in Settings.model_fields.items()
-        if name in {"channels", "routes"}
+        if name in {"channels", "routes", "fields"}
         or (isinstance(field.annotation, type) and issubclass(field.annotation, Section))
     }
     plain = {

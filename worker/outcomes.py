@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker.domain.problem import Severity
-from worker.ingest import Outcome
+from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync.outcome")
 

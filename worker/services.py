@@ -26,7 +26,7 @@ from worker.domain.review import DefaultFrequency
 from worker.domain.route import Route
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
-from worker.ingest import Outcome, ingest
+from worker.ingest import ingest
 from worker.outcomes import log_outcomes
 from worker.reviews import sweep
 from worker.schema_file import load_rules
@@ -35,6 +35,7 @@ from worker.spool import Spool, open_spool
 from worker.store import documents, liveness
 from worker.store.engine import Store
 from worker.store.notices import add_notices
+from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync")
 
@@ -266,7 +267,7 @@ def make_policy(settings: Settings) -> Policy:
     """Return the team's policy; raise `ConfigurationError` where the schema file is unusable."""
     return Policy(
         rules=load_rules(settings),
-        fields=settings.field_names,
+        fields=settings.fields,
         routes=tuple(
             Route(name=name, **route.model_dump()) for name, route in settings.routes.items()
         ),

@@ -7,11 +7,11 @@ of `CONTENT_SYNC_STORE_URL`. Nothing here opens a connection.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -50,21 +50,6 @@ class Section(BaseModel):
     """A table of the settings file: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FieldNames(Section):
-    """What the library calls the fields that the service reads from front matter."""
-
-    title: str = "title"
-    version: str = "version"
-    status: str = "status"
-    source_type: str = "sourceType"
-    last_reviewed: str = "lastReviewed"
-    review_frequency: str = "reviewFrequency"
-    owner: str = "owner"
-    reviewer: str = "reviewerName"
-    review_status: str = "reviewStatus"
-    tags: str = "tags"
 
 
 class WatchSettings(Section):
@@ -241,7 +226,7 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    fields: FieldNames = FieldNames()
+    fields: Fields = Fields()
     watch: WatchSettings = WatchSettings()
     intake: IntakeSettings = IntakeSettings()
     brake: BrakeSettings = BrakeSettings()
@@ -287,11 +272,6 @@ class Settings(BaseSettings):
     def in_process(self) -> bool:
         """Return whether the broker lives in this process, so that no other one can take part."""
         return self.broker_url.get_secret_value().startswith("memory:")
-
-    @cached_property
-    def field_names(self) -> Fields:
-        """Return the field names as the domain takes them."""
-        return Fields(**self.fields.model_dump())
 
     def beside(self, name: str) -> Path:
         """Return a file or folder that lies beside the settings file, or the packaged one."""
@@ -388,9 +368,9 @@ def variable_names() -> Iterator[str]:
     """Yield the name of every environment variable that is a setting of its own."""
     for name, field in Settings.model_fields.items():
         yield f"{ENV_PREFIX}{name}".upper()
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
-            yield from (f"{ENV_PREFIX}{name}__{inner}".upper() for inner in kind.model_fields)
+        if name not in {"channels", "routes"}:  # their tables have names of the team's own
+            inner = _keys_of(field.annotation)
+            yield from (f"{ENV_PREFIX}{name}__{key}".upper() for key in inner)
 
 
 def _suggest(name: str, known: Any) -> str:
@@ -403,7 +383,7 @@ def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = [str(part) for part in first["loc"] if part not in {"console", "email", "apprise"}]
     message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
+    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return f"unknown setting {'.'.join(where)}{_suggest(where[-1], _keys_at(where[:-1]))}"
     more = error.error_count() - 1
     rest = f" (and {more} more)" if more else ""
@@ -420,7 +400,13 @@ def _keys_at(where: list[str]) -> list[str]:
         case ["routes", _]:
             return list(RouteSettings.model_fields)
         case [section, *_]:
-            kind = Settings.model_fields[section].annotation
-            return list(getattr(kind, "model_fields", ()))
+            return _keys_of(Settings.model_fields[section].annotation)
         case _:
             return []
+
+
+def _keys_of(kind: Any) -> list[str]:
+    """Return the keys of a table: none where a setting is no table."""
+    if kind is Fields:
+        return [field.name for field in dataclasses.fields(Fields)]
+    return list(getattr(kind, "model_fields", ()))

@@ -147,7 +147,7 @@ class Feed:
         withdraw: Callable[[str], None] = lambda _batch_id: None,
     ) -> None:
         self._intake = settings.intake
-        self._fields = settings.field_names
+        self._fields = settings.fields
         self._root = root
         self._send = send
         self._withdraw = withdraw

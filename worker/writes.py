@@ -1,0 +1,332 @@
+"""The rows that the observations of one batch write: versions, changes, due dates, events, notices.
+
+What was decided is noted path by path, and written at the end so that each table is written once.
+Nothing is decided and nothing committed here. Called by `worker.ingest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from worker.domain import plan
+from worker.domain.change import Change, compare, first_change
+from worker.domain.notice import Notice, refusal_notices, review_notices
+from worker.domain.plan import Head, Refusal
+from worker.domain.policy import Policy
+from worker.domain.problem import Problem, Severity
+from worker.domain.review import Clock
+from worker.domain.route import Subject
+from worker.domain.seed import Facts, Seed
+from worker.domain.snapshot import Removal, Snapshot, Unreadable
+from worker.store import documents as table
+from worker.store.engine import Connection, Store
+from worker.store.notices import add_notices
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one path: new, changed, unchanged, moved, retired, refused, withdrawn or stale."""
+
+    path: str
+    kind: str
+    number: int | None = None
+    change: Change | None = None
+    moved_from: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A snapshot whose content has no error."""
+
+    snapshot: Snapshot
+    seed: Seed
+    facts: Facts
+    body_sha256: str
+    clock: Clock
+    problems: tuple[Problem, ...]
+
+    @property
+    def path(self) -> str:
+        """Return where the seed lies."""
+        return self.snapshot.path
+
+    @property
+    def observed(self) -> int:
+        """Return when it was seen, as `Snapshot.observed`."""
+        return self.snapshot.observed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A snapshot with errors, or a file whose bytes could not be taken."""
+
+    item: Snapshot | Unreadable
+    sha256: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def path(self) -> str:
+        """Return where the seed lies."""
+        return self.item.path
+
+    @property
+    def observed(self) -> int:
+        """Return when it was seen, as `Snapshot.observed`."""
+        return self.item.observed
+
+
+Observation = Accepted | Refused | Removal
+
+
+@dataclass(slots=True, kw_only=True)
+class Writes:
+    """The rows of one transaction, gathered so that each table is written once."""
+
+    policy: Policy
+    now: datetime
+    today: date
+    creates: list[Accepted] = field(default_factory=list)
+    versions: list[tuple[Accepted, int, Change]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    touches: list[dict[str, Any]] = field(default_factory=list)
+    retirements: list[dict[str, Any]] = field(default_factory=list)
+    rejections: list[dict[str, Any]] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    ids: dict[str, int] = field(default_factory=dict)
+
+    def note(
+        self,
+        seen: Observation,
+        decision: plan.Decision,
+        head: Head | None,
+        refusal: Refusal | None,
+        bodies: Mapping[str, str],
+    ) -> None:
+        """Gather what one decision writes."""
+        match seen, decision:
+            case Accepted(), plan.Create():
+                self._create(seen)
+            case Accepted(), plan.Advance() if head is not None:
+                self._advance(seen, head, bodies)
+            case Accepted(), plan.Touch() if head is not None:
+                self._touch(seen, head, mended=refusal is not None)
+            case Accepted(), plan.Move(source=source):
+                self._move(seen, source)
+            case Refused(), plan.Refuse(new=new):
+                self._refuse(seen, head, new=new)
+            case Removal(), plan.Retire() if head is not None:
+                self._retire(seen, head)
+            case Removal(), plan.Withdraw():
+                self._add_event("seed.withdrawn", seen.path)
+                self._finish(seen.path, "withdrawn")
+            case _:
+                self.outcomes.append(Outcome(path=seen.path, kind="stale"))
+                return
+        if refusal is not None and not isinstance(seen, Refused):
+            self.cleared.append(seen.path)
+
+    def write(self, connection: Connection, store: Store) -> None:
+        """Write everything that was gathered; events last, under their lock."""
+        self.ids |= table.create_documents(connection, [self._created_row(a) for a in self.creates])
+        table.update_documents(connection, self.updates)
+        table.update_documents(connection, self.touches)
+        table.update_documents(connection, self.retirements)
+        table.add_bodies(connection, {a.body_sha256: a.seed.body for a, _, _ in self.versions})
+        table.add_versions(connection, [self._version_row(*version) for version in self.versions])
+        table.remove_rejections(connection, self.cleared)
+        table.replace_rejections(connection, self.rejections)
+        for accepted in self.creates:
+            self.notices.extend(self._review_notices(accepted, self.ids[accepted.path]))
+        add_notices(connection, self.notices, now=self.now)
+        for event in self.events:
+            event["document_id"] = self.ids.get(event["path"])
+        if self.events:
+            store.lock_events(connection)
+            table.add_events(connection, self.events)
+
+    def _create(self, seen: Accepted) -> None:
+        self.creates.append(seen)
+        self._store_version(seen, 1, first_change(seen.seed.body))
+        self._finish(seen.path, "new", number=1, problems=seen.problems)
+
+    def _advance(self, seen: Accepted, head: Head, bodies: Mapping[str, str]) -> None:
+        old_body = bodies.get(head.body_sha256, seen.seed.body)
+        change = compare(
+            head.metadata,
+            old_body,
+            seen.seed.metadata,
+            seen.seed.body,
+            review_fields=self.policy.review_fields,
+        )
+        if change is None:
+            raise AssertionError(f"{seen.path}: a next version without a change")
+        number = head.number + 1
+        self.updates.append(self._updated_row(head, seen, number=number) | {"updated_at": self.now})
+        if not head.live:
+            self._add_event("document.revived", seen.path)
+        self._store_version(seen, number, change)
+        self._keep(head, seen)
+        self._finish(seen.path, "changed", number=number, change=change, problems=seen.problems)
+
+    def _touch(self, seen: Accepted, head: Head, *, mended: bool) -> None:
+        row = self._updated_row(head, seen, number=head.number)
+        if head.live:
+            self.touches.append(row)
+        else:
+            self.updates.append(row | {"updated_at": self.now})
+        self._keep(head, seen)
+        if not head.live:
+            self._add_event("document.revived", seen.path, number=head.number)
+        elif mended:
+            self._add_event("seed.mended", seen.path, number=head.number)
+        kind = "unchanged" if head.live else "revived"
+        self._finish(seen.path, kind, number=head.number, problems=seen.problems)
+
+    def _move(self, seen: Accepted, source: Head) -> None:
+        self.updates.append(
+            self._updated_row(source, seen, number=source.number) | {"updated_at": self.now}
+        )
+        self.cleared.append(source.path)
+        self._keep(source, seen)
+        self._add_event("document.moved", seen.path, number=source.number, moved_from=source.path)
+        self._finish(seen.path, "moved", number=source.number, moved_from=source.path)
+
+    def _retire(self, seen: Removal, head: Head) -> None:
+        self.retirements.append(
+            {
+                "document_id": head.document_id,
+                "state": table.RETIRED,
+                "observed": seen.observed,
+                "updated_at": self.now,
+            }
+        )
+        self.ids[seen.path] = head.document_id
+        self._add_event("document.retired", seen.path, number=head.number)
+        self._finish(seen.path, "retired", number=head.number)
+
+    def _refuse(self, seen: Refused, head: Head | None, *, new: bool) -> None:
+        problems = [problem.as_json() for problem in seen.problems]
+        first = next(p for p in seen.problems if p.severity is Severity.ERROR)
+        self.rejections.append(
+            {
+                "path": seen.path,
+                "sha256": seen.sha256,
+                "observed": seen.item.observed,
+                **table.stamp_columns(seen.item.stamp),
+                "problems": problems,
+                "refused_at": self.now,
+            }
+        )
+        if head is not None:
+            self.ids[seen.path] = head.document_id
+        if new:
+            self._add_event(
+                "seed.refused", seen.path, codes=sorted({p.code for p in seen.problems})
+            )
+            self.notices.extend(
+                refusal_notices(
+                    Subject(path=seen.path),
+                    document_id=head.document_id if head else None,
+                    sha256=seen.sha256,
+                    observed=seen.item.observed,
+                    problem=first.as_json(),
+                    kept=head.number if head is not None and head.live else None,
+                    routes=self.policy.routes,
+                )
+            )
+        self._finish(seen.path, "refused", problems=seen.problems)
+
+    def _store_version(self, seen: Accepted, number: int, change: Change) -> None:
+        self.versions.append((seen, number, change))
+        self._add_event(
+            "version.stored",
+            seen.path,
+            number=number,
+            title=seen.facts.title,
+            status=seen.facts.status,
+            sha256=seen.snapshot.sha256,
+            change=change.kind,
+            fields=[f.field for f in change.fields],
+            due_on=seen.clock.due_on.isoformat() if seen.clock.due_on else None,
+        )
+
+    def _keep(self, head: Head, seen: Accepted) -> None:
+        """Remember the document that continues at a path, and what its review owes."""
+        self.ids[seen.path] = head.document_id
+        self.notices.extend(self._review_notices(seen, head.document_id))
+
+    def _finish(self, path: str, kind: str, **rest: Any) -> None:
+        self.outcomes.append(Outcome(path=path, kind=kind, **rest))
+
+    def _add_event(self, kind: str, path: str, *, number: int | None = None, **data: Any) -> None:
+        self.events.append(table.event_row(self.now, kind, path, number=number, **data))
+
+    def _review_notices(self, seen: Accepted, document_id: int) -> Iterator[Notice]:
+        facts = seen.facts
+        return review_notices(
+            Subject(
+                path=seen.path, source_type=facts.source_type, owner=facts.owner, tags=facts.tags
+            ),
+            document_id=document_id,
+            due_on=seen.clock.due_on,
+            exempt=seen.clock.exempt,
+            title=facts.title,
+            today=self.today,
+            upcoming_days=self.policy.upcoming_days,
+            routes=self.policy.routes,
+        )
+
+    def _created_row(self, seen: Accepted) -> dict[str, Any]:
+        return _head_columns(seen, number=1) | {"created_at": self.now, "updated_at": self.now}
+
+    def _updated_row(self, head: Head, seen: Accepted, *, number: int) -> dict[str, Any]:
+        return _head_columns(seen, number=number) | {"document_id": head.document_id}
+
+    def _version_row(self, seen: Accepted, number: int, change: Change) -> dict[str, Any]:
+        return {
+            "document_id": self.ids[seen.path],
+            "number": number,
+            "path": seen.path,
+            "label": seen.facts.label,
+            "sha256": seen.snapshot.sha256,
+            "body_sha256": seen.body_sha256,
+            "front_matter": seen.seed.front_matter,
+            "metadata": seen.seed.metadata,
+            "change": change.kind,
+            "fields": change.fields_json(),
+            "lines_added": change.lines_added,
+            "lines_removed": change.lines_removed,
+            "observed_at": EPOCH + timedelta(microseconds=seen.snapshot.observed),
+            "stored_at": self.now,
+        }
+
+
+def _head_columns(seen: Accepted, *, number: int) -> dict[str, Any]:
+    facts = seen.facts
+    return {
+        "path": seen.path,
+        "state": table.LIVE,
+        "number": number,
+        "sha256": seen.snapshot.sha256,
+        "observed": seen.snapshot.observed,
+        **table.stamp_columns(seen.snapshot.stamp),
+        "title": facts.title,
+        "status": facts.status,
+        "label": facts.label,
+        "source_type": facts.source_type,
+        "owner": facts.owner,
+        "tags": list(facts.tags),
+        "last_reviewed": facts.last_reviewed,
+        "review_frequency": facts.review_frequency,
+        "due_on": seen.clock.due_on,
+        "exempt": seen.clock.exempt,
+    }
