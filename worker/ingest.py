@@ -8,15 +8,19 @@ nothing the second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 
 from worker.domain import plan
+from worker.domain.context import check_against
 from worker.domain.plan import Head, Refusal
 from worker.domain.policy import Policy
+from worker.domain.problem import refuses
 from worker.domain.review import set_clock
 from worker.domain.rules import examine, unreadable_problem
 from worker.domain.seed import body_sha256
+from worker.domain.similarity import Match, Text, find_moves
 from worker.domain.snapshot import Batch, Removal, Snapshot
 from worker.store import documents as table
 from worker.store.engine import Connection, Store
@@ -42,19 +46,17 @@ def ingest(
         heads = table.lock_heads(connection, paths)
         refusals = table.load_refusals(connection, paths)
         writes = Writes(policy=policy, now=now, today=today)
-        decided = list(_decide(observations, heads, refusals))
-        bodies = table.load_bodies(
-            connection,
-            (
-                heads[path].body_sha256
-                for path, (seen, decision) in decided
-                if isinstance(seen, Accepted)
-                and isinstance(decision, plan.Advance)
-                and heads[path].body_sha256 != seen.body_sha256
-            ),
-        )
+        moves = _find_moves(connection, observations, heads, refusals, policy)
+        decided = list(_decide(observations, heads, refusals, moves))
+        bodies = table.load_bodies(connection, _bodies_before(decided, heads))
         for path, (seen, decision) in decided:
-            writes.note(seen, decision, heads.get(path), refusals.get(path), bodies)
+            head, refusal = heads.get(path), refusals.get(path)
+            noted: tuple[Observation, plan.Decision] = seen, decision
+            before = _version_before(decision, head)
+            if isinstance(seen, Accepted) and before is not None:
+                previous_body = bodies.get(before.body_sha256, seen.seed.body)
+                noted = _continue(seen, decision, before, previous_body, refusal, policy)
+            writes.note(*noted, head, refusal, bodies)
         writes.write(connection, store)
         return writes.outcomes
 
@@ -109,37 +111,125 @@ def _examine(snapshot: Snapshot, data: bytes, policy: Policy, today: date) -> Ac
     )
 
 
+def _continue(
+    seen: Accepted,
+    decision: plan.Decision,
+    head: Head,
+    previous_body: str,
+    refusal: Refusal | None,
+    policy: Policy,
+) -> tuple[Accepted | Refused, plan.Decision]:
+    """Ask the rules that know the version before; an error of theirs refuses the file after all."""
+    told = check_against(head.metadata, previous_body, seen.seed, policy.rules)
+    if not told:
+        return seen, decision
+    problems = (*seen.problems, *told)
+    if not refuses(told):
+        return replace(seen, problems=problems), decision
+    sha256 = seen.snapshot.sha256
+    refused = Refused(item=seen.snapshot, sha256=sha256, problems=problems)
+    here = head if head.path == seen.path else None
+    return refused, plan.decide_refusal(seen.snapshot, sha256, here, refusal)
+
+
+def _find_moves(
+    connection: Connection,
+    observations: Mapping[str, Observation],
+    heads: Mapping[str, Head],
+    refusals: Mapping[str, Refusal],
+    policy: Policy,
+) -> dict[str, Match]:
+    """Return which new paths continue a document that is gone, of those that the watcher named."""
+    taken = {path for path, seen in observations.items() if not isinstance(seen, Removal)}
+    taken |= {origin for seen in observations.values() if (origin := _origin(seen)) is not None}
+    newcomers: dict[str, list[str]] = {}
+    texts: dict[str, Text] = {}
+    for path, seen in observations.items():
+        if not isinstance(seen, Accepted) or path in heads:
+            continue
+        if seen.observed <= plan.last_seen(None, refusals.get(path)):
+            continue
+        newcomers[path] = [
+            old
+            for old in seen.snapshot.candidates
+            if old in heads
+            and old not in taken
+            and plan.may_continue(heads[old], refusals.get(old), seen.observed)
+        ]
+        texts[path] = Text(path=path, metadata=seen.seed.metadata, body=seen.seed.body)
+    sources = {old: heads[old] for candidates in newcomers.values() for old in candidates}
+    bodies = table.load_bodies(connection, (head.body_sha256 for head in sources.values()))
+    for old, head in sources.items():
+        texts[old] = Text(path=old, metadata=head.metadata, body=bodies[head.body_sha256])
+    identity_fields = (policy.fields.title, policy.fields.url)
+    return find_moves(newcomers, texts, identity_fields=identity_fields)
+
+
+def _origin(seen: Observation) -> str | None:
+    """Return the path that is gone and had the same bytes."""
+    match seen:
+        case Accepted(snapshot=snapshot) | Refused(item=Snapshot() as snapshot):
+            return snapshot.moved_from
+        case _:
+            return None
+
+
+def _version_before(decision: plan.Decision, head: Head | None) -> Head | None:
+    """Return what a next version follows, None where there is none; `head` is that of its path."""
+    match decision:
+        case plan.Advance():
+            return head
+        case plan.Move(source=source, advances=True):
+            return source
+        case _:
+            return None
+
+
+def _bodies_before(
+    decided: Iterable[tuple[str, tuple[Observation, plan.Decision]]], heads: Mapping[str, Head]
+) -> Iterator[str]:
+    """Yield the hashes of the bodies that next versions replace."""
+    for path, (seen, decision) in decided:
+        before = _version_before(decision, heads.get(path))
+        if isinstance(seen, Accepted) and before and before.body_sha256 != seen.body_sha256:
+            yield before.body_sha256
+
+
 def _decide(
     observations: Mapping[str, Observation],
     heads: Mapping[str, Head],
     refusals: Mapping[str, Refusal],
+    moves: Mapping[str, Match],
 ) -> Iterator[tuple[str, tuple[Observation, plan.Decision]]]:
     """Yield each path with what was seen and what that means, in path order.
 
     The old path of a move that turns out to be none is gone all the same: it yields a removal.
     """
-    left = dict(observations)
     claimed: set[str] = set()
+    continued = {move.source for move in moves.values()}
     for path in sorted(observations):
-        seen = left[path]
-        head, refusal = heads.get(path), refusals.get(path)
+        seen = observations[path]
+        head, refusal, origin = heads.get(path), refusals.get(path), _origin(seen)
         match seen:
             case Removal():
+                if path in continued:
+                    head = None  # it lives at another path from now on
                 yield path, (seen, plan.decide_removal(seen, head, refusal))
                 continue
             case Refused():
                 decision: plan.Decision = plan.decide_refusal(seen.item, seen.sha256, head, refusal)
-                origin = seen.item.moved_from if isinstance(seen.item, Snapshot) else None
             case Accepted():
-                origin = seen.snapshot.moved_from
                 free = origin is not None and origin not in observations and origin not in claimed
+                move = moves.get(path)
+                source = move.source if move is not None else origin if free else None
                 decision = plan.decide_snapshot(
                     seen.snapshot,
                     head,
                     refusal,
-                    heads.get(origin) if origin is not None and free else None,
+                    heads.get(source) if source is not None else None,
                     metadata=seen.seed.metadata,
                     body_sha256=seen.body_sha256,
+                    similarity=move.similarity if move is not None else None,
                 )
         yield path, (seen, decision)
         if origin is None or origin in observations or origin in claimed:

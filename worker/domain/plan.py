@@ -67,9 +67,14 @@ class Touch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """The document of another path continues here; its content is the same."""
+    """The document of another path continues here; `advances` when its content is another.
+
+    `similarity` is the share of lines that both bodies have, 1.0 where the content is the same.
+    """
 
     source: Head
+    similarity: float = 1.0
+    advances: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,11 @@ class Withdraw:
 Decision = Stale | Refuse | Create | Advance | Touch | Move | Retire | Withdraw
 
 
+#: So much earlier or later than its new path was seen may a file's old path have been retired: the
+#: two travel apart. Later it is a deletion, and a file like it is another document.
+RETIRED_WITH_MICROSECONDS = 300_000_000
+
+
 def decide_snapshot(
     snapshot: Snapshot,
     head: Head | None,
@@ -93,17 +103,39 @@ def decide_snapshot(
     *,
     metadata: dict[str, Any],
     body_sha256: str,
+    similarity: float | None = None,
 ) -> Stale | Create | Advance | Touch | Move:
-    """Decide on an accepted content; `source` is the head at `snapshot.moved_from`, if there is one."""
+    """Decide on an accepted content.
+
+    `source` is the head at `snapshot.moved_from`, if there is one. With a `similarity` it is the
+    candidate (see `may_continue`) that this content was found to be an edited one of.
+    """
     if snapshot.observed <= last_seen(head, refusal):
         return Stale()
-    if head is None:
-        if source is not None and source.live and source.sha256 == snapshot.sha256:
-            return Move(source=source)
+    same = head if head is not None else source
+    is_same = same is not None and same.metadata == metadata and same.body_sha256 == body_sha256
+    if head is not None:
+        return Touch(revives=not head.live) if is_same else Advance(revives=not head.live)
+    if source is None:
         return Create()
-    if head.metadata == metadata and head.body_sha256 == body_sha256:
-        return Touch(revives=not head.live)
-    return Advance(revives=not head.live)
+    if similarity is not None:
+        return Move(source=source, similarity=similarity, advances=not is_same)
+    if source.live and source.sha256 == snapshot.sha256 and source.observed < snapshot.observed:
+        return Move(source=source)
+    return Create()
+
+
+def may_continue(source: Head, refusal: Refusal | None, observed: int) -> bool:
+    """Return whether a candidate's document may continue at the path that was seen at `observed`.
+
+    Its file is gone, and nothing newer was seen of it; or it is retired already, because the
+    removal that belongs to the move was taken in first. `refusal` is that of the old path.
+    """
+    if refusal is not None and refusal.observed >= observed:
+        return False
+    if source.live:
+        return source.observed < observed
+    return abs(source.observed - observed) <= RETIRED_WITH_MICROSECONDS
 
 
 def decide_refusal(

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BATCH_FORMAT = 1
+#: The newest format: a batch that names no candidates is written as 1, which every worker reads.
+BATCH_FORMAT = 2
+_PLAIN_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,8 @@ class Snapshot:
 
     `observed` increases with every snapshot: microseconds since the epoch, or one more than the
     last where the clock stood still or stepped back. `moved_from` is the path that the same bytes
-    had before, when the old path is gone.
+    had before, when the old path is gone. `candidates` are paths that are gone and of which this
+    may be an edited one, the likeliest first; who has the bodies decides.
     """
 
     path: str
@@ -36,6 +39,7 @@ class Snapshot:
     sha256: str
     observed: int
     moved_from: str | None = None
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +83,12 @@ class Batch:
 
     @property
     def paths(self) -> list[str]:
-        """Return every path that the batch speaks of, old paths of moves included, sorted."""
+        """Return every path that the batch speaks of, (possible) old ones included, sorted."""
         items: tuple[Snapshot | Unreadable | Removal, ...]
         items = (*self.snapshots, *self.unreadable, *self.removals)
         moved_from = {s.moved_from for s in self.snapshots if s.moved_from}
-        return sorted({item.path for item in items} | moved_from)
+        candidates = {path for s in self.snapshots for path in s.candidates}
+        return sorted({item.path for item in items} | moved_from | candidates)
 
     @property
     def size(self) -> int:
@@ -92,12 +97,16 @@ class Batch:
 
     def as_json(self) -> dict[str, Any]:
         """Return the message's JSON: lists, not objects, so that 128 files stay near 20 kB."""
+        plain = not any(s.candidates for s in self.snapshots)
         return {
-            "format": BATCH_FORMAT,
+            "format": _PLAIN_FORMAT if plain else BATCH_FORMAT,
             "id": self.id,
             "bulk": self.bulk,
             "snapshots": [
-                [s.path, *_stamp_list(s.stamp), s.sha256, s.observed, s.moved_from]
+                [
+                    *(s.path, *_stamp_list(s.stamp), s.sha256, s.observed, s.moved_from),
+                    *(() if plain else (list(s.candidates),)),
+                ]
                 for s in self.snapshots
             ],
             "unreadable": [
@@ -109,8 +118,8 @@ class Batch:
 
     @classmethod
     def from_json(cls, message: Mapping[str, Any]) -> Batch:
-        """Read a message's JSON; raise `ValueError` when it is not a batch of this format."""
-        if message.get("format") != BATCH_FORMAT:
+        """Read a message's JSON; raise `ValueError` when it is not a batch of a known format."""
+        if message.get("format") not in {_PLAIN_FORMAT, BATCH_FORMAT}:
             raise ValueError(f"batch format {message.get('format')!r} is not {BATCH_FORMAT}")
         try:
             return cls(
@@ -123,10 +132,11 @@ class Batch:
                         sha256=sha256,
                         observed=observed,
                         moved_from=moved_from,
+                        candidates=tuple(candidates[0]) if candidates else (),
                     )
-                    for path, size, mtime_ns, inode, sha256, observed, moved_from in message[
-                        "snapshots"
-                    ]
+                    for path, size, mtime_ns, inode, sha256, observed, moved_from, *candidates in (
+                        message["snapshots"]
+                    )
                 ),
                 unreadable=tuple(
                     Unreadable(

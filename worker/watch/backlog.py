@@ -15,7 +15,7 @@ class Backlog:
     def __init__(self) -> None:
         self.changed: OrderedDict[str, bool] = OrderedDict()  # to go with live edits, or as a load
         self.racy: deque[str] = deque()
-        self._new: OrderedDict[str, int] = OrderedDict()
+        self._new: OrderedDict[str, tuple[int, bool]] = OrderedDict()
         self._sizes: Counter[int] = Counter()
 
     def __len__(self) -> int:
@@ -31,24 +31,27 @@ class Backlog:
         self.discard(path)
         self.changed[path] = live
 
-    def add_new(self, path: str, size: int) -> None:
-        """Add a file that the store does not know, and its size in bytes."""
+    def add_new(self, path: str, size: int, *, again: bool = False) -> None:
+        """Add a file that the store does not know, and its size in bytes.
+
+        With `again` it was looked at already, and waited for the other new ones.
+        """
         self.discard(path)
-        self._new[path] = size
+        self._new[path] = size, again
         self._sizes[size] += 1
 
     def discard(self, path: str) -> None:
         """Forget a path: it was read by another way, or is to be looked at later."""
         self.changed.pop(path, None)
-        size = self._new.pop(path, None)
-        if size is not None:
-            self._release(size)
+        waiting = self._new.pop(path, None)
+        if waiting is not None:
+            self._release(waiting[0])
 
-    def next_new(self) -> str:
-        """Take out the oldest new file; there must be one."""
-        path, size = self._new.popitem(last=False)
+    def next_new(self) -> tuple[str, int, bool]:
+        """Take out the oldest new file, its size, and whether it was looked at already."""
+        path, (size, again) = self._new.popitem(last=False)
         self._release(size)
-        return path
+        return path, size, again
 
     def may_hold(self, size: int) -> bool:
         """Return whether a new file of this size waits: it may be what a missing one became."""

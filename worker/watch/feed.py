@@ -2,18 +2,20 @@
 
 The feed knows what was sent for each path, so that nothing is read twice without need, and what is
 still on its way to the store, so that a scan does not send it again. It recognises moves by equal
-bytes. When to read, and what may be retired, is for the caller to decide. Called by the watcher's
-loop and by `sync`, in one thread.
+bytes; for any other new file it names those that are gone of which it may be an edited one, and the
+worker decides. When to read, and what may be retired, is for the caller to decide. Called by the
+watcher's loop and by `sync`, in one thread.
 """
 
 from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import Enum
+from pathlib import PurePosixPath
 
 from worker.domain.plan import unread_sha256
 from worker.domain.reconcile import is_racy, was_unread
@@ -21,6 +23,8 @@ from worker.domain.seed import is_plain_note, looks_retracted
 from worker.domain.snapshot import Batch, Known, Removal, Snapshot, Stamp, Unreadable
 from worker.settings import Settings
 from worker.watch.ignore import Told
+from worker.watch.missing import MOST_ORIGINS, Missing, Origins
+from worker.watch.observed import Observed
 from worker.watch.read import (
     Absent,
     Busy,
@@ -37,10 +41,6 @@ logger = logging.getLogger("content_sync.watch")
 #: each loss, until something arrives: while no worker runs, the queue must not fill with repeats.
 IN_FLIGHT_SECONDS = 20.0
 LONGEST_IN_FLIGHT_SECONDS = 900.0
-# More equal files than this are no library, and each guess costs a look.
-_MOST_ORIGINS = 8
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Lane(Enum):
@@ -60,27 +60,7 @@ class Outcome(Enum):
     BUSY = "busy"
     IGNORED = "ignored"
     ABSENT = "absent"
-
-
-class Observed:
-    """The increasing number of observations: microseconds since the epoch, never the same twice."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
-        self._last = 0
-
-    def next(self) -> int:
-        """Return a number greater than all before, even where the clock stepped back."""
-        self._last = max(self._last + 1, self.clock())
-        return self._last
-
-    def clock(self) -> int:
-        """Return the wall clock in microseconds since the epoch."""
-        return (self._now() - _EPOCH) // _MICROSECOND
-
-    def raise_to(self, number: int) -> None:
-        """Let all further numbers be greater than this one."""
-        self._last = max(self._last, number)
+    UNSURE = "unsure"  # it may continue a document that is gone: take it again after the others
 
 
 @dataclass(slots=True)
@@ -91,6 +71,7 @@ class _Sent:
     observed: int
     at: float
     batch_id: str
+    candidates: bool = False
 
 
 @dataclass(slots=True)
@@ -106,27 +87,6 @@ class _OpenBatch:
     @property
     def files(self) -> int:
         return len(self.snapshots) + len(self.unreadable) + len(self.removals)
-
-
-class Origins:
-    """Where bytes were last seen: the paths by hash. It may be out of date, so its answers are guesses."""
-
-    def __init__(self, known: Mapping[str, Known]) -> None:
-        self._paths: dict[str, str | tuple[str, ...]] = {}
-        for path, held in known.items():
-            if held.live:
-                self.add(path, held.sha256)
-
-    def add(self, path: str, sha256: str) -> None:
-        """Note that a path has these bytes; of very many equal files some are left out."""
-        paths = self.find(sha256)
-        if path not in paths and len(paths) < _MOST_ORIGINS:
-            self._paths[sha256] = (*paths, path) if paths else path
-
-    def find(self, sha256: str) -> tuple[str, ...]:
-        """Return the paths that have, or had, these bytes."""
-        paths = self._paths.get(sha256, ())
-        return (paths,) if isinstance(paths, str) else paths
 
 
 class Feed:
@@ -155,6 +115,7 @@ class Feed:
         self.observed = Observed(now)
         self.known: dict[str, Known] = {}
         self._origins: Origins | None = None  # made when the first new file asks for it
+        self.missing = Missing()
         self.told = Told()
         self.verified = 0  # when all racy files were last hashed again, as an observation
         self._open = {lane: _OpenBatch() for lane in Lane}
@@ -184,6 +145,7 @@ class Feed:
                 fresh[path] = sent.known
         self.known = fresh
         self._origins = None
+        self.missing.keep(fresh, at)
         for batch_id in lost:
             self._withdraw(batch_id)
         if arrived:
@@ -206,12 +168,35 @@ class Feed:
             return self._notes.get(path) == stamp
         return held.stamp == stamp and not (is_racy(held, self.verified) or was_unread(held))
 
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether something was sent that may be a move, and the store has not said yet."""
+        waiting = any(s.candidates for batch in self._open.values() for s in batch.snapshots)
+        return waiting or any(sent.candidates for sent in self._sent.values())
+
+    def miss(self, path: str) -> None:
+        """Note that a file is missed: another one may be what it became."""
+        if (held := self.known.get(path)) is not None:
+            self.missing.add(path, held, self._monotonic())
+
     def keep_only(self, seen: Container[str]) -> None:
         """Forget plain notes that a whole walk did not see."""
         self._notes = {path: stamp for path, stamp in self._notes.items() if path in seen}
 
-    def take(self, path: str, lane: Lane, *, closed: bool = False, forced: bool = False) -> Outcome:
-        """Read a path and put what is new of it into the open batch of its lane."""
+    def take(
+        self,
+        path: str,
+        lane: Lane,
+        *,
+        closed: bool = False,
+        forced: bool = False,
+        hasty: bool = False,
+    ) -> Outcome:
+        """Read a path and put what is new of it into the open batch of its lane.
+
+        With `hasty` a file that may be an edited one of those that are gone is left for later, when
+        all have been read whose bytes are those of one that is gone: they come first.
+        """
         observed = self.observed.next()
         found = read_file(
             self._root,
@@ -223,7 +208,7 @@ class Feed:
         )
         match found:
             case Content():
-                return self._take_content(path, found, observed, lane)
+                return self._take_content(path, found, observed, lane, hasty=hasty)
             case Refused():
                 return self._take_refused(path, found, observed, lane)
             case Busy():
@@ -239,7 +224,8 @@ class Feed:
         self._make_room(lane, 0)
         removal = Removal(path=path, observed=self.observed.next())
         self._open[lane].removals.append(removal)
-        self.known.pop(path, None)
+        if (held := self.known.pop(path, None)) is not None:
+            self.missing.add(path, held, self._monotonic(), retired=True)
 
     def flush(self, *lanes: Lane) -> None:
         """Send the open batches of these lanes, by default of all."""
@@ -253,7 +239,9 @@ class Feed:
         """Forget the open batches; what was to be sent is found again by a scan."""
         self._open = {lane: _OpenBatch() for lane in Lane}
 
-    def _take_content(self, path: str, found: Content, observed: int, lane: Lane) -> Outcome:
+    def _take_content(
+        self, path: str, found: Content, observed: int, lane: Lane, *, hasty: bool
+    ) -> Outcome:
         held = self.known.get(path)
         was_live = held is not None and held.live
         if path.lower().endswith(".txt") and not was_live and is_plain_note(found.data):
@@ -267,9 +255,15 @@ class Feed:
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
             self.known[path] = replace(held, observed=observed)
             return Outcome.SAME
-        source = None if was_live else self._find_source(found)
+        self.missing.discard(path)
+        source = None if was_live else self._find_source(path, found)
+        candidates: tuple[str, ...] = ()
+        if source is None and not was_live:
+            candidates = self.missing.candidates(path, found.stamp, self._is_gone)
         if looks_retracted(found.data, self._fields):
             lane = Lane.LIVE
+        elif candidates and hasty:
+            return Outcome.UNSURE
         self._make_room(lane, len(found.data))
         if source is not None and any(s.path == source for s in self._open[lane].snapshots):
             self.flush(lane)  # two steps of one document need two transactions
@@ -281,6 +275,7 @@ class Feed:
                 sha256=found.sha256,
                 observed=observed,
                 moved_from=source,
+                candidates=candidates,
             )
         )
         batch.parts.append(found.data)
@@ -295,6 +290,7 @@ class Feed:
             self._origins.add(path, found.sha256)
         if source is not None:
             del self.known[source]
+            self.missing.discard(source)
             return Outcome.MOVED
         return Outcome.NEW if held is None else Outcome.CHANGED
 
@@ -321,24 +317,32 @@ class Feed:
         )
         return Outcome.NEW if held is None else Outcome.CHANGED
 
-    def _find_source(self, found: Content) -> str | None:
-        """Return the path that had these bytes and is really gone; a rename keeps the inode.
+    def _find_source(self, path: str, found: Content) -> str | None:
+        """Return the path that had these bytes and is really gone.
 
-        Of very many equal files none is told from another.
+        A rename keeps the inode, or else the name. Of very many equal files none is told from
+        another.
         """
         if self._origins is None:
             self._origins = Origins(self.known)
         guesses = self._origins.find(found.sha256)
-        if len(guesses) == _MOST_ORIGINS:
+        if len(guesses) == MOST_ORIGINS:
             return None
-        sources = [path for path in guesses if self._left(path, found)]
-        same = [path for path in sources if self.known[path].stamp.inode == found.stamp.inode]
-        return next(iter(same or sorted(sources)), None)
+        name = PurePosixPath(path).name
+
+        def unlikeness(source: str) -> tuple[bool, bool, str]:
+            inode = self.known[source].stamp.inode
+            return inode != found.stamp.inode, PurePosixPath(source).name != name, source
+
+        return min((p for p in guesses if self._left(p, found)), key=unlikeness, default=None)
 
     def _left(self, path: str, found: Content) -> bool:
         held = self.known.get(path)
         if held is None or not held.live or held.sha256 != found.sha256:
             return False
+        return self._is_gone(path)
+
+    def _is_gone(self, path: str) -> bool:
         try:
             return not isinstance(stamp_of(self._root, path), Stamp)
         except OSError:
@@ -364,7 +368,8 @@ class Feed:
         for item in items:
             known = self.known.get(item.path)
             if known is not None and known.observed >= item.observed:
-                self._sent[item.path] = _Sent(known, item.observed, at, batch.id)
+                asked = isinstance(item, Snapshot) and bool(item.candidates)
+                self._sent[item.path] = _Sent(known, item.observed, at, batch.id, asked)
         for gone, observed in _departed(batch):
             if gone not in self.known:
                 self._sent[gone] = _Sent(None, observed, at, batch.id)

@@ -77,6 +77,8 @@ class Intake:
     def hint(self, hint: Hint) -> None:
         """Take in a hint on a path; one that is no seed's is dropped."""
         if hint.path == IGNORE_FILE or self._names.is_seed(hint.path):
+            if hint.kind is HintKind.DELETED:
+                self._feed.miss(hint.path)
             self.settle.hint(hint, self._monotonic())
 
     def clear(self) -> None:
@@ -101,6 +103,7 @@ class Intake:
             match self.settle.look(path, stamp, at, age_seconds=age_seconds):
                 case Read() as read if stamp is not None:
                     self._brake.came_back([path])
+                    self._feed.missing.discard(path)
                     if not self._feed.is_settled(path, stamp):
                         self._read_or_queue(read, stamp, at)
                 case Gone():
@@ -158,6 +161,7 @@ class Intake:
         """Put what a whole scan found in line: to settle where it is fresh, to be read otherwise."""
         at = self._monotonic()
         for path in survey.missing():
+            self._feed.miss(path)
             if path not in self.settle and path not in self._brake:
                 self.settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
         new, changed = (
@@ -199,7 +203,7 @@ class Intake:
                 path, live = backlog.changed.popitem(last=False)
                 self._read_found(path, Lane.LIVE if live else Lane.BULK)
             elif backlog.new and outstanding < most:
-                self._read_found(backlog.next_new(), Lane.BULK)
+                self._read_new()
             else:
                 break
             if self._monotonic() >= until:
@@ -218,8 +222,13 @@ class Intake:
             self._feed.verified = self._hashing_since
             self._hashing_since = None
 
-    def _read_found(self, path: str, lane: Lane) -> Outcome:
-        outcome = self._feed.take(path, lane)
+    def _read_new(self) -> None:
+        path, size, again = self.backlog.next_new()
+        if self._read_found(path, Lane.BULK, hasty=not again) is Outcome.UNSURE:
+            self.backlog.add_new(path, size, again=True)
+
+    def _read_found(self, path: str, lane: Lane, *, hasty: bool = False) -> Outcome:
+        outcome = self._feed.take(path, lane, hasty=hasty)
         if outcome in {Outcome.BUSY, Outcome.ABSENT}:
             kind = HintKind.WRITTEN if outcome is Outcome.BUSY else HintKind.DELETED
             self.settle.hint(Hint(kind=kind, path=path), self._monotonic())

@@ -87,7 +87,12 @@ def sync_once(
         found.unchanged += len(difference.racy)
         found.removed = missing
         return found
+    for path in missing:
+        feed.miss(path)
     _read_all(feed, doubtful, found, settings, progress)
+    feed.flush()
+    if feed.is_undecided:  # only the store knows which of them are moves
+        feed.load(record.known_files(), record.newest_observation())
     gone = [path for path in missing if path in feed.known]  # those that moved are no longer
     if gone:
         time.sleep(max(0.0, missing_since + settings.watch.removal_ms / 1000 - time.monotonic()))
@@ -104,23 +109,33 @@ def _read_all(
     settings: Settings,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Read the files; those that somebody writes are tried again for a while, and then left."""
+    """Read the files; those that somebody writes are tried again for a while, and then left.
+
+    Those that may be edited ones of files that are gone come after the others.
+    """
     waiting = [path for path, *_ in files]
+    unsure: list[str] = []
+    hasty = True
     total, done = found.scanned, found.unchanged
     progress(done, total)
     until = time.monotonic() + _BUSY_SECONDS
     while waiting:
         busy = []
         for path in waiting:
-            outcome = feed.take(path, Lane.BULK)
+            outcome = feed.take(path, Lane.BULK, hasty=hasty)
             if outcome is Outcome.BUSY:
                 busy.append(path)
+                continue
+            if outcome is Outcome.UNSURE:
+                unsure.append(path)
                 continue
             _count(outcome, path, found)
             done += 1
             progress(done, total)
         waiting = busy
-        if waiting:
+        if unsure and hasty:
+            waiting, unsure, hasty = [*unsure, *busy], [], False
+        elif waiting:
             if time.monotonic() >= until:
                 break
             time.sleep(settings.watch.still_ms / 1000)
@@ -139,7 +154,7 @@ def _count(outcome: Outcome, path: str, found: Synced) -> None:
             found.unchanged += 1
         case Outcome.IGNORED:
             found.ignored.setdefault(path, "it is a plain note")
-        case Outcome.BUSY | Outcome.ABSENT:
+        case Outcome.BUSY | Outcome.ABSENT | Outcome.UNSURE:
             pass
 
 

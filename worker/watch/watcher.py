@@ -37,6 +37,8 @@ _SLICE_SECONDS = 0.02  # how long a scan may keep a live edit waiting
 _DECISION_SECONDS = 0.2
 _FOLDER_DOUBT_SECONDS = 0.1  # folders come and go together
 _LONGEST_WAIT_SECONDS = 30.0
+# How soon the store is asked what became of files that may be moves; each time twice as late.
+_FIRST_LEARN_SECONDS = 0.25
 
 
 class Watcher:
@@ -91,6 +93,8 @@ class Watcher:
         self._rest_until = 0.0
         self._beat_at = 0.0
         self._decide_at = 0.0
+        self._learn_at = 0.0
+        self._learn_seconds = _FIRST_LEARN_SECONDS
         self._last_scan: datetime | None = None
         self._unsure: frozenset[str] = frozenset()
 
@@ -243,13 +247,15 @@ class Watcher:
         if at < self._decide_at and not self._brake.has_news:
             return
         self._decide_at = at + (HEARTBEAT_SECONDS if self._brake.held else _DECISION_SECONDS)
-        unread = self._intake.backlog.new > 0 or self._doubt_at is not None
+        undecided = self._feed.is_undecided
+        unread = undecided or self._intake.backlog.new > 0 or self._doubt_at is not None
         was_deferring = self._brake.deferring
         gone = self._brake.decide(
             self._feed.known, self._intake.settle.leaving(), at=at, unread=unread
         )
         if self._brake.deferring and not was_deferring:
             self._doubt(at)  # a scan sees all that is gone, not only what events said
+        self._learn(at, needed=undecided and (self._brake.deferring or self._brake.held))
         for path in gone:
             try:
                 there = self._intake.stamp(path) is not None
@@ -257,6 +263,15 @@ class Watcher:
                 there = True
             if not there:
                 self._feed.remove(path)
+
+    def _learn(self, at: float, *, needed: bool) -> None:
+        """Ask the store what became of files that may be moves, where the brake waits for that."""
+        if not needed:
+            self._learn_at, self._learn_seconds = at, _FIRST_LEARN_SECONDS
+        elif at >= self._learn_at:
+            self._fresh_at = at
+            self._learn_at = at + self._learn_seconds
+            self._learn_seconds = min(2 * self._learn_seconds, _LONGEST_WAIT_SECONDS)
 
     # Store and broker.
 

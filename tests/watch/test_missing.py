@@ -1,0 +1,267 @@
+"""Which of the files that are gone a new one may be: named in the order of their likelihood."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+
+import pytest
+from support import a_seed, write
+
+from worker.domain.snapshot import Known, Stamp
+from worker.settings import Settings
+from worker.watch.feed import Feed, Lane, Outcome
+from worker.watch.missing import MOST_CANDIDATES, Missing
+
+
+def stamp(size: int = 1000, inode: int = 0) -> Stamp:
+    return Stamp(size=size, mtime_ns=1, inode=inode)
+
+
+def known(size: int = 1000, inode: int = 1, *, live: bool = True) -> Known:
+    return Known(stamp=stamp(size, inode), sha256="0" * 64, observed=1, live=live)
+
+
+def missing_of(files: dict[str, Known]) -> Missing:
+    missing = Missing()
+    for path, held in files.items():
+        missing.add(path, held, 0.0)
+    return missing
+
+
+def named(missing: Missing, path: str, at: Stamp, *there: str) -> list[str]:
+    return list(missing.candidates(path, at, lambda other: other not in there))
+
+
+def test_the_likeliest_come_first():
+    missing = missing_of(
+        {
+            "x/far.md": known(1500),
+            "x/near.md": known(1010),
+            "new/sibling.md": known(1400),
+            "x/page.md": known(1300),
+            "old/part/page.md": known(1900),
+            "x/inode.md": known(600, inode=7),
+        }
+    )
+    assert named(missing, "new/part/page.md", stamp(inode=7)) == [
+        "x/inode.md",
+        "old/part/page.md",
+        "x/page.md",
+        "x/near.md",
+        "new/sibling.md",
+        "x/far.md",
+    ]
+    assert named(missing, "new/other.md", stamp())[0] == "new/sibling.md"
+
+
+def test_a_file_of_more_than_twice_the_size_or_less_than_half_is_none():
+    missing = missing_of({"a.md": known(499), "b.md": known(500), "c.md": known(2000)})
+    missing.add("d.md", known(2001), 0.0)
+    assert named(missing, "new.md", stamp(1000)) == ["b.md", "c.md"]
+
+
+def test_at_most_so_many_are_named_whatever_is_gone():
+    missing = missing_of({f"{number}.md": known(1000 + number) for number in range(500)})
+    assert named(missing, "new/499.md", stamp(1250)) == [
+        "499.md",
+        *sorted(
+            (f"{number}.md" for number in range(500)),
+            key=lambda path: (abs(int(path[:-3]) - 250), -int(path[:-3])),
+        )[: MOST_CANDIDATES - 1],
+    ]
+
+
+def test_a_file_that_is_there_is_none_and_is_forgotten():
+    missing = missing_of({"a.md": known(), "b.md": known()})
+    assert named(missing, "new.md", stamp(), "a.md") == ["b.md"]
+    assert "a.md" not in missing
+    missing.add("a.md", known(), 0.0)
+    assert set(named(missing, "new.md", stamp())) == {"a.md", "b.md"}
+
+
+def test_a_path_without_a_document_is_none():
+    assert named(missing_of({"a.md": known(live=False)}), "new.md", stamp()) == []
+
+
+def test_what_the_store_no_longer_knows_is_forgotten_and_what_was_retired_a_while_later():
+    missing = missing_of({"moved.md": known(), "missed.md": known()})
+    missing.add("retired.md", known(), 0.0, retired=True)
+    missing.keep({"missed.md"}, 299.0)
+    assert set(named(missing, "new.md", stamp())) == {"missed.md", "retired.md"}
+    missing.keep({"missed.md"}, 300.0)
+    assert named(missing, "new.md", stamp()) == ["missed.md"]
+
+
+def test_paths_that_come_and_go_for_ever_are_not_kept():
+    missing = Missing()
+    for number in range(5000):
+        missing.add(f"{number}.md", known(1000 + number % 7), 0.0)
+        named(missing, "new.md", stamp())
+        missing.discard(f"{number}.md")
+    assert len(missing) == 0
+    assert sum(len(entries) for entries in missing._sorted.values()) < 5 * 500
+
+
+def test_a_very_large_disappearance_costs_no_noticeable_time():
+    missing = missing_of(
+        {f"part-{n % 100}/{n}.md": known(1000 + n * 7919 % 50_000, inode=n) for n in range(50_000)}
+    )
+    began = time.process_time()
+    for number in range(1000):
+        found = named(missing, f"new/{number}.md", stamp(1000 + number * 40, inode=number))
+        assert len(found) == MOST_CANDIDATES
+    assert time.process_time() - began < 5
+
+
+# The feed.
+
+
+@pytest.fixture
+def sent():
+    return []
+
+
+@pytest.fixture
+def feed(seeds, sent):
+    return Feed(
+        Settings(seeds=seeds),
+        root=str(seeds),
+        send=lambda batch, _data, lane: sent.append((batch, lane)),
+        now=lambda: datetime.now(UTC),
+        monotonic=lambda: 0.0,
+    )
+
+
+def load(feed: Feed, seeds, **texts: str) -> None:
+    """Let the feed know pages by their names, as the store does."""
+    for name, text in texts.items():
+        path = write(seeds / f"{name}.md", text)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        feed.take(f"{name}.md", Lane.LIVE)
+    feed.flush()
+    feed.load(dict(feed.known), 0)
+
+
+def lose(feed: Feed, seeds, *names: str) -> None:
+    for name in names:
+        (seeds / f"{name}.md").unlink()
+        feed.miss(f"{name}.md")
+
+
+def test_a_new_file_names_those_that_are_gone_and_an_old_one_none(feed, seeds, sent, page):
+    load(feed, seeds, a=page, b=page + "b\n")
+    lose(feed, seeds, "a")
+    sent.clear()
+    write(seeds / "c.md", page + "c\n")
+    write(seeds / "b.md", page + "B\n")
+    assert feed.take("c.md", Lane.LIVE) is Outcome.NEW
+    assert feed.take("b.md", Lane.LIVE) is Outcome.CHANGED
+    feed.flush()
+    ((batch, _),) = sent
+    assert [s.candidates for s in batch.snapshots] == [("a.md",), ()]
+    assert feed.is_undecided
+    assert "a.md" in feed.known, "whether it moved is for the worker to decide"
+
+
+def test_it_is_decided_once_the_store_has_the_new_file(feed, seeds, sent, page):
+    load(feed, seeds, a=page)
+    lose(feed, seeds, "a")
+    write(seeds / "c.md", page + "c\n")
+    feed.take("c.md", Lane.LIVE)
+    assert feed.is_undecided, "though it is not sent yet"
+    feed.flush()
+    stored = dict(feed.known)
+    feed.load({"a.md": stored["a.md"]}, 0)
+    assert feed.is_undecided
+    feed.load({"c.md": stored["c.md"]}, 0)
+    assert not feed.is_undecided
+    assert "a.md" not in feed.missing
+
+
+def test_a_hasty_look_leaves_it_for_later_and_takes_an_exact_move_at_once(feed, seeds, sent, page):
+    load(feed, seeds, a=page)
+    lose(feed, seeds, "a")
+    sent.clear()
+    write(seeds / "b.md", page + "An edit.\n")
+    write(seeds / "c.md", page)
+    assert feed.take("b.md", Lane.BULK, hasty=True) is Outcome.UNSURE
+    assert feed.take("c.md", Lane.BULK, hasty=True) is Outcome.MOVED
+    assert feed.take("b.md", Lane.BULK) is Outcome.NEW
+    feed.flush()
+    ((batch, _),) = sent
+    assert {s.path: (s.moved_from, s.candidates) for s in batch.snapshots} == {
+        "c.md": ("a.md", ()),
+        "b.md": (None, ()),
+    }
+
+
+def test_a_retraction_is_not_left_for_later(feed, seeds, sent, page):
+    load(feed, seeds, a=page)
+    lose(feed, seeds, "a")
+    sent.clear()
+    write(seeds / "b.md", a_seed(title="Eating well", status="deprecated"))
+    assert feed.take("b.md", Lane.BULK, hasty=True) is Outcome.NEW
+    feed.flush()
+    ((batch, lane),) = sent
+    assert (lane, batch.snapshots[0].candidates) == (Lane.LIVE, ("a.md",))
+
+
+def test_a_path_whose_removal_was_sent_is_still_named(feed, seeds, sent, page):
+    """The load of new files may wait for room, and a removal does not wait for it."""
+    load(feed, seeds, a=page)
+    lose(feed, seeds, "a")
+    feed.remove("a.md")
+    feed.flush()
+    feed.load({}, 0)
+    sent.clear()
+    write(seeds / "b.md", page)
+    feed.take("b.md", Lane.BULK)
+    feed.flush()
+    ((batch, _),) = sent
+    assert batch.snapshots[0].candidates == ("a.md",)
+
+
+def test_of_equal_files_the_one_with_the_same_name_is_the_source(feed, seeds, sent, page):
+    load(feed, seeds, a=page, b=page, c=page)
+    (seeds / "new").mkdir()
+    write(seeds / "new/c.md", page)
+    write(seeds / "new/b.md", page)
+    lose(feed, seeds, "a", "b", "c")
+    sent.clear()
+    feed.take("new/b.md", Lane.BULK)
+    feed.take("new/c.md", Lane.BULK)
+    feed.flush()
+    ((batch, _),) = sent
+    assert {s.path: s.moved_from for s in batch.snapshots} == {
+        "new/b.md": "b.md",
+        "new/c.md": "c.md",
+    }
+
+
+def test_a_rename_with_an_edit_while_it_is_watched_names_the_old_path(watching, page):
+    write(watching.seeds / "a.md", page)
+    watching.settles()
+    (watching.seeds / "a.md").unlink()
+    write(watching.seeds / "b.md", page + "An edit.\n")
+    watching.settles()
+    asked = [s for batch in watching.library.batches for s in batch.snapshots if s.candidates]
+    assert [(s.path, s.candidates) for s in asked] == [("b.md", ("a.md",))]
+    assert watching.library.removed == ["a.md"]
+
+
+def test_a_scan_sends_exact_moves_before_it_names_what_is_left(watch, library, seeds, page):
+    first = watch()
+    write(seeds / "old/a.md", page)
+    write(seeds / "old/b.md", page + "b\n")
+    first.settles()
+    first.stop()
+    (seeds / "old").rename(seeds / "new")
+    for number in range(20):
+        write(seeds / f"new/copy-{number}.md", page + f"copy {number}\n")
+    for path in (seeds / "new").iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    watch().settles()
+    assert library.moved == {"new/a.md": "old/a.md", "new/b.md": "old/b.md"}
+    assert [s for batch in library.batches for s in batch.snapshots if s.candidates] == []

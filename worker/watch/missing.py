@@ -1,0 +1,162 @@
+"""Where new content may come from: the paths that had these bytes, and those that are gone.
+
+Both answer with guesses: whether a path is really gone is for the feed to look at, and whether a
+file that is gone was edited into another one for the worker, which has both bodies. Called by
+`worker.watch.feed`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from worker.domain.plan import RETIRED_WITH_MICROSECONDS
+from worker.domain.snapshot import Known, Stamp
+
+#: How many paths are named to the worker, which compares each: a diff costs up to milliseconds.
+MOST_CANDIDATES = 16
+# More equal files than this are no library, and each guess costs a look.
+MOST_ORIGINS = 8
+# An edit of a few lines does not change a file's size more.
+_MOST_TIMES = 2
+_MEMORY_SECONDS = RETIRED_WITH_MICROSECONDS / 1e6
+# So many are sorted in one by one; more at once are sorted together.
+_FEW = 200
+
+
+class Origins:
+    """Where bytes were last seen: the paths by hash. It may be out of date, so its answers are guesses."""
+
+    def __init__(self, known: Mapping[str, Known]) -> None:
+        self._paths: dict[str, str | tuple[str, ...]] = {}
+        for path, held in known.items():
+            if held.live:
+                self.add(path, held.sha256)
+
+    def add(self, path: str, sha256: str) -> None:
+        """Note that a path has these bytes; of very many equal files some are left out."""
+        paths = self.find(sha256)
+        if path not in paths and len(paths) < MOST_ORIGINS:
+            self._paths[sha256] = (*paths, path) if paths else path
+
+    def find(self, sha256: str) -> tuple[str, ...]:
+        """Return the paths that have, or had, these bytes."""
+        paths = self._paths.get(sha256, ())
+        return (paths,) if isinstance(paths, str) else paths
+
+
+class _Entry(NamedTuple):
+    stamp: Stamp
+    since: float
+    retired: bool
+
+
+class Missing:
+    """Live documents whose files were missed, also those that were retired a short while ago."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._sorted: dict[object, list[tuple[int, str]]] = {}  # by what is alike, then by size
+        self._listed: dict[str, Stamp] = {}
+        self._unlisted: dict[str, None] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, path: str, held: Known, at: float, *, retired: bool = False) -> None:
+        """Note that a file was missed, or its removal sent, at a time in monotonic seconds."""
+        if not held.live:
+            return  # no document behind it
+        self._entries[path] = _Entry(held.stamp, at, retired)
+        if self._listed.get(path) != held.stamp:
+            self._unlisted[path] = None
+
+    def discard(self, path: str) -> None:
+        """Forget a path: it is there, or its document continues elsewhere."""
+        self._entries.pop(path, None)  # the lists are cleared later
+
+    def keep(self, known: Container[str], at: float) -> None:
+        """Forget what the store no longer knows, or what was retired too long ago."""
+        for path, entry in list(self._entries.items()):
+            forgotten = at - entry.since >= _MEMORY_SECONDS if entry.retired else path not in known
+            if forgotten:
+                del self._entries[path]
+
+    def candidates(
+        self, path: str, stamp: Stamp, is_gone: Callable[[str], bool]
+    ) -> tuple[str, ...]:
+        """Return the paths of which a new file may be an edited one, the likeliest first.
+
+        First the same inode, then the same name in a folder of the same name, the same name, the
+        same folder, and any; among them the nearest size. `is_gone` looks at the folder.
+        """
+        found: dict[str, None] = {}
+        if not self._entries:
+            return ()
+        self._sort()
+        for key in _keys(path, stamp):
+            near = (
+                other
+                for other in _nearest(self._sorted.get(key, ()), stamp.size)
+                if other not in found and other in self._entries and other != path
+            )
+            for other in islice(near, MOST_CANDIDATES):
+                if is_gone(other):
+                    found[other] = None
+                else:
+                    self.discard(other)
+                if len(found) == MOST_CANDIDATES:
+                    return tuple(found)
+        return tuple(found)
+
+    def _sort(self) -> None:
+        if len(self._listed) > 2 * len(self._entries) + _FEW:
+            self._sorted, self._listed = {}, {}
+            self._unlisted = dict.fromkeys(self._entries)
+        many = len(self._unlisted) > _FEW
+        for path in self._unlisted:
+            if path not in self._entries:
+                continue
+            stamp = self._listed[path] = self._entries[path].stamp
+            for key in _keys(path, stamp):
+                entries = self._sorted.setdefault(key, [])
+                if many:
+                    entries.append((stamp.size, path))
+                else:
+                    insort(entries, (stamp.size, path))
+        if many:
+            for entries in self._sorted.values():
+                entries.sort()
+        self._unlisted = {}
+
+
+def _keys(path: str, stamp: Stamp) -> tuple[object, ...]:
+    folder, _, name = path.rpartition("/")
+    tail = f"{folder.rpartition('/')[2]}/{name}"
+    return (stamp.inode, ("tail", tail), ("name", name), ("folder", folder), "any")
+
+
+def _nearest(entries: Sequence[tuple[int, str]], size: int) -> Iterator[str]:
+    """Yield the paths by how near their sizes are, as far as those are in proportion."""
+    above = bisect_left(entries, (size, ""))
+    below = above - 1
+    while True:
+        up = entries[above] if above < len(entries) else None
+        down = entries[below] if below >= 0 else None
+        if up is not None and up[0] > size * _MOST_TIMES:
+            up = None
+        if down is not None and down[0] * _MOST_TIMES < size:
+            down = None
+        if up is not None and (down is None or up[0] - size <= size - down[0]):
+            yield up[1]
+            above += 1
+        elif down is not None:
+            yield down[1]
+            below -= 1
+        else:
+            return

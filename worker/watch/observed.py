@@ -1,0 +1,30 @@
+"""The number of an observation: what says which of two was later. Called by the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Observed:
+    """The increasing number of observations: microseconds since the epoch, never the same twice."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._last = 0
+
+    def next(self) -> int:
+        """Return a number greater than all before, even where the clock stepped back."""
+        self._last = max(self._last + 1, self.clock())
+        return self._last
+
+    def clock(self) -> int:
+        """Return the wall clock in microseconds since the epoch."""
+        return (self._now() - _EPOCH) // _MICROSECOND
+
+    def raise_to(self, number: int) -> None:
+        """Let all further numbers be greater than this one."""
+        self._last = max(self._last, number)
