@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from worker.domain.change import Change
 from worker.domain.problem import Severity
+from worker.domain.risk import Risk
 from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync.outcome")
@@ -40,6 +42,8 @@ def describe(outcome: Outcome) -> str:
         parts.extend(f"{f.field} {_short(f.old)} → {_short(f.new)}" for f in change.fields[:3])
         if change.lines_added or change.lines_removed:
             parts.append(f"+{change.lines_added} −{change.lines_removed} lines")
+        if change.risk is Risk.HIGH:
+            parts.append(f"risk high: {_tell_risk(change)}")
     errors = [p for p in outcome.problems if p.severity is Severity.ERROR]
     if errors:
         parts.append(f"line {errors[0].span.line}: {errors[0].code} {errors[0].message}")
@@ -97,6 +101,14 @@ class SyncReport:
                 self.unchanged += 1
             case _:
                 pass  # a refused file that is gone: nothing was held of it
+
+
+def _tell_risk(change: Change) -> str:
+    """Return the first figures that changed, and else the reasons; fields are told beside it."""
+    told = [f"{_short(f.old)} → {_short(f.new)}" for f in change.figures[:3]]
+    if len(change.figures) > len(told):
+        told.append(f"and {len(change.figures) - len(told)} more")
+    return ", ".join(told or change.reasons)
 
 
 def _short(value: object) -> str:

@@ -119,8 +119,8 @@ class Writes:
                 self._advance(seen, head, bodies)
             case Accepted(), plan.Touch() if head is not None:
                 self._touch(seen, head, mended=refusal is not None)
-            case Accepted(), plan.Move(source=source):
-                self._move(seen, source)
+            case Accepted(), plan.Move():
+                self._move(seen, decision, bodies)
             case Refused(), plan.Refuse(new=new):
                 self._refuse(seen, head, new=new)
             case Removal(), plan.Retire() if head is not None:
@@ -159,16 +159,7 @@ class Writes:
         self._finish(seen.path, "new", number=1, problems=seen.problems)
 
     def _advance(self, seen: Accepted, head: Head, bodies: Mapping[str, str]) -> None:
-        old_body = bodies.get(head.body_sha256, seen.seed.body)
-        change = compare(
-            head.metadata,
-            old_body,
-            seen.seed.metadata,
-            seen.seed.body,
-            review_fields=self.policy.review_fields,
-        )
-        if change is None:
-            raise AssertionError(f"{seen.path}: a next version without a change")
+        change = self._compare(seen, head, bodies)
         number = head.number + 1
         self.updates.append(self._updated_row(head, seen, number=number) | {"updated_at": self.now})
         if not head.live:
@@ -176,6 +167,20 @@ class Writes:
         self._store_version(seen, number, change)
         self._keep(head, seen)
         self._finish(seen.path, "changed", number=number, change=change, problems=seen.problems)
+
+    def _compare(self, seen: Accepted, head: Head, bodies: Mapping[str, str]) -> Change:
+        old_body = bodies.get(head.body_sha256, seen.seed.body)
+        change = compare(
+            head.metadata,
+            old_body,
+            seen.seed.metadata,
+            seen.seed.body,
+            review_fields=self.policy.review_fields,
+            grave_fields=self.policy.grave_fields,
+        )
+        if change is None:
+            raise AssertionError(f"{seen.path}: a next version without a change")
+        return change
 
     def _touch(self, seen: Accepted, head: Head, *, mended: bool) -> None:
         row = self._updated_row(head, seen, number=head.number)
@@ -191,14 +196,34 @@ class Writes:
         kind = "unchanged" if head.live else "revived"
         self._finish(seen.path, kind, number=head.number, problems=seen.problems)
 
-    def _move(self, seen: Accepted, source: Head) -> None:
+    def _move(self, seen: Accepted, move: plan.Move, bodies: Mapping[str, str]) -> None:
+        source = move.source
+        change = self._compare(seen, source, bodies) if move.advances else None
+        number = source.number if change is None else source.number + 1
         self.updates.append(
-            self._updated_row(source, seen, number=source.number) | {"updated_at": self.now}
+            self._updated_row(source, seen, number=number) | {"updated_at": self.now}
         )
         self.cleared.append(source.path)
+        self._add_event(
+            "document.moved",
+            seen.path,
+            number=source.number,
+            moved_from=source.path,
+            similarity=round(move.similarity, 2),
+        )
+        if not source.live:  # its removal came first
+            self._add_event("document.revived", seen.path, number=source.number)
+        if change is not None:
+            self._store_version(seen, number, change)
         self._keep(source, seen)
-        self._add_event("document.moved", seen.path, number=source.number, moved_from=source.path)
-        self._finish(seen.path, "moved", number=source.number, moved_from=source.path)
+        self._finish(
+            seen.path,
+            "moved",
+            number=number,
+            change=change,
+            moved_from=source.path,
+            problems=seen.problems,
+        )
 
     def _retire(self, seen: Removal, head: Head) -> None:
         self.retirements.append(
@@ -215,7 +240,8 @@ class Writes:
 
     def _refuse(self, seen: Refused, head: Head | None, *, new: bool) -> None:
         problems = [problem.as_json() for problem in seen.problems]
-        first = next(p for p in seen.problems if p.severity is Severity.ERROR)
+        errors = [p for p in seen.problems if p.severity is Severity.ERROR]
+        first = errors[0]
         self.rejections.append(
             {
                 "path": seen.path,
@@ -230,7 +256,14 @@ class Writes:
             self.ids[seen.path] = head.document_id
         if new:
             self._add_event(
-                "seed.refused", seen.path, codes=sorted({p.code for p in seen.problems})
+                "seed.refused",
+                seen.path,
+                codes=sorted({p.code for p in seen.problems}),
+                errors=len(errors),
+                code=first.code,
+                line=first.span.line,
+                message=first.message,
+                observed_at=_observed_at(seen.observed).isoformat(),
             )
             self.notices.extend(
                 refusal_notices(
@@ -255,8 +288,10 @@ class Writes:
             status=seen.facts.status,
             sha256=seen.snapshot.sha256,
             change=change.kind,
+            risk=change.risk,
             fields=[f.field for f in change.fields],
             due_on=seen.clock.due_on.isoformat() if seen.clock.due_on else None,
+            warnings=sorted({p.code for p in seen.problems if p.severity is Severity.WARNING}),
         )
 
     def _keep(self, head: Head, seen: Accepted) -> None:
@@ -305,9 +340,14 @@ class Writes:
             "fields": change.fields_json(),
             "lines_added": change.lines_added,
             "lines_removed": change.lines_removed,
-            "observed_at": EPOCH + timedelta(microseconds=seen.snapshot.observed),
+            **change.details_json(),
+            "observed_at": _observed_at(seen.observed),
             "stored_at": self.now,
         }
+
+
+def _observed_at(observed: int) -> datetime:
+    return EPOCH + timedelta(microseconds=observed)
 
 
 def _head_columns(seen: Accepted, *, number: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -16,7 +17,8 @@ from support import clean_environment
 
 import worker.store.migrate as subject
 from worker.errors import ConfigurationError, StoreUnavailableError
-from worker.store.engine import Store, parse_url
+from worker.store.engine import Connection, Store, parse_url
+from worker.store.library import list_versions
 from worker.store.schema import metadata
 
 MIGRATIONS = Path(subject.__file__).parent / "migrations"
@@ -57,6 +59,46 @@ def test_the_head_that_the_program_names_is_the_newest_migration():
 def test_a_second_migration_finds_nothing_to_do(store: Store):
     subject.migrate(store)
     assert subject.migrate(store) == (subject.HEAD, subject.HEAD)
+
+
+def test_a_store_of_the_first_version_keeps_its_versions(store: Store):
+    upgrade_to(store, "0001")
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO documents (id, path, state, number, sha256, observed, size, mtime_ns, inode,"
+            " title, status, label, tags, exempt, created_at, updated_at)"
+            " VALUES (1, 'a.md', 'live', 1, 'x', 1, 1, 1, 1, 'A', 'active', 'v1', '[]', false,"
+            " '2026-11-24 12:00:00', '2026-11-24 12:00:00')"
+        )
+        connection.exec_driver_sql("INSERT INTO bodies (sha256, body) VALUES ('b', '# A')")
+        insert_version_of_0001(connection, number=1)
+
+    assert subject.migrate(store) == ("0001", subject.HEAD)
+
+    with store.write() as connection:
+        insert_version_of_0001(connection, number=2)  # by a program that is not upgraded yet
+    with store.read() as connection:
+        for number, row in enumerate(list_versions(connection, 1), start=1):
+            assert (row.number, row.change, row.lines_added) == (number, "content", 1)
+            assert (row.sections, row.figures, row.links, row.risk) == ([], [], [], "low")
+        assert row.number == 2
+
+
+def upgrade_to(store: Store, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with store.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def insert_version_of_0001(connection: Connection, *, number: int) -> None:
+    connection.exec_driver_sql(
+        "INSERT INTO versions (id, document_id, number, path, label, sha256, body_sha256, front_matter,"
+        " metadata, change, fields, lines_added, lines_removed, observed_at, stored_at)"
+        f" VALUES ({number}, 1, {number}, 'a.md', 'v1', 'x', 'b', '', '{{}}', 'content', '[]', 1, 0,"
+        " '2026-11-24 12:00:00', '2026-11-24 12:00:00')"
+    )
 
 
 def test_migrations_from_several_processes_at_once_are_one(store_url: str, tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from worker.domain.review import DefaultFrequency
+from worker.domain.risk import GRAVE_FIELDS
 from worker.domain.route import Route
 from worker.domain.rules import Rules
 from worker.domain.seed import Fields
@@ -27,3 +28,8 @@ class Policy:
         return frozenset(
             {self.fields.last_reviewed, self.fields.reviewer, self.fields.review_status}
         )
+
+    @property
+    def grave_fields(self) -> frozenset[str]:
+        """Return the names of the fields whose change is a high risk."""
+        return GRAVE_FIELDS - {"status"} | {self.fields.status}

@@ -126,6 +126,10 @@ versions = Table(
     Column("lines_removed", Integer, nullable=False),
     Column("observed_at", UtcDateTime, nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
+    Column("sections", Json, nullable=False, server_default="[]"),
+    Column("figures", Json, nullable=False, server_default="[]"),
+    Column("links", Json, nullable=False, server_default="[]"),
+    Column("risk", Text, nullable=False, server_default="low"),  # high, medium, low
     UniqueConstraint("document_id", "number"),
 )
 

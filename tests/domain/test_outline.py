@@ -1,0 +1,123 @@
+"""The headings and fences of a body are those of a full parse, found at a fraction of its cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from worker.domain.outline import MOST_MARKS, Heading, read_outline
+
+PARSER = MarkdownIt("commonmark")
+
+LINES = [
+    "",
+    " ",
+    "text",
+    "  text",
+    "    text",
+    "# one",
+    "## two ##",
+    "#",
+    "#no",
+    " ## in one",
+    "  # in two",
+    "    # in four",
+    "\t# tab",
+    "####### seven",
+    "===",
+    "---",
+    "-",
+    "--- -",
+    "- item",
+    "- # in an item",
+    "  - below",
+    "1. first",
+    "> quote",
+    "> # in a quote",
+    "```",
+    "```python",
+    "~~~~",
+    "  ```",
+    "- ```",
+    "> ```",
+    "<div>",
+    "</div>",
+    "<!-- said",
+    "-->",
+    "<pre>",
+    "</pre>",
+    "<?php",
+    "<a href='x'>",
+    "[label]: /target",
+    "[label]: /target 'a title",
+    "| a | b |",
+]
+bodies = st.lists(st.sampled_from(LINES), max_size=14).map("\n".join)
+
+
+def headings_of_a_full_parse(body: str) -> list[tuple[int, int]]:
+    return [
+        (token.map[0], int(token.tag[1:]))
+        for token in PARSER.parse(body)
+        if token.type == "heading_open" and token.level == 0
+    ]
+
+
+@given(bodies)
+def test_the_headings_are_those_of_a_full_parse(body: str):
+    found = [(heading.line, heading.level) for heading in read_outline(body.encode()).headings]
+    assert found == headings_of_a_full_parse(body)
+
+
+@given(bodies)
+def test_the_fences_are_those_of_a_full_parse(body: str):
+    expected = [token.map for token in PARSER.parse(body) if token.type == "fence"]
+    assert read_outline(body.encode()).fences == [tuple(span) for span in expected]
+
+
+@pytest.mark.corpus
+def test_the_headings_of_the_real_library_are_those_of_a_full_parse(corpus: Path):
+    pages = sorted(corpus.rglob("*.md"))[::20]
+    assert pages
+    for page in pages:
+        body = page.read_text(encoding="utf-8")
+        outline = read_outline(body.encode())
+        assert outline.complete
+        found = [(heading.line, heading.level) for heading in outline.headings]
+        assert found == headings_of_a_full_parse(body), page
+
+
+def test_a_line_of_code_is_no_heading():
+    outline = read_outline(b"# Use\n\n```sh\n# no heading\n```\n\n## After\n")
+    assert [heading.title for heading in outline.headings] == ["Use", "After"]
+    assert [line for line in range(7) if outline.in_fence(line)] == [2, 3, 4]
+
+
+def test_a_title_is_what_a_reader_sees():
+    heading = Heading(line=0, level=2, source="## The **dose** of [`X`](https://example.org) ##")
+    assert heading.title == "The dose of X"
+    assert Heading(line=0, level=1, source="Two\nlines\n===").title == "Two lines"
+    assert Heading(line=0, level=1, source="#").title == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("# a\n" * (MOST_MARKS + 1), id="too many headings"),
+        pytest.param("\n" * 300_000, id="too many lines"),
+        pytest.param("```\n" + "# a\n" * 200_000, id="a fence that never ends"),
+        pytest.param("word\n" * 50_000 + "===\n", id="a heading of too many lines"),
+        pytest.param("[a\n" * 50_000 + "===\n", id="brackets"),
+    ],
+)
+def test_a_body_beyond_the_limits_says_that_not_all_was_read(body: str):
+    assert not read_outline(body.encode()).complete
+
+
+def test_headings_behind_the_limits_count_as_they_stand():
+    outline = read_outline(("<!--\n" + "x\n" * 60_000 + "# a\n" * 3).encode())
+    assert [heading.source for heading in outline.headings] == ["# a"] * 3

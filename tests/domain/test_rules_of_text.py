@@ -1,0 +1,305 @@
+"""The gates on a body: lost characters, hidden ones, programs, headings, links; and YAML's traps."""
+
+import time
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from worker.domain import codes
+from worker.domain.problem import Severity
+from worker.domain.scalars import yaml_1_1
+
+TEXT = "Tell your team when it began."
+
+
+def place(problem):
+    span = problem.span
+    return span.line, span.column, span.end_line, span.end_column
+
+
+def only(examined):
+    assert len(examined.problems) == 1, examined.problems
+    return examined.problems[0]
+
+
+# Lost characters
+
+
+def test_a_text_of_lost_characters_is_refused(spoiled):
+    problem = only(spoiled(TEXT, "BOOK" + "\ufffd" * 5))
+    assert (problem.code, problem.severity) == (codes.GARBLED_TEXT, Severity.ERROR)
+    assert place(problem) == (16, 5, 16, 6)
+
+
+def test_a_lost_character_in_a_good_text_is_a_warning_at_its_place(spoiled):
+    problem = only(spoiled("when it began", "of 50 \ufffdg"))
+    assert (problem.code, problem.severity) == (codes.LOST_CHARACTER, Severity.WARNING)
+    assert place(problem) == (16, 22, 16, 23)
+
+
+# Hidden characters
+
+
+@pytest.mark.parametrize("character", ["\x07", "\x0c", "\x1b", "\x7f", "\x85", "\x9b"])
+def test_a_control_character_in_the_text_is_told_at_its_place(spoiled, character):
+    problem = only(spoiled("your team", f"your {character}team{character}"))
+    assert problem.code == codes.CONTROL_IN_TEXT
+    assert place(problem) == (16, 11, 16, 12)
+    assert "and 1 more" in problem.message
+
+
+@pytest.mark.parametrize("mark", ["\u202a", "\u202e", "\u2066", "\u2069"])
+def test_a_mark_that_reorders_text_is_told_in_body_and_metadata(spoiled, mark):
+    assert only(spoiled("your team", f"your {mark}team")).code == codes.REORDERED_TEXT
+    problem = only(spoiled("source: SCCF", f"source: SC{mark}CF"))
+    assert (problem.code, place(problem)) == (codes.REORDERED_TEXT, (5, 9, 5, 14))
+
+
+@pytest.mark.parametrize("text", ["क्\u200dष", "a\u200eb", "naïve – “quoted”\u00a0text", "a\tb"])
+def test_letters_of_all_scripts_and_their_joiners_are_fine(spoiled, text):
+    assert spoiled(TEXT, text).problems == ()
+
+
+def test_a_file_with_crlf_holds_no_control_characters(examined):
+    text = "---\ntitle: a\nversion: v1\nstatus: inactive\nsource: x\n---\nb\n"
+    assert examined(text.replace("\n", "\r\n")).problems == ()
+
+
+# Programs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>steal()</script>",
+        "<SCRIPT src=//x>",
+        "<img src=x onerror=alert(1)>",
+        '<img src="x"onload="y()">',
+        "<a\nonclick = 'x'>",
+        "[Look](javascript:alert(1))",
+        "[Look]( JavaScript:alert(1))",
+        "[x]: javascript:alert(1)",
+        "<javascript:alert(1)>",
+        "[Look](data:text/html,hello)",
+        '<a href="vbscript:x">',
+    ],
+)
+def test_a_program_in_the_text_is_refused(spoiled, text):
+    problem = only(spoiled(TEXT, text))
+    assert (problem.code, problem.severity) == (codes.SCRIPT, Severity.ERROR)
+    assert problem.span.line == 16
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Updated <MM/DD/YYYY>.",
+        "a < b, and on = off > c",
+        "What javascript: means.",
+        "<b>Bold</b> <br/> <sup>2</sup>",
+        "A script on how to tell the children",
+        "<https://example.org/online=1>",
+        "<scripture> is no script",
+    ],
+)
+def test_signs_and_plain_tags_are_content(spoiled, text):
+    assert spoiled(TEXT, text).problems == ()
+
+
+# The first heading
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "#  When YOU feel  sick ",
+        "# When you feel *sick* #",
+        "# When you feel sick - NCI",
+        "# When you feel",
+        "When you feel sick\n===",
+        "## Overview",
+        "Some text first, and no heading",
+        "```\n# a comment in code\n```",
+        "# [When you feel sick](https://example.org)",
+    ],
+)
+def test_a_heading_that_says_the_title_or_is_none_is_fine(spoiled, heading):
+    assert spoiled("# When you feel sick", heading).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("heading", "where"),
+    [("# Constipation", (14, 3, 14, 15)), ("Constipation\n===", (14, 1, 14, 13))],
+)
+def test_a_first_heading_of_another_page_is_an_info(spoiled, heading, where):
+    examined = spoiled("# When you feel sick", heading)
+    problem = only(examined)
+    assert (problem.code, problem.severity) == (codes.OTHER_HEADING, Severity.INFO)
+    assert place(problem) == where
+    assert examined.facts is not None
+
+
+# Relative links
+
+
+@pytest.mark.parametrize(
+    "link", ["[a](/b)", "[a](b/c?d)", "![a](pic.png)", "[a](../b)", "[a](<b>)"]
+)
+def test_a_relative_link_leads_nowhere_without_a_url(spoiled, link):
+    problem = only(spoiled(TEXT, f"See {link} and {link}."))
+    assert (problem.code, problem.severity) == (codes.RELATIVE_LINK, Severity.WARNING)
+    assert "and 1 more" in problem.message
+    assert problem.span.line == 16
+
+
+def test_a_relative_link_is_fine_with_a_url(examined):
+    text = (
+        "---\ntitle: a\nversion: v1\nstatus: inactive\nsource: x\nurl: https://example.org/a\n---\n"
+    )
+    assert examined(text + "[a](/b)").problems == ()
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://a.org/b", "mailto:a@b.org", "tel:+1", "#place", "//a.org", "other.md", "../b/c.md#d"],
+)
+def test_a_whole_address_a_place_on_the_page_and_another_document_are_fine(spoiled, link):
+    assert spoiled(TEXT, f"See [a]({link}).").problems == ()
+
+
+# YAML 1.1
+
+
+@pytest.mark.parametrize(
+    ("written", "meaning"),
+    [
+        ("no", "false"),
+        ("Yes", "true"),
+        ("ON", "true"),
+        ("off", "false"),
+        ("n", "false"),
+        ("~", "nothing"),
+        ("null", "nothing"),
+        ("010", "the number 8"),
+        ("0x1F", "the number 31"),
+        ("0b11", "the number 3"),
+        ("1_000", "the number 1000"),
+        ("+5", "the number 5"),
+        ("12:30", "the number 750"),
+        ("12:30:45", "the number 45045"),
+        ("09:30", None),
+        ("1.10", "the number 1.1"),
+        ("1e3", None),
+        (".5", "the number 0.5"),
+        (".inf", "a number that is none"),
+        ("2001-12-14 21:59:43", "a point in time"),
+        ("true", None),
+        ("5", None),
+        ("1.5", None),
+        ("2026-01-15", None),
+        ("v1", None),
+        ("0", None),
+        ("08", None),
+        ("1-800-4-CANCER", None),
+        ("nothing", None),
+        ("-", None),
+        ("...", None),
+        ("0_", "the number 0"),
+        ("0x_", None),
+    ],
+)
+def test_what_other_programs_read_is_told(written, meaning):
+    assert yaml_1_1(written) == meaning
+
+
+@given(st.text(alphabet="0123456789abefinoxyNOX_:.+-~ ", max_size=10).map(str.strip))
+@example("0x_")
+@example("0b_")
+@example("-0_")
+@example("1:5_0")
+def test_a_trap_is_what_a_yaml_1_1_reader_takes_for_no_text(text):
+    told = yaml_1_1(text)
+    try:
+        read = yaml.safe_load(f"a: {text}")
+    except (yaml.YAMLError, ValueError, IndexError):
+        return  # the reader itself refuses it
+    value = read["a"] if isinstance(read, dict) and set(read) == {"a"} else None
+    if isinstance(value, str) and value == text:
+        assert told is None or text.lower() in {"yes", "no", "on", "off", "y", "n"}
+    elif isinstance(value, int | float) and str(value) != text and not isinstance(value, bool):
+        assert told is not None
+        if isinstance(value, int):
+            assert told == f"the number {value}"
+
+
+def test_a_value_without_quotes_is_a_warning_at_its_place(spoiled):
+    problem = only(spoiled("source: SCCF", "source: no"))
+    assert (problem.code, problem.severity) == (codes.YAML_TRAP, Severity.WARNING)
+    assert place(problem) == (5, 9, 5, 11)
+    assert "'no'" in problem.hint
+
+
+@pytest.mark.parametrize("written", ["'no'", '"no"', "|-\n  no", ">-\n  no"])
+def test_a_value_in_quotes_is_the_same_for_all(spoiled, written):
+    assert spoiled("source: SCCF", f"source: {written}").problems == ()
+
+
+def test_an_item_of_a_list_is_told_too(spoiled):
+    problem = only(spoiled("- nausea", "- 12:30"))
+    assert (problem.code, place(problem)) == (codes.YAML_TRAP, (10, 3, 10, 8))
+
+
+# Never slow
+
+MIB = 1024 * 1024
+HEAD = "---\ntitle: a\nversion: v1\nstatus: inactive\nsource: x\n---\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<a on" * MIB,
+        "<a " + " on" * MIB,
+        "<a on" + "x" * 4 * MIB,
+        "](" * 2 * MIB,
+        "](" + " " * 4 * MIB,
+        "](a" * MIB,
+        "](a.md" * (MIB // 2),
+        "x\n" * 2 * MIB,
+        "\ufffd" * MIB,
+        "\x07" * 4 * MIB,
+        "\u202e" * MIB,
+        " " * 4 * MIB + "x",
+        "# " + "[" * 4 * MIB,
+        "# " + "\\" * 4 * MIB,
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_hostile_text_is_answered_soon(examined, body):
+    began = time.perf_counter()
+    examined(HEAD + body)
+    assert time.perf_counter() - began < 1
+
+
+# Places
+
+PIECES = st.sampled_from(
+    [
+        *("\n", " ", "# ", "===\n", "```\n", "<a ", "on=", ">", "<script", "](", ")", "/x"),
+        *("\ufffd", "\x0c", "\u202e", "\r", "\r\n", "\u2028", "word", "😀", "[a](/b)"),
+        "404 not found",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=30).map("".join), st.sampled_from(["no", "a", "'no'", "\u202ex"]))
+def test_every_place_lies_in_the_file_and_has_an_extent(examined, body, title):
+    head = f"---\ntitle: {title}\nversion: v1\nstatus: active\nsource: x\n---\n"
+    lines = (head + body).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for problem in examined(head + body).problems:
+        line, column, end_line, end_column = place(problem)
+        assert (line, column) < (end_line, end_column)
+        assert 1 <= column <= len(lines[line - 1])
+        assert end_column <= len(lines[end_line - 1]) + 1
