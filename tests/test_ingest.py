@@ -9,6 +9,7 @@ from library import Library, a_library
 from support import BODY, a_seed
 
 from worker.domain.snapshot import Removal
+from worker.outcomes import describe
 
 
 @pytest.fixture
@@ -34,6 +35,38 @@ def test_an_edit_of_the_body_is_a_content_version(library: Library):
     versions = library.services.history("a.md")["versions"]
     assert [v["change"] for v in versions] == ["content", "content"]
     assert (versions[1]["lines_added"], versions[1]["lines_removed"]) == (2, 1)
+
+
+def test_a_version_is_stored_with_what_a_reviewer_has_to_know(library: Library):
+    library.drop("a.md")
+    new = BODY.replace("5 days", "7 days").replace("example.org/ward", "example.org/ward-3")
+    outcome = library.drop("a.md", body=new)
+
+    first, second = library.services.history("a.md")["versions"]
+    assert (first["risk"], first["sections"], first["figures"], first["links"]) == (
+        "low",
+        [],
+        [],
+        [],
+    )
+    assert second["risk"] == "high"
+    assert [(f["old"], f["new"], f["line"]) for f in second["figures"]] == [
+        ("5 days", "7 days", 12)
+    ]
+    assert [(s["heading"], s["status"]) for s in second["sections"]] == [("Afterwards", "changed")]
+    assert [(link["text"], link["new"]) for link in second["links"]] == [
+        ("the ward's page", "https://example.org/ward-3")
+    ]
+    assert "risk high: 5 days → 7 days" in describe(outcome)
+
+
+def test_a_retraction_is_a_high_risk(library: Library):
+    library.drop("a.md")
+    library.drop("a.md", status="deprecated")
+    library.drop("a.md", status="deprecated", title="Another")
+
+    risks = [version["risk"] for version in library.services.history("a.md")["versions"]]
+    assert risks == ["low", "high", "medium"]
 
 
 def test_a_metadata_edit_is_a_version_and_names_old_and_new(library: Library):

@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 
 import worker
-from worker.settings import ENV_PREFIX, Section, Settings
+from worker.settings import Section, Settings
+from worker.settings_sources import ENV_PREFIX
 
 ROOT = Path(worker.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

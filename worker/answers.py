@@ -11,12 +11,19 @@ from typing import Any
 
 from worker.domain.change import compare, hunks
 from worker.domain.notice import Notice
+from worker.domain.policy import Policy
 from worker.domain.review import ReviewState, review_state
+from worker.domain.seed import Seed
+from worker.past import locate, state_at
 from worker.store import library, liveness
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
 
 REJECTED = "rejected"
+#: The other side of a diff that is no version.
+FILE = "file"
+#: What a change says where nothing changed.
+_NO_DETAILS: dict[str, Any] = {"sections": [], "figures": [], "links": [], "risk": None}
 
 
 def status(connection: Connection, *, today: date, upcoming_days: int) -> dict[str, Any]:
@@ -101,11 +108,11 @@ def list_rejections(connection: Connection) -> list[dict[str, Any]]:
 
 def history(connection: Connection, path: str) -> dict[str, Any] | None:
     """Return a document's versions, newest last, or None where there is no such document."""
-    document = library.find_document(connection, path)
+    document = locate(connection, path)
     if document is None:
         return None
     return {
-        "path": path,
+        "path": document.path,
         "versions": [
             {
                 "number": row.number,
@@ -113,7 +120,11 @@ def history(connection: Connection, path: str) -> dict[str, Any] | None:
                 "sha256": row.sha256,
                 "body_sha256": row.body_sha256,
                 "change": row.change,
+                "risk": row.risk,
                 "fields": row.fields,
+                "sections": row.sections,
+                "figures": row.figures,
+                "links": row.links,
                 "lines_added": row.lines_added,
                 "lines_removed": row.lines_removed,
                 "observed_at": _iso(row.observed_at),
@@ -127,14 +138,26 @@ def history(connection: Connection, path: str) -> dict[str, Any] | None:
 def show(
     connection: Connection, path: str, *, number: int | None, at: datetime | None
 ) -> dict[str, Any] | None:
-    """Return one version as it was, or None where there is none."""
-    document = library.find_document(connection, path)
+    """Return one version as it was, or None where there is none.
+
+    `state` is the document's: now, or at the instant that is asked for.
+    """
+    document = locate(connection, path, at=at)
     if document is None:
         return None
     row = library.find_version(connection, document.id, number=number, at=at)
     if row is None:
         return None
-    return {"path": path, "number": row.number, "metadata": row.metadata, "body": row.body}
+    then = {"path": document.path, "state": document.state}
+    if at is not None:
+        then = state_at(connection, document, at)
+    return {
+        **then,
+        "number": row.number,
+        "stored_at": _iso(row.stored_at),
+        "metadata": row.metadata,
+        "body": row.body,
+    }
 
 
 def diff(
@@ -143,10 +166,10 @@ def diff(
     first: int | None,
     second: int | None,
     *,
-    review_fields: frozenset[str],
+    policy: Policy,
 ) -> dict[str, Any] | None:
     """Return what changed between two versions, by default the last two; None where one is missing."""
-    document = library.find_document(connection, path)
+    document = locate(connection, path)
     if document is None:
         return None
     to = second if second is not None else document.number
@@ -155,26 +178,62 @@ def diff(
     old = library.find_version(connection, document.id, number=since)
     if new is None or (old is None and since != 0):
         return None
-    old_metadata, old_body = (old.metadata, old.body) if old is not None else ({}, "")
-    change = compare(old_metadata, old_body, new.metadata, new.body, review_fields=review_fields)
     return {
-        "path": path,
+        "path": document.path,
+        "title": document.title,
         "from": since,
         "to": to,
-        "change": change.kind if change else None,
-        "fields": change.fields_json() if change else [],
-        "lines_added": change.lines_added if change else 0,
-        "lines_removed": change.lines_removed if change else 0,
-        "hunks": [
-            {
-                "old_start": hunk.old_start,
-                "old_lines": hunk.old_lines,
-                "new_start": hunk.new_start,
-                "new_lines": hunk.new_lines,
-                "lines": [list(line) for line in hunk.lines],
-            }
-            for hunk in hunks(old_body, new.body)
-        ],
+        "old": _side(old),
+        "new": _side(new),
+        **_changes(_text_of(old), _text_of(new), policy),
+    }
+
+
+def diff_file(
+    connection: Connection,
+    path: str,
+    number: int | None,
+    seed: Seed,
+    *,
+    label: str,
+    sha256: str,
+    policy: Policy,
+) -> dict[str, Any] | None:
+    """Return what changed between a version, by default the newest, and a file that was read."""
+    document = locate(connection, path)
+    if document is None:
+        return None
+    old = library.find_version(connection, document.id, number=number)
+    if old is None:
+        return None
+    return {
+        "path": document.path,
+        "title": document.title,
+        "from": old.number,
+        "to": FILE,
+        "old": _side(old),
+        "new": {"number": None, "label": label, "sha256": sha256, "stored_at": None},
+        **_changes(_text_of(old), (seed.metadata, seed.body), policy),
+    }
+
+
+def version_to_restore(connection: Connection, path: str, number: int) -> dict[str, Any] | None:
+    """Return what the store has of a version's file; `stored` holds the hashes of all its files."""
+    document = locate(connection, path)
+    if document is None:
+        return None
+    row = library.find_version(connection, document.id, number=number)
+    if row is None:
+        return None
+    versions = library.list_versions(connection, document.id)
+    return {
+        "path": document.path,
+        "front_matter": row.front_matter,
+        "body": row.body,
+        "sha256": row.sha256,
+        "newest": document.number,
+        "retired": document.state == RETIRED,
+        "stored": frozenset({document.sha256, *(version.sha256 for version in versions)}),
     }
 
 
@@ -226,6 +285,48 @@ def reminders(owed: list[Notice]) -> dict[str, Any]:
             {"path": n.path, "stage": n.stage, "due_on": _iso(n.due_on), "route": n.route}
             for n in owed
         ]
+    }
+
+
+def _side(row: Any | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "number": row.number,
+        "label": row.label,
+        "sha256": row.sha256,
+        "stored_at": _iso(row.stored_at),
+    }
+
+
+def _text_of(row: Any | None) -> tuple[dict[str, Any], str]:
+    return (row.metadata, row.body) if row is not None else ({}, "")
+
+
+def _changes(
+    old: tuple[dict[str, Any], str], new: tuple[dict[str, Any], str], policy: Policy
+) -> dict[str, Any]:
+    """Return what differs between two contents, and the lines of it."""
+    change = compare(
+        *old, *new, review_fields=policy.review_fields, grave_fields=policy.grave_fields
+    )
+    return {
+        "change": change.kind if change else None,
+        "fields": change.fields_json() if change else [],
+        **(change.details_json() if change else _NO_DETAILS),
+        "reasons": list(change.reasons) if change else [],
+        "lines_added": change.lines_added if change else 0,
+        "lines_removed": change.lines_removed if change else 0,
+        "hunks": [
+            {
+                "old_start": hunk.old_start,
+                "old_lines": hunk.old_lines,
+                "new_start": hunk.new_start,
+                "new_lines": hunk.new_lines,
+                "lines": [list(line) for line in hunk.lines],
+            }
+            for hunk in hunks(old[1], new[1])
+        ],
     }
 
 

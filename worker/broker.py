@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from worker.domain.visible import without_password
 from worker.errors import BrokerUnavailableError, ConfigurationError
-from worker.settings import without_password
 
 if TYPE_CHECKING:
     from redis import Redis

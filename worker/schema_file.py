@@ -13,7 +13,8 @@ def load_rules(settings: Settings) -> Rules:
     """Return the compiled rules of the schema file; raise `ConfigurationError` where it is unusable."""
     path = settings.schema_file or settings.beside("seed.schema.json")
     try:
-        return compile_rules(json.loads(path.read_text(encoding="utf-8")), settings.fields)
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        return compile_rules(schema, settings.fields, settings.rules.severities)
     except OSError as error:
         raise ConfigurationError(f"the schema {path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from worker import answers
+from worker import answers, past, timeline
 from worker.channels import Channel
 from worker.channels.opening import open_channels
 from worker.channels.stream import EventStream, open_stream
@@ -24,6 +24,7 @@ from worker.domain.notice import hold_notices
 from worker.domain.policy import Policy
 from worker.domain.review import DefaultFrequency
 from worker.domain.route import Route
+from worker.domain.seed import Seed, read_facts
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
 from worker.ingest import ingest
@@ -194,6 +195,12 @@ class Services:
                 connection, state=state, today=self.today(), upcoming_days=self._upcoming_days
             )
 
+    def list_documents_at(self, at: datetime, state: str | None) -> list[dict[str, Any]]:
+        """Return the documents as they were at an instant, or those of one state then."""
+        day = at.astimezone(self.settings.zone).date()
+        with self.store.read() as connection:
+            return past.list_documents_at(connection, at, state=state, policy=self.policy, day=day)
+
     def list_rejections(self) -> list[dict[str, Any]]:
         """Return the files whose newest content is refused, with their problems."""
         with self.store.read() as connection:
@@ -212,9 +219,33 @@ class Services:
     def diff(self, path: str, first: int | None, second: int | None) -> dict[str, Any] | None:
         """Return what changed between two versions, by default the last two."""
         with self.store.read() as connection:
-            return answers.diff(
-                connection, path, first, second, review_fields=self.policy.review_fields
+            return answers.diff(connection, path, first, second, policy=self.policy)
+
+    def diff_file(
+        self, path: str, number: int | None, seed: Seed, *, sha256: str
+    ) -> dict[str, Any] | None:
+        """Return what changed between a version, by default the newest, and a file that was read."""
+        label = read_facts(seed.metadata, self.policy.fields).label
+        with self.store.read() as connection:
+            return answers.diff_file(
+                connection,
+                path,
+                number,
+                seed,
+                label=label,
+                sha256=sha256,
+                policy=self.policy,
             )
+
+    def why(self, path: str) -> dict[str, Any] | None:
+        """Return the story of a path: what was seen, decided and told, and what is served now."""
+        with self.store.read() as connection:
+            return timeline.why(connection, path, now=self.now(), zone=self.settings.zone)
+
+    def version_to_restore(self, path: str, number: int) -> dict[str, Any] | None:
+        """Return what the store has of a version's file."""
+        with self.store.read() as connection:
+            return answers.version_to_restore(connection, path, number)
 
     def due(self, *, on: date | None, within_days: int | None) -> list[dict[str, Any]]:
         """Return the review calendar as of a day, by default today."""

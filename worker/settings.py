@@ -8,13 +8,10 @@ of `CONTENT_SYNC_STORE_URL`. Nothing here opens a connection.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -36,14 +33,22 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from worker.domain.codes import CODES, PROTECTED, code_of
+from worker.domain.problem import Severity
 from worker.domain.review import parse_cadence
 from worker.domain.seed import Fields
 from worker.errors import ConfigurationError
+from worker.settings_sources import (
+    ENV_PREFIX,
+    config_path,
+    read_file,
+    suggest,
+    without_file_variables,
+)
 
-ENV_PREFIX = "CONTENT_SYNC_"
-CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
-DEFAULT_CONFIG = Path("config/content-sync.toml")
 MEMORY_BROKER = "memory://"
+#: Tables whose keys are no fields of the settings: the team's own names, and the rules'.
+_TABLES_OF_NAMES = tuple(f"{ENV_PREFIX}{table}__" for table in ("CHANNELS", "ROUTES", "RULES"))
 
 
 class Section(BaseModel):
@@ -199,6 +204,41 @@ class StreamSettings(Section):
     max_length: PositiveInt = Field(100_000, description="about how many events the stream keeps")
 
 
+class RuleSettings(Section):
+    """How severe a rule is, by its name or code: `off`, `info`, `warning` or `error`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    __pydantic_extra__: dict[str, Literal["off", "info", "warning", "error"]]
+
+    @model_validator(mode="after")
+    def _are_rules(self) -> RuleSettings:
+        seen: dict[str, str] = {}
+        for name in self.__pydantic_extra__:
+            code = code_of(name)
+            if code is None:
+                known = [*CODES, *(rule for rule, _ in CODES.values())]
+                raise ValueError(f"{name} is not a rule{suggest(name, known)}")
+            if code in PROTECTED:
+                raise ValueError(
+                    f"{name} ({code} {CODES[code][0]}) protects the store: no setting changes"
+                    f" {min(PROTECTED)} to {max(PROTECTED)}"
+                )
+            if code in seen:
+                raise ValueError(f"{seen[code]} and {name} are the same rule")
+            seen[code] = name
+        return self
+
+    @property
+    def severities(self) -> dict[str, Severity | None]:
+        """Return what is set, by code; None for a rule that is off."""
+        return {
+            code: None if level == "off" else Severity(level)
+            for name, level in self.__pydantic_extra__.items()
+            if (code := code_of(name)) is not None
+        }
+
+
 class Settings(BaseSettings):
     """Everything that can be set. See the README for the table of them."""
 
@@ -227,6 +267,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     fields: Fields = Fields()
+    rules: RuleSettings = RuleSettings()
     watch: WatchSettings = WatchSettings()
     intake: IntakeSettings = IntakeSettings()
     brake: BrakeSettings = BrakeSettings()
@@ -243,7 +284,7 @@ class Settings(BaseSettings):
             if channel is None:
                 raise ValueError(
                     f"routes.{name}.channel is {route.channel!r}, and there is no such channel"
-                    f"{_suggest(route.channel, self.channels)}"
+                    f"{suggest(route.channel, self.channels)}"
                 )
             if channel.kind == "email" and not route.to:
                 raise ValueError(f"routes.{name}.to is empty: an e-mail route needs recipients")
@@ -260,8 +301,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put flags before the environment, and the environment before the file."""
         environment = EnvSettingsSource(settings_cls, env_parse_none_str="")
-        environment.env_vars = _without_file_variables(environment.env_vars)
-        return (init_settings, environment, InitSettingsSource(settings_cls, _read_file()))
+        environment.env_vars = without_file_variables(environment.env_vars)
+        return (init_settings, environment, InitSettingsSource(settings_cls, read_file()))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -295,60 +336,9 @@ def load_settings(**flags: Any) -> Settings:
     _refuse_unknown_variables(os.environ)
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**given, config=_config_path())
+        return Settings(**given, config=config_path())
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from None
-
-
-def without_password(url: str) -> str:
-    """Return a URL that may be shown: its password, and any query, replaced or removed."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return urlunsplit(parts._replace(query=""))
-    user = f"{parts.username or ''}:***@"
-    return urlunsplit(parts._replace(netloc=user + parts.netloc.rpartition("@")[2], query=""))
-
-
-def _config_path() -> Path | None:
-    named = os.environ.get(CONFIG_VARIABLE)
-    if named:
-        if not Path(named).is_file():
-            raise ConfigurationError(f"{CONFIG_VARIABLE} names {named}, which is not a file")
-        return Path(named)
-    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
-
-
-def _read_file() -> dict[str, Any]:
-    path = _config_path()
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}") from error
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _without_file_variables(variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Replace every `…_FILE` variable by what its file holds; both at once are refused."""
-    prefix = ENV_PREFIX.lower()
-    result = dict(variables)
-    for name, value in variables.items():
-        if (
-            not (name.startswith(prefix) and name.endswith("_file") and value)
-            or name == f"{prefix}schema_file"
-        ):
-            continue
-        target = name.removesuffix("_file")
-        del result[name]
-        if variables.get(target):
-            raise ConfigurationError(f"set {target.upper()} or {name.upper()}, not both")
-        try:
-            result[target] = Path(value).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigurationError(f"{name.upper()} names {value}: {error.strerror}") from error
-    return result
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
@@ -357,10 +347,10 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
         if not name.startswith(ENV_PREFIX):
             continue
         plain = name if name in known else name.removesuffix("_FILE")
-        if plain in known or plain.startswith((f"{ENV_PREFIX}CHANNELS__", f"{ENV_PREFIX}ROUTES__")):
+        if plain in known or plain.startswith(_TABLES_OF_NAMES):
             continue
         raise ConfigurationError(
-            f"the environment variable {name} is not a setting{_suggest(name, known)}"
+            f"the environment variable {name} is not a setting{suggest(name, known)}"
         )
 
 
@@ -373,18 +363,13 @@ def variable_names() -> Iterator[str]:
             yield from (f"{ENV_PREFIX}{name}__{key}".upper() for key in inner)
 
 
-def _suggest(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def _explain(error: ValidationError) -> str:
     """Put the first problem of a validation error into one line, with a suggestion."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = [str(part) for part in first["loc"] if part not in {"console", "email", "apprise"}]
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return f"unknown setting {'.'.join(where)}{_suggest(where[-1], _keys_at(where[:-1]))}"
+        return f"unknown setting {'.'.join(where)}{suggest(where[-1], _keys_at(where[:-1]))}"
     more = error.error_count() - 1
     rest = f" (and {more} more)" if more else ""
     return f"setting {'.'.join(where)}: {message}{rest}" if where else f"{message}{rest}"

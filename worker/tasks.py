@@ -24,9 +24,10 @@ from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 from worker.domain.snapshot import Batch
+from worker.domain.visible import without_password
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.services import Services
-from worker.settings import Settings, without_password
+from worker.settings import Settings
 
 logger = logging.getLogger("content_sync.tasks")
 

@@ -119,7 +119,8 @@ def test_history_show_and_diff_follow_an_edit(library, synced, seeds):
     diff = synced("diff", "overdue.md")
     assert (diff["from"], diff["to"], diff["change"]) == (1, 2, "content")
     assert {"fields", "hunks", "path"} <= set(diff)
-    assert library("diff", "overdue.md").stdout.startswith("overdue.md, version 1 → 2 (content)\n")
+    assert {"old", "new", "risk", "sections", "figures", "links", "lines_added"} <= set(diff)
+    assert library("diff", "overdue.md").stdout.startswith("overdue.md, version 1 → 2 (content, ")
     assert "deprecated" in library("history", "overdue.md").stdout
 
 
@@ -130,7 +131,7 @@ def test_a_document_is_shown_as_it_was_at_a_time(library, synced):
     assert piped.startswith("---\ntitle: Current\n")
 
 
-@pytest.mark.parametrize("command", ["history", "show", "diff"])
+@pytest.mark.parametrize("command", ["history", "show", "diff", "why"])
 def test_an_unknown_document_is_one_line_that_says_what_is_near(library, synced, command):
     result = library(command, "curent.md", "--json", code=1)
     assert result.stdout == ""

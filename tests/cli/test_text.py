@@ -1,13 +1,14 @@
 """Text for people: tables and colours, and nothing of a document's own that could steer them."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
 
-from worker.cli import findings, text, views
+from worker.cli import diffs, findings, text, views
 from worker.domain.problem import Problem, Severity, Span
 from worker.domain.visible import visible
 from worker.outcomes import SyncReport
@@ -60,7 +61,8 @@ def a_status(**fields):
 
 def a_version(**fields):
     return {
-        "number": 2, "label": "v2", "change": "metadata", "lines_added": 3, "lines_removed": 0,
+        "number": 2, "label": "v2", "change": "metadata", "risk": "high",
+        "lines_added": 3, "lines_removed": 0, "sections": [], "figures": [], "links": [],
         "fields": [{"field": "status", "old": "active", "new": "deprecated"}],
         "stored_at": "2026-03-30T20:00:00+00:00", **fields,
     }  # fmt: skip
@@ -82,11 +84,25 @@ def a_hunk(*lines):
     return {"old_start": 1, "old_lines": 3, "new_start": 1, "new_lines": 4, "lines": lines}
 
 
+def a_side(number):
+    at = f"2026-03-{number:02}T20:00:00+00:00"
+    return {"number": number, "label": f"v{number}", "sha256": "0" * 64, "stored_at": at}
+
+
 def a_diff(**fields):
     return {
-        "path": "a.md", "from": 1, "to": 2, "change": "content",
+        "path": "a.md", "title": "Nausea", "from": 1, "to": 2, "change": "content",
+        "risk": "medium", "reasons": [], "sections": [], "figures": [], "links": [],
+        "lines_added": 1, "lines_removed": 1, "old": a_side(1), "new": a_side(2),
         "fields": [{"field": "title", "old": None, "new": "Nausea"}],
         "hunks": [a_hunk([" ", "same"], ["-", "old"], ["+", "new"])], **fields,
+    }  # fmt: skip
+
+
+def a_section(heading="Doses", **fields):
+    return {
+        "heading": heading, "level": 2, "status": "changed", "lines_added": 3, "lines_removed": 1,
+        **fields,
     }  # fmt: skip
 
 
@@ -113,7 +129,31 @@ NOW = datetime(2026, 3, 30, 0, 0, 12, tzinfo=UTC)
         views.document(
             {"path": HOSTILE, "number": 1, "metadata": {HOSTILE: HOSTILE}, "body": HOSTILE}
         ),
-        views.difference(a_diff(path=HOSTILE, hunks=[a_hunk(["+", HOSTILE], ["-", "&#x1b;"])])),
+        *(
+            diffs.difference(
+                a_diff(
+                    path=HOSTILE,
+                    fields=[{"field": HOSTILE, "old": HOSTILE, "new": None}],
+                    figures=[
+                        {"old": HOSTILE, "new": None, "before": HOSTILE, "after": "", "line": 1}
+                    ],
+                    links=[{"text": HOSTILE, "old": None, "new": HOSTILE}],
+                    sections=[a_section(HOSTILE)],
+                    hunks=[a_hunk(["+", HOSTILE], ["-", "&#x1b;"])],
+                ),
+                KOLKATA,
+                width=width,
+            )
+            for width in (0, 200)
+        ),
+        diffs.stat(a_diff(path=HOSTILE, sections=[a_section(HOSTILE)]), KOLKATA),
+        views.steps(
+            {
+                "path": HOSTILE,
+                "steps": [{"at": None, "step": "seen", "outcome": HOSTILE, "detail": HOSTILE}],
+            },
+            KOLKATA,
+        ),
         views.calendar(
             [{**a_document(path=HOSTILE, title=HOSTILE, owner=HOSTILE), "days": 1, "state": "x"}]
         ),
@@ -201,19 +241,56 @@ def test_reviews_in_the_calendar_are_counted_in_days_and_sorted():
         assert words in shown
 
 
-def test_a_diff_is_coloured_and_names_the_fields_first():
-    shown = printed(views.difference(a_diff()))
+def test_a_diff_is_coloured_and_says_first_what_it_means():
+    figure = {"old": "4.8 months", "new": "4.9 months", "before": "of", "after": "in", "line": 7}
+    diff = a_diff(figures=[figure], sections=[a_section()], reasons=["a figure"])
+    shown = printed(diffs.difference(diff, KOLKATA))
     assert shown.splitlines() == [
-        "a.md, version 1 → 2 (content)",
-        "title: nothing → Nausea",
+        "a.md, version 1 → 2 (content, medium risk: a figure)",
+        "2026-03-02 01:30:00 (v1) → 2026-03-03 01:30:00 (v2)",
+        "title: Nausea (new)",
+        "line 7: of 4.8 months → 4.9 months in",
+        "changed ## Doses +3 −1",
         "@@ -1,3 +1,4 @@",
         " same",
         "-old",
         "+new",
     ]
-    coloured = printed(views.difference(a_diff()), colour=True)
-    assert "\x1b[31m-old" in coloured
-    assert "\x1b[32m+new" in coloured
+    coloured = printed(diffs.difference(a_diff(), KOLKATA), colour=True)
+    assert "\x1b[31m-\x1b[0m\x1b[31mold" in coloured
+    assert "\x1b[32m+\x1b[0m\x1b[32mnew" in coloured
+
+
+def test_words_that_changed_are_marked_within_their_lines():
+    hunk = a_hunk(["-", "a median of 4.8 months"], ["+", "a median of 4.9 months"])
+    coloured = printed(diffs.difference(a_diff(hunks=[hunk]), KOLKATA), colour=True)
+    assert "\x1b[7;31m4.8\x1b[0m\x1b[31m months" in coloured
+    assert "\x1b[7;32m4.9\x1b[0m\x1b[32m months" in coloured
+
+
+@pytest.mark.parametrize("width", [140, 200])
+def test_a_wide_terminal_shows_both_texts_beside_each_other(width):
+    hunk = a_hunk([" ", "same"], ["-", "4.8 months " * 20], ["+", "4.9 months"], ["+", "more"])
+    lines = printed(diffs.difference(a_diff(hunks=[hunk]), KOLKATA, width=width), width=width)
+    [beside] = [line for line in lines.splitlines() if "4.9 months" in line]
+    assert beside.split()[:3] == ["2", "-4.8", "months"]
+    assert beside[width // 2 - 2 :].split() == ["2", "+4.9", "months"]
+    assert lines.count("4.8") == 20, "a long line is folded, never cut"
+    assert max(map(len, lines.splitlines())) <= width
+    assert "3 +more" in lines
+
+
+def test_a_narrow_terminal_shows_one_text():
+    narrow = printed(diffs.difference(a_diff(), KOLKATA, width=139), width=139)
+    assert narrow == printed(diffs.difference(a_diff(), KOLKATA), width=139)
+
+
+def test_statistics_are_a_bar_for_each_section():
+    sections = [a_section(), a_section("Rare", lines_added=0, lines_removed=400)]
+    shown = printed(diffs.stat(a_diff(sections=sections), KOLKATA)).splitlines()
+    assert shown[3].split() == ["##", "Doses", "4", "+−"]
+    assert shown[4].split() == ["##", "Rare", "400", "−" * 40]
+    assert shown[5] == "2 sections, +1 −1 lines"
 
 
 def test_times_are_the_teams():
@@ -289,9 +366,25 @@ def test_carets_stand_below_the_place():
     problem = a_problem(line=2, column=9, end_line=2, end_column=14)
     assert shown_lines(b"---\nstatus: actve\n", problem) == [
         "a.md:2:9: error CS032 bad-value: wrong",
-        "    status: actve",
-        "            ^^^^^",
+        "   2 | status: actve",
+        "     |         ^^^^^",
+        "  effect: not published",
     ]
+
+
+def test_the_effect_is_told_where_it_is_known():
+    problem = a_problem(line=1, column=1, end_line=1, end_column=2)
+    stays = "not published; version 3 of 2026-01-12 stays"
+    lines = [line.plain for line in findings.finding_lines("a", b"x", (problem,), effect=stays)]
+    assert lines[-1] == f"  effect: {stays}"
+    warning = replace(problem, severity=Severity.WARNING)
+    lines = [line.plain for line in findings.finding_lines("a", b"x", (warning,))]
+    assert not any("effect" in line for line in lines)
+    lines = [
+        line.plain
+        for line in findings.finding_lines("a", b"x", (warning, warning), effect="published")
+    ]
+    assert [line for line in lines if "effect" in line] == ["  effect: published"]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -300,22 +393,22 @@ def test_carets_count_cells_not_characters(line_end):
     start = line.index("bad") + 1
     data = f"\ufeff---{line_end}{line}{line_end}".encode()
     problem = a_problem(line=2, column=start, end_line=2, end_column=start + 3)
-    _, source, carets = shown_lines(data, problem)
+    _, source, carets, _effect = shown_lines(data, problem)
     from rich.cells import cell_len
 
-    assert source == "    " + visible(line)
+    assert source == "   2 | " + visible(line)
     assert cell_len(carets) == cell_len(source)
-    assert carets.strip() == "^^^"
+    assert carets.strip(" |") == "^^^"
 
 
 def test_a_long_line_is_cut_round_the_place():
     line = "x" * 5_000_000 + "bad" + "y" * 100
     problem = a_problem(line=1, column=5_000_001, end_line=1, end_column=5_000_004)
-    _, source, carets = shown_lines(line.encode(), problem)
+    _, source, carets, _effect = shown_lines(line.encode(), problem)
     assert len(source) <= findings._WIDTH_OF_PIPES
     at = carets.index("^^^")
     assert source[at : at + 3] == "bad"
-    assert source[4] == "…"
+    assert source.startswith("   1 | …")
     assert source[-1] == "…" or source.endswith("y" * 20)
 
 
@@ -326,7 +419,7 @@ def test_a_problem_without_a_place_has_no_carets(line):
 
 
 def test_bytes_that_are_not_utf_8_can_be_shown():
-    assert len(shown_lines(b"a\xffb", a_problem(line=1, column=2, end_line=1, end_column=3))) == 3
+    assert len(shown_lines(b"a\xffb", a_problem(line=1, column=2, end_line=1, end_column=3))) == 4
 
 
 @pytest.mark.parametrize(

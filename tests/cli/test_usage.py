@@ -11,7 +11,7 @@ from worker.cli import run_command
 
 COMMANDS = (
     *("up", "watch", "worker", "beat", "migrate", "sync", "approve"),
-    *("status", "list", "history", "show", "diff"),
+    *("status", "list", "history", "show", "diff", "why", "restore"),
     *("due", "remind", "notices", "notify-test", "validate", "doctor"),
 )
 

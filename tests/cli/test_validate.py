@@ -35,8 +35,8 @@ def test_a_bad_file_is_shown_with_its_line_carets_and_a_hint(tmp_path, bad):
     assert result.returncode == 1
     lines = result.stdout.splitlines()
     assert lines[0].startswith("seeds/sub/bad.md:4:9: error CS")
-    assert lines[1] == "    status: actve"
-    assert lines[2] == "            ^^^^^"
+    assert lines[1] == "   4 | status: actve"
+    assert lines[2] == "     |         ^^^^^"
     assert "active" in lines[3]
     assert lines[-1] == "1 file: 1 error, 0 warnings"
 

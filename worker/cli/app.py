@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from worker import __version__
-from worker.cli import check, library, review, run
+from worker.cli import changes, check, library, review, rules, run
 from worker.cli.options import Flags, Seeds
 
 PROGRAM = "content-sync"
@@ -95,9 +95,15 @@ def _options(
 
 for heading, commands in (
     (RUN, (run.up, run.watch, run.worker, run.beat, run.migrate, run.sync, run.approve)),
-    (LOOK, (library.status, library.list_, library.history, library.show, library.diff)),
+    (
+        LOOK,
+        (
+            *(library.status, library.list_, library.history, library.show),
+            *(changes.diff, changes.why, changes.restore),
+        ),
+    ),
     (REVIEWS, (review.due, review.remind, review.notices, review.notify_test)),
-    (CHECK, (check.validate, check.doctor)),
+    (CHECK, (check.validate, rules.rules, rules.explain, check.doctor)),
 ):
     for function in commands:
         name = function.__name__.strip("_").replace("_", "-")

@@ -1,26 +1,34 @@
 """Commands that check: `validate` needs no broker and no store, `doctor` looks at every part."""
 
-import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.cli.inspection import (
+    STANDARD_INPUT,
+    Inspector,
+    Mending,
+    Progress,
+    existing,
+    files_of,
+    identity,
+)
 from worker.cli.options import AsJson, Seeds, read_settings
 from worker.cli.output import complain, print_json
+from worker.cli.reports import Report, tell_diff, tell_github, tell_json, tell_text
 
 if TYPE_CHECKING:
-    from worker.domain.problem import Problem
-    from worker.domain.rules import Rules
+    from worker.cli.inspection import Finding
     from worker.settings import Settings
 
-STANDARD_INPUT = "-"
-_NOTES_SUFFIX = ".txt"
+#: With fewer files a progress bar would only flash.
+_MANY_FILES = 100
 
 
 class Format(StrEnum):
@@ -28,6 +36,11 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+_TELL = {Format.TEXT: tell_text, Format.JSON: tell_json, Format.GITHUB: tell_github}
 
 
 class Part(StrEnum):
@@ -36,15 +49,6 @@ class Part(StrEnum):
     WATCHER = "watcher"
     WORKER = "worker"
     BEAT = "beat"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A file with its problems; `data` is what was read of it, for showing the lines."""
-
-    path: str
-    data: bytes
-    problems: "tuple[Problem, ...]"
 
 
 def validate(
@@ -57,118 +61,150 @@ def validate(
             show_default=False,
         ),
     ] = None,
+    *,
     output: Annotated[
-        Format, typer.Option("--format", help="Text for people, or JSON for programs.")
+        Format,
+        typer.Option(
+            "--format", help="Text for people, or what GitHub, editors and programs read."
+        ),
     ] = Format.TEXT,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what is safe: put quotes round dates.")
+    ] = False,
+    fix_words: Annotated[
+        bool,
+        typer.Option(
+            "--fix-words", help="With --fix: also mend a misspelt word of the vocabulary."
+        ),
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="With --fix: only show what it would change.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 for a warning too.")
+    ] = False,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Tell only findings that are not recorded in this file."),
+    ] = None,
+    write_baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Record the findings of today in this file."),
+    ] = None,
+    stdin_path: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="What to call the document on standard input."),
+    ] = None,
     seeds: Seeds = None,
     as_json: AsJson = False,
 ) -> None:
     """Check documents: what is wrong, where, how to mend it.
 
-    Nothing is stored, and no other service is needed. Exits with 1 when a file has an error.
+    Nothing is stored, and no other service is needed. Exits with 1 when a file has an error, or when
+    --fix --diff shows a change.
 
     Example: content-sync validate seeds/nausea.md
+
+    Example: content-sync validate --fix --diff seeds
+
+    Example: content-sync validate --format sarif seeds > findings.sarif
     """
     settings = read_settings(ctx, seeds=seeds)
     from worker.schema_file import load_rules
 
-    named = _existing(paths or [str(settings.seeds)])
+    output = Format.JSON if as_json else output
+    named = existing(paths or [str(settings.seeds)])
+    _refuse_mixtures(
+        {
+            "--fix-words needs --fix": fix_words and not fix,
+            "--diff needs --fix": diff and not fix,
+            "--diff prints a diff, and no other format": diff and output is not Format.TEXT,
+            "--fix cannot mend standard input; --diff shows what it would change": (
+                fix and not diff and STANDARD_INPUT in named
+            ),
+            "--stdin-path needs the path -": stdin_path is not None and STANDARD_INPUT not in named,
+            "give --baseline or --write-baseline, not both": bool(baseline and write_baseline),
+        }
+    )
+    accepted = _read_baseline(baseline)
     rules = load_rules(settings)
-    findings = [
-        finding
-        for path in dict.fromkeys(_files(named, settings))
-        if (finding := _examine(path, rules, settings)) is not None
-    ]
-    problems = [problem for finding in findings for problem in finding.problems]
-    errors = sum(problem.severity == "error" for problem in problems)
-    warnings = sum(problem.severity == "warning" for problem in problems)
-    if as_json or output is Format.JSON:
-        print_json(
-            {
-                "files": len(findings),
-                "errors": errors,
-                "warnings": warnings,
-                "problems": [
-                    {"path": finding.path, **problem.as_json()}
-                    for finding in findings
-                    for problem in finding.problems
-                ],
-            }
-        )
-    else:
-        from worker.cli import findings as shown
-        from worker.cli import text
+    inspector = Inspector(
+        rules=rules,
+        settings=settings,
+        mending=Mending(words=fix_words, dry=diff) if fix else None,
+        stdin_path=stdin_path,
+    )
+    files = files_of(named, settings)
+    with _progress(len(files)) as moved:
+        findings = inspector.inspect(files, moved)
+    report = Report(findings=findings, fixing=fix)
+    if write_baseline is not None:
+        _record(write_baseline, findings, settings)
+        return
+    if accepted is not None:
+        report = _without(accepted, report, settings)
+    if diff:
+        tell_diff(report)
+    elif output is Format.SARIF:
+        from worker.cli.sarif import sarif_log
 
-        console = text.console()
-        for finding in findings:
-            if finding.problems:
-                for line in shown.finding_lines(finding.path, finding.data, finding.problems):
-                    console.print(line, soft_wrap=True)
-        text.show(shown.summary(len(findings), errors, warnings))
-    if errors:
+        print_json(sarif_log(report, settings, rules))
+    else:
+        _TELL[output](report)
+    failed = report.count("error") or (strict and report.count("warning"))
+    if failed or (diff and report.mended):
         raise typer.Exit(1)
 
 
-def _existing(paths: list[str]) -> list[str]:
-    for path in paths:
-        if path != STANDARD_INPUT and not os.path.lexists(path):
-            raise typer.BadParameter(f"{path} does not exist", param_hint="PATH")
-    return paths
+def _refuse_mixtures(mixtures: dict[str, bool]) -> None:
+    for message, given in mixtures.items():
+        if given:
+            raise typer.BadParameter(message)
 
 
-def _files(paths: list[str], settings: "Settings") -> Iterator[str]:
-    for path in paths:
-        if path != STANDARD_INPUT and Path(path).is_dir():
-            yield from _seeds_below(path, settings)
-        else:
-            yield path
+@contextmanager
+def _progress(files: int) -> Iterator[Progress]:
+    """Show a bar where somebody waits for many files; Rich is loaded only then."""
+    if files <= _MANY_FILES or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from worker.cli import text
+
+    with text.progress("Checking the files") as moved:
+        yield moved
 
 
-def _seeds_below(folder: str, settings: "Settings") -> Iterator[str]:
-    """Yield what the watcher would take for a seed, in order."""
-    from worker.watch.ignore import seed_names
+def _read_baseline(path: Path | None) -> frozenset[str] | None:
+    from worker.cli.baseline import read_baseline
 
-    # A folder inside the seeds folder is subject to the `.seedignore` there.
-    inside = not os.path.relpath(folder, settings.seeds).startswith(os.pardir)
-    root = str(settings.seeds) if inside else folder
-    names = seed_names(root, settings.watch.suffixes)
-    for parent, folders, files in os.walk(folder):
-        below = os.path.relpath(parent, root)
-        prefix = "" if below == os.curdir else f"{below}/"
-        folders[:] = sorted(name for name in folders if names.enters(f"{prefix}{name}"))
-        for name in sorted(files):
-            path = Path(parent, name)
-            if names.is_seed(f"{prefix}{name}") and not path.is_symlink():
-                yield str(path)
+    return None if path is None else read_baseline(path)
 
 
-def _examine(path: str, rules: "Rules", settings: "Settings") -> Finding | None:
-    """Return a file with its problems, or None for a plain note, which the service ignores too."""
-    from worker.domain.rules import NO_PERMISSION, UNREADABLE, examine, unreadable_problem
-    from worker.domain.seed import is_plain_note
+def _record(path: Path, findings: list["Finding"], settings: "Settings") -> None:
+    from worker.cli.baseline import fingerprints, write_baseline
 
-    most = settings.intake.max_file_bytes
-    shown = "<stdin>" if path == STANDARD_INPUT else path
-    try:
-        data = _read(path, most + 1)
-    except OSError as error:
-        code = NO_PERMISSION if isinstance(error, PermissionError) else UNREADABLE
-        problem = unreadable_problem(code, error.strerror or str(error))
-        return Finding(path=shown, data=b"", problems=(problem,))
-    if path.lower().endswith(_NOTES_SUFFIX) and is_plain_note(data):
-        complain(f"{path} is a plain note, for it has no front matter: ignored")
-        return None
-    today = datetime.now(UTC).astimezone(settings.zone).date()
-    examined = examine(data, rules=rules, today=today, max_bytes=most)
-    kept = data if examined.problems else b""  # a library may be larger than memory
-    return Finding(path=shown, data=kept, problems=examined.problems)
+    recorded = []
+    for finding in findings:
+        name = identity(finding.path, settings)
+        marks = fingerprints(name, finding.data, finding.problems)
+        codes = [problem.code for problem in finding.problems]
+        recorded += [(name, code, mark) for code, mark in zip(codes, marks, strict=True)]
+    write_baseline(path, recorded)
+    complain(f"{path} accepts {len(recorded):,} findings in {len(findings):,} files")
 
 
-def _read(path: str, most_bytes: int) -> bytes:
-    if path == STANDARD_INPUT:
-        return sys.stdin.buffer.read(most_bytes)
-    with Path(path).open("rb") as file:
-        return file.read(most_bytes)
+def _without(accepted: frozenset[str], report: Report, settings: "Settings") -> Report:
+    """Return the report without the findings that a baseline accepts."""
+    from worker.cli.baseline import fingerprints
+
+    kept = []
+    for finding in report.findings:
+        marks = fingerprints(identity(finding.path, settings), finding.data, finding.problems)
+        pairs = zip(finding.problems, marks, strict=True)
+        new = tuple(problem for problem, mark in pairs if mark not in accepted)
+        kept.append(replace(finding, problems=new))
+    known = len(report.problems) - sum(len(finding.problems) for finding in kept)
+    return replace(report, findings=kept, accepted=known)
 
 
 def doctor(

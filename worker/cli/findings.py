@@ -1,4 +1,4 @@
-"""How `validate` shows a finding: where, what, the line with carets, and how to mend it."""
+"""How a finding is shown: where, what, the line with carets, how to mend it, and what it does."""
 
 from __future__ import annotations
 
@@ -18,27 +18,47 @@ if TYPE_CHECKING:
     from worker.domain.problem import Problem, Span
 
 SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
-_INDENT = "    "
+_INDENT = "  "
+#: Line numbers stand right in so many columns.
+_NUMBER_WIDTH = 4
+_NOT_PUBLISHED = "not published"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _WIDTH_OF_PIPES = 120
 #: Characters shown before the place, where a line is too long to be shown whole.
 _BEFORE_THE_PLACE = 30
 
 
-def finding_lines(path: str, data: bytes, problems: Sequence[Problem]) -> Iterator[Text]:
-    """Yield the lines that tell of a file's problems, in the order of the file."""
+def finding_lines(
+    path: str, data: bytes, problems: Sequence[Problem], *, effect: str | None = None
+) -> Iterator[Text]:
+    """Yield the lines that tell of a file's problems, in the order of the file.
+
+    `effect` says what became of the file where that is known, such as `not published; version 3 of
+    2026-01-12 stays`. It is told once for each error, and once at the end where there is none;
+    without it errors are told to be not published.
+    """
     source = _LINE_END.split(data.decode("utf-8-sig", errors="replace"))
     width = console().width if sys.stdout.isatty() else _WIDTH_OF_PIPES
-    for problem in sorted(problems, key=lambda one: (one.span.line, one.span.column)):
+    ordered = sorted(problems, key=lambda one: (one.span.line, one.span.column))
+    refused = any(problem.severity == "error" for problem in ordered)
+    for problem in ordered:
         style = SEVERITY_STYLES[problem.severity]
         yield Text.assemble(
             plain(f"{path}:{problem.span.line}:{problem.span.column}: ", "bold"),
             plain(problem.severity, style),
             plain(f" {problem.code} {problem.rule}: {problem.message}"),
         )
-        yield from _source_lines(source, problem.span, style, width - len(_INDENT))
+        yield from _source_lines(source, problem.span, style, width)
         if problem.hint:
             yield Text(_INDENT) + plain(problem.hint, "green")
+        if problem.severity == "error":
+            yield _effect_line(effect or _NOT_PUBLISHED)
+    if effect and ordered and not refused:
+        yield _effect_line(effect)
+
+
+def _effect_line(effect: str) -> Text:
+    return Text(f"{_INDENT}effect: ", style="dim") + plain(effect)
 
 
 def _source_lines(source: Sequence[str], span: Span, style: str, width: int) -> Iterator[Text]:
@@ -46,6 +66,8 @@ def _source_lines(source: Sequence[str], span: Span, style: str, width: int) -> 
     line = source[span.line - 1] if span.line <= len(source) else ""
     if not line.strip():
         return
+    number = f"{span.line:>{_NUMBER_WIDTH}} | "
+    width -= len(number)
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     cut = max(0, start - _BEFORE_THE_PLACE) if cell_len(visible(line)) > width else 0
@@ -53,11 +75,12 @@ def _source_lines(source: Sequence[str], span: Span, style: str, width: int) -> 
     shown = Text("…" if cut else "") + Text(before + visible(line[max(cut, start) :]))
     offset = cell_len(before) + (1 if cut else 0)
     shown.truncate(width, overflow="ellipsis")
-    yield Text(_INDENT) + shown
+    yield Text(number, style="dim") + shown
     # A span without an end means the whole line: carets would say nothing.
     carets = min(cell_len(marked), width - offset)
     if carets > 0:
-        yield Text(_INDENT + " " * offset) + Text("^" * carets, style=style)
+        margin = " " * (len(number) - 2) + "| "
+        yield Text(margin, style="dim") + Text(" " * offset) + Text("^" * carets, style=style)
 
 
 def summary(files: int, errors: int, warnings: int) -> Text:

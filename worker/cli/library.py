@@ -1,4 +1,4 @@
-"""Commands that look at the library and change nothing: status, list, history, show, diff."""
+"""Commands that look at the library and change nothing: status, list, history, show."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -50,17 +50,30 @@ def list_(
     state: Annotated[
         ListState | None, typer.Option("--state", help="Only those in this state.")
     ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at", metavar="TIME", parser=a_time, help="The library as it was on that day or time."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the documents, and when their reviews are due.
+
+    With a day, as they were at its end; a time without a zone is the team's.
 
     Example: content-sync list --state overdue
     """
     settings = read_settings(ctx)
     from worker.processes import open_services
 
+    wanted = state.value if state else None
     with open_services(settings) as services:
-        documents = services.list_documents(state.value if state else None)
+        documents = (
+            services.list_documents(wanted)
+            if at is None
+            else services.list_documents_at(in_zone(at, settings.zone), wanted)
+        )
     if as_json:
         print_json(documents)
         return
@@ -123,33 +136,3 @@ def show(
     from worker.cli import text, views
 
     text.show(views.document(answer))
-
-
-def diff(
-    ctx: typer.Context,
-    path: DocumentPath,
-    first: Annotated[
-        int | None, typer.Argument(metavar="A", min=1, help="The earlier version's number.")
-    ] = None,
-    second: Annotated[
-        int | None, typer.Argument(metavar="B", min=1, help="The later version's number.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what changed between two versions.
-
-    Without numbers, between the last two; with one, between that and the newest.
-
-    Example: content-sync diff nausea.md 1 3
-    """
-    settings = read_settings(ctx)
-    from worker.processes import open_services
-
-    with open_services(settings) as services:
-        answer = found(services, settings, path, lambda one: services.diff(one, first, second))
-    if as_json:
-        print_json(answer)
-        return
-    from worker.cli import text, views
-
-    text.show(views.difference(answer))

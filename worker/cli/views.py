@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.text import ago, count, local_time, plain, table_of
+from worker.domain.summary import changes_in_words
 from worker.domain.visible import visible
 
 if TYPE_CHECKING:
@@ -36,7 +37,17 @@ REVIEW_STYLES = {
 STATUS_STYLES = {"active": "green", "deprecated": "red", "inactive": "yellow"}
 NOTICE_STYLES = {"pending": "yellow", "sent": "green", "failed": "bold red", "cancelled": "dim"}
 CHANGE_STYLES = {"content": "yellow", "metadata": "cyan", "review": "green", "cosmetic": "dim"}
-_LINE_STYLES = {"+": "green", "-": "red", " ": ""}
+RISK_STYLES = {"high": "bold red", "medium": "yellow", "low": "dim"}
+_OUTCOME_STYLES = {
+    "ok": "green",
+    "refused": "bold red",
+    "not served": "red",
+    "nothing": "bold red",
+    "served": "green",
+    "failed": "bold red",
+    "waiting": "yellow",
+    "cancelled": "dim",
+}
 
 
 ASK_TO_APPROVE = "if the files are meant to be gone, run content-sync approve"
@@ -155,41 +166,49 @@ def document_table(documents: Sequence[dict[str, Any]]) -> RenderableType:
 
 
 def version_table(history: dict[str, Any], zone: tzinfo) -> RenderableType:
-    """Return `history`."""
+    """Return `history`: what changed with each version, in a few words."""
     table = table_of(
-        "number", "stored", "change", "lines", "fields",
-        numbers=("number",), whole=("stored", "change", "lines"),
+        "number", "label", "stored", "change", "risk", "what",
+        numbers=("number",), whole=("label", "stored", "change", "risk"),
     )  # fmt: skip
     for one in history["versions"]:
-        lines = Text(f"+{one['lines_added']:,}", style="green") + Text(
-            f" -{one['lines_removed']:,}", style="red"
-        )
+        first = one["number"] == 1
         table.add_row(
             plain(one["number"]),
+            plain(one["label"]),
             plain(local_time(one["stored_at"], zone)),
             plain(one["change"], CHANGE_STYLES.get(one["change"], "")),
-            lines,
-            Text("; ").join([_field_change(field) for field in one["fields"]]),
+            plain("" if first else one["risk"], RISK_STYLES.get(one["risk"], "")),
+            plain(f"the first: {count(one['lines_added'], 'line')}", "dim")
+            if first
+            else Text("; ").join(_change(*change) for change in changes_in_words(one)),
         )
     return Group(plain(history["path"], "bold"), table)
 
 
-def _field_change(field: dict[str, Any]) -> Text:
-    return Text.assemble(
-        plain(f"{field['field']}: ", "cyan"),
-        plain(_value(field["old"]), "red"),
-        " → ",
-        plain(_value(field["new"]), "green"),
-    )
+def _change(what: str, old: str | None, new: str | None) -> Text:
+    if old is None and new is None:
+        return plain(what)
+    return plain(f"{what}: " if what else "", "cyan") + old_and_new(old, new)
+
+
+def field_change(field: dict[str, Any]) -> Text:
+    """Return a front-matter field, old and new."""
+    old, new = (None if field[side] is None else _value(field[side]) for side in ("old", "new"))
+    return plain(f"{field['field']}: ", "cyan") + old_and_new(old, new)
+
+
+def old_and_new(old: str | None, new: str | None, *, style: str = "") -> Text:
+    """Return `old → new`, or what is new or gone where the other side is None."""
+    if old is None:
+        return Text.assemble(plain(new, f"{style}green"), " (new)")
+    if new is None:
+        return Text.assemble(plain(old, f"{style}red"), " (gone)")
+    return Text.assemble(plain(old, f"{style}red"), " → ", plain(new, f"{style}green"))
 
 
 def _value(value: Any) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case list():
-            return f"[{', '.join(map(str, value))}]"
-    return str(value)
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
 def document(version: dict[str, Any]) -> RenderableType:
@@ -210,24 +229,18 @@ def document(version: dict[str, Any]) -> RenderableType:
     return Group(title, head, Text(), Markdown(body, hyperlinks=False) if small else Text(body))
 
 
-def difference(diff: dict[str, Any]) -> Text:
-    """Return `diff`: the fields, old and new, then the lines as a unified diff."""
-    change = diff["change"]
-    lines = [
-        Text.assemble(
-            plain(f"{diff['path']}, version {diff['from']} → {diff['to']}", "bold"),
-            plain(f" ({change or 'no change'})", CHANGE_STYLES.get(change, "")),
-        ),
-        *(_field_change(field) for field in diff["fields"]),
-    ]
-    for hunk in diff["hunks"]:
-        old = f"-{hunk['old_start']},{hunk['old_lines']}"
-        new = f"+{hunk['new_start']},{hunk['new_lines']}"
-        lines.append(Text(f"@@ {old} {new} @@", style="cyan"))
-        lines += [
-            plain(f"{sign}{line}", _LINE_STYLES.get(sign, "")) for sign, line in hunk["lines"]
-        ]
-    return Text("\n").join(lines)
+def steps(story: dict[str, Any], zone: tzinfo) -> RenderableType:
+    """Return `why`: a line for each step, the oldest first."""
+    table = table_of("at", "step", "outcome", "detail", whole=("at", "step", "outcome"))
+    for one in story["steps"]:
+        style = _OUTCOME_STYLES.get(one["outcome"], "")
+        table.add_row(
+            plain(local_time(one["at"], zone), "dim"),
+            plain(one["step"]),
+            plain(one["outcome"], style),
+            plain(one["detail"], "bold" if one["step"] == "served" else ""),
+        )
+    return Group(plain(story["path"], "bold"), table)
 
 
 def calendar(documents: Sequence[dict[str, Any]]) -> RenderableType:

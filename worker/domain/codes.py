@@ -33,6 +33,7 @@ YAML_TAG: Final = "CS019"
 DUPLICATE_FIELD: Final = "CS020"
 FIELD_NAME: Final = "CS021"
 CONTROL_CHARACTER: Final = "CS022"
+YAML_TRAP: Final = "CS023"
 
 # The fields are not what the schema and the review clock ask for.
 MISSING_FIELD: Final = "CS030"
@@ -46,10 +47,30 @@ NOT_A_FREQUENCY: Final = "CS037"
 NO_REVIEW_DATE: Final = "CS038"
 NO_REVIEW_FREQUENCY: Final = "CS039"
 UNKNOWN_FIELD: Final = "CS040"
+MISSING_OWNER: Final = "CS041"
+UNQUOTED_DATE: Final = "CS060"
 
 # The body is no content.
 EMPTY_BODY: Final = "CS050"
 CRAWL_STUB: Final = "CS051"
+GARBLED_TEXT: Final = "CS052"
+CONTROL_IN_TEXT: Final = "CS053"
+REORDERED_TEXT: Final = "CS054"
+SCRIPT: Final = "CS055"
+OTHER_HEADING: Final = "CS056"
+RELATIVE_LINK: Final = "CS057"
+LOST_CHARACTER: Final = "CS058"
+
+# The document does not continue the version before.
+EARLIER_REVIEW: Final = "CS070"
+EARLIER_LABEL: Final = "CS071"
+SAME_LABEL: Final = "CS072"
+BODY_SHRANK: Final = "CS073"
+
+# The document does not go with the others of the library.
+SAME_URL: Final = "CS080"
+SAME_BODY: Final = "CS081"
+SAME_REVIEW_DATE: Final = "CS082"
 
 #: Every code: its rule's name, and how severe a finding is unless a team says otherwise.
 CODES: Final[dict[str, tuple[str, Severity]]] = {
@@ -72,6 +93,7 @@ CODES: Final[dict[str, tuple[str, Severity]]] = {
     DUPLICATE_FIELD: ("duplicate-field", Severity.ERROR),
     FIELD_NAME: ("field-name", Severity.ERROR),
     CONTROL_CHARACTER: ("control-character", Severity.ERROR),
+    YAML_TRAP: ("yaml-trap", Severity.WARNING),
     MISSING_FIELD: ("missing-field", Severity.ERROR),
     WRONG_TYPE: ("wrong-type", Severity.ERROR),
     NOT_ALLOWED: ("value-not-allowed", Severity.ERROR),
@@ -79,18 +101,61 @@ CODES: Final[dict[str, tuple[str, Severity]]] = {
     SCHEMA: ("schema", Severity.ERROR),
     NOT_A_DATE: ("not-a-date", Severity.ERROR),
     DATE_IN_FUTURE: ("date-in-future", Severity.ERROR),
-    NOT_A_FREQUENCY: ("not-a-frequency", Severity.ERROR),
+    NOT_A_FREQUENCY: ("review-frequency", Severity.ERROR),
     NO_REVIEW_DATE: ("no-review-date", Severity.WARNING),
     NO_REVIEW_FREQUENCY: ("no-review-frequency", Severity.WARNING),
     UNKNOWN_FIELD: ("unknown-field", Severity.INFO),
+    MISSING_OWNER: ("missing-owner", Severity.INFO),
     EMPTY_BODY: ("empty-body", Severity.ERROR),
     CRAWL_STUB: ("crawl-stub", Severity.ERROR),
+    GARBLED_TEXT: ("garbled-text", Severity.ERROR),
+    CONTROL_IN_TEXT: ("control-in-text", Severity.WARNING),
+    REORDERED_TEXT: ("reordered-text", Severity.WARNING),
+    SCRIPT: ("script", Severity.ERROR),
+    OTHER_HEADING: ("other-heading", Severity.INFO),
+    RELATIVE_LINK: ("relative-link", Severity.WARNING),
+    LOST_CHARACTER: ("lost-character", Severity.WARNING),
+    UNQUOTED_DATE: ("unquoted-date", Severity.INFO),
+    EARLIER_REVIEW: ("earlier-review", Severity.WARNING),
+    EARLIER_LABEL: ("earlier-label", Severity.WARNING),
+    SAME_LABEL: ("same-label", Severity.WARNING),
+    BODY_SHRANK: ("body-shrank", Severity.ERROR),
+    SAME_URL: ("same-url", Severity.WARNING),
+    SAME_BODY: ("same-body", Severity.WARNING),
+    SAME_REVIEW_DATE: ("same-review-date", Severity.WARNING),
 }
+
+#: Rules that are silent unless a team asks for them: they would speak of nearly every good page.
+OFF_BY_DEFAULT: Final = frozenset({MISSING_OWNER, UNQUOTED_DATE})
+
+#: Rules that no setting can change: behind them there is no document that could be published.
+PROTECTED: Final = frozenset(code for code in CODES if code <= CONTROL_CHARACTER)
+
+_BY_NAME: Final = {rule: code for code, (rule, _) in CODES.items()}
 
 _START = Span.at_line(1)
 
 
-def found(code: str, message: str, *, hint: str = "", span: Span = _START) -> Problem:
+def found(
+    code: str, message: str, *, hint: str = "", span: Span = _START, fixable: bool = False
+) -> Problem:
     """Return a problem with the rule name and severity that the table gives its code."""
     rule, severity = CODES[code]
-    return Problem(code=code, rule=rule, severity=severity, message=message, hint=hint, span=span)
+    return Problem(
+        code=code,
+        rule=rule,
+        severity=severity,
+        message=message,
+        hint=hint,
+        span=span,
+        fixable=fixable,
+    )
+
+
+def code_of(name: str) -> str | None:
+    """Return the code that a code (`CS021`) or a rule's name (`field-name`) means, or None.
+
+    Case does not matter, nor whether a name has hyphens or underscores.
+    """
+    plain = name.strip().lower().replace("_", "-")
+    return _BY_NAME.get(plain) or (plain.upper() if plain.upper() in CODES else None)

@@ -1,20 +1,25 @@
 """Gates on a seed's body: metadata alone is no proof that there is content.
 
-Today two: a body that is empty, and a body that is what a crawler got instead of the page. Nothing
-here judges what a text says. Called by `worker.domain.rules`.
+A body that is empty, that is what a crawler got instead of the page, or that is not the text which
+its author wrote. Nothing here judges what a text says. Every file is looked at, so what is asked
+of a whole body is asked of its bytes or in one pass. Called by `worker.domain.rules`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from worker.domain import codes
 from worker.domain.codes import found
 from worker.domain.problem import Problem, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from worker.domain.seed import Seed
+    from worker.domain.vocabulary import Rules
 
 #: A page with so many words is content, whatever phrase is in it.
 STUB_WORDS = 60
@@ -44,26 +49,208 @@ _STUB_PHRASES = re.compile(
 )
 
 
-def check_body(seed: Seed) -> Problem | None:
-    """Return what is wrong with a seed's body as content, if anything is."""
+#: A text with a larger share of replaced characters was never a text.
+GARBLED_SHARE: Final = 0.01
+_LEAST_GARBLED: Final = 5
+_REPLACED: Final = "\ufffd"
+
+_CONTROL_BYTES: Final = bytes(c for c in range(0x20) if c not in b"\t\n\r") + b"\x7f"
+#: C1 controls, and the marks that reorder text, as UTF-8: two searches that begin with one byte.
+_C1_BYTES: Final = re.compile(b"\xc2[\x80-\x9f]")
+_REORDERING_BYTES: Final = re.compile(b"\xe2(?:\x80[\xaa-\xae]|\x81[\xa6-\xa9])")
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Embeddings, overrides and isolates. Marks without a scope (U+200E) and joiners are letters' kin.
+REORDERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+#: What a browser would run: a script, a handler in a tag, a link that is a program.
+_SCRIPT: Final = re.compile(
+    r"<(?:[sS][cC][rR][iI][pP][tT](?![\w-])|(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:"
+    r"|[a-zA-Z][a-zA-Z0-9-]*+(?!:)[^<>]{0,2000}?(?:[\s\"'/][oO][nN][a-zA-Z]+\s*="
+    r"|(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:))"
+)
+_SCRIPT_LINK: Final = re.compile(
+    r"\](?:\(|:)\s*+<?\s*+(?:(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:"
+    r"|[dD][aA][tT][aA]:text/html)"
+)
+
+#: A link's target without a scheme, that is neither a place on the page nor another seed.
+_RELATIVE_LINK: Final = re.compile(
+    r"\]\(\s*+<?(?![a-zA-Z][a-zA-Z0-9+.-]*:|//|\#)"
+    r"(?!(?:[^)\s>#]*\.(?:md|markdown|txt))(?:\#[^)\s>]*)?[)\s>])([^)\s>]++)"
+)
+
+#: So many findings of one kind are counted.
+_MOST_COUNTED: Final = 1000
+
+#: The first heading is looked for in so many characters of the body.
+_HEADING_WITHIN: Final = 4000
+_FIRST_HEADING: Final = re.compile(
+    r"^[ ]{0,3}(?:(?P<fence>```|~~~)|(?P<marks>\#{1,6})[ \t]+(?P<text>[^\n]*)"
+    r"|(?P<under>[^\n]*\S[^\n]*)\n[ ]{0,3}(?:=+|-+)[ \t]*$)",
+    re.MULTILINE,
+)
+
+
+def check_body(seed: Seed, data: bytes, rules: Rules) -> Iterator[Problem]:
+    """Yield what is wrong with a seed's body as content; `data` are the file's bytes."""
     body = seed.body
     if not body or body.isspace():
-        return found(
+        yield found(
             codes.EMPTY_BODY,
             "the document has no text",
             hint="write the text after the closing line `---`",
             span=Span(line=seed.body_line - 1, end_line=seed.body_line - 1, end_column=4),
         )
+        return
+    checks = (
+        _check_stub,
+        _check_replaced,
+        _check_script,
+        *((_check_hidden,) if has_hidden(data) else ()),
+    )
+    for check in checks:
+        if (problem := check(seed)) is not None:
+            yield problem
+    if codes.OTHER_HEADING not in rules.off and (problem := _check_heading(seed, rules)):
+        yield problem
+    if not seed.metadata.get(rules.fields.url) and (problem := _check_links(seed, rules)):
+        yield problem
+
+
+def has_hidden(data: bytes) -> bool:
+    """Return whether a file holds a control character or a mark that reorders text."""
+    if len(data.translate(None, _CONTROL_BYTES)) != len(data):
+        return True
+    return _REORDERING_BYTES.search(data) is not None or _C1_BYTES.search(data) is not None
+
+
+def _check_stub(seed: Seed) -> Problem | None:
+    body = seed.body
     if len(body) > _STUB_CHARACTERS or len(body.split(maxsplit=STUB_WORDS)) >= STUB_WORDS:
         return None
     phrase = _STUB_PHRASES.search(body)
     if phrase is None:
         return None
-    line = seed.body_line + body.count("\n", 0, phrase.start())
-    column = phrase.start() - body.rfind("\n", 0, phrase.start())
     return found(
         codes.CRAWL_STUB,
         f"the text is what a crawler got instead of the page: {phrase[0]!r}",
         hint="fetch the page again, or write its text",
-        span=Span(line=line, column=column, end_line=line, end_column=column + len(phrase[0])),
+        span=_span(seed, *phrase.span()),
     )
+
+
+def _check_replaced(seed: Seed) -> Problem | None:
+    first = seed.body.find(_REPLACED)
+    if first < 0:
+        return None
+    number = seed.body.count(_REPLACED)
+    span = _span(seed, first, first + 1)
+    if number >= _LEAST_GARBLED and number > GARBLED_SHARE * len(seed.body):
+        return found(
+            codes.GARBLED_TEXT,
+            f"{number:,} of {len(seed.body):,} characters are lost (U+FFFD): this is no text",
+            hint="the file was no text, or was saved with a wrong encoding: fetch it again",
+            span=span,
+        )
+    return found(
+        codes.LOST_CHARACTER,
+        "a character is lost (U+FFFD)" + (f", and {number - 1:,} more" if number > 1 else ""),
+        hint="write what stood there; it may have been a unit or a sign of a dose",
+        span=span,
+    )
+
+
+def _check_script(seed: Seed) -> Problem | None:
+    match = _SCRIPT.search(seed.body) or _SCRIPT_LINK.search(seed.body)
+    if match is None:
+        return None
+    return found(
+        codes.SCRIPT,
+        f"the text holds a program: {' '.join(match[0][:60].split())!r}",
+        hint="remove it; where it is an example, write `&lt;` for the angle bracket",
+        span=_span(seed, *match.span()),
+    )
+
+
+def _check_hidden(seed: Seed) -> Problem | None:
+    """Tell of control characters first: where both are, the file is no text anyhow."""
+    for pattern, code, what in (
+        (_CONTROL, codes.CONTROL_IN_TEXT, "control character"),
+        (REORDERING, codes.REORDERED_TEXT, "mark that reorders what is shown"),
+    ):
+        matches = pattern.finditer(seed.body)
+        first = next(matches, None)
+        if first is None:
+            continue
+        more = _count_some(matches)
+        rest = f", and {more} more" if more else ""
+        return found(
+            code,
+            f"the text holds the {what} U+{ord(first[0]):04X}{rest}",
+            hint="remove it; it is invisible, and mostly came with a copy",
+            span=_span(seed, *first.span()),
+        )
+    return None
+
+
+def _check_heading(seed: Seed, rules: Rules) -> Problem | None:
+    """Compare the title with a first heading of the first level; a lower one is no title."""
+    title = seed.metadata.get(rules.fields.title)
+    heading = _FIRST_HEADING.search(seed.body, 0, _HEADING_WITHIN)
+    if heading is None or heading["fence"] or not isinstance(title, str) or not title.strip():
+        return None
+    if heading["marks"] not in {"#", None} or (heading["under"] and "=" not in heading[0]):
+        return None
+    group = "text" if heading["marks"] else "under"
+    written, wanted = _plain(heading[group].rstrip("# \t")), _plain(title)
+    # A site's name at the end of the one ("… - NCI") is no other title.
+    if not written or written.startswith(wanted) or wanted.startswith(written):
+        return None
+    start, end = heading.span(group)
+    return found(
+        codes.OTHER_HEADING,
+        f"the first heading is not the `{rules.fields.title}`",
+        hint="one of the two may be of another page",
+        span=_span(seed, start, min(end, start + len(heading[group].rstrip()))),
+    )
+
+
+def _check_links(seed: Seed, rules: Rules) -> Problem | None:
+    matches = _RELATIVE_LINK.finditer(seed.body)
+    first = next(matches, None)
+    if first is None:
+        return None
+    more = _count_some(matches)
+    rest = f" (and {more} more)" if more else ""
+    url = rules.fields.url
+    return found(
+        codes.RELATIVE_LINK,
+        f"the link leads nowhere: it is relative, and there is no `{url}`{rest}",
+        hint=f"write the whole address, or add the page's `{url}`",
+        span=_span(seed, *first.span(1)),
+    )
+
+
+def _plain(text: str) -> str:
+    """Return a heading or a title without Markdown, blind to case and white space."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text[:500])
+    return " ".join(re.sub(r"[\\*_`#]", "", text).casefold().split())
+
+
+def _span(seed: Seed, start: int, end: int) -> Span:
+    """Return the span of a part of the body in the file."""
+    body = seed.body
+    line = seed.body_line + body.count("\n", 0, start)
+    end_line = line + body.count("\n", start, end)
+    return Span(
+        line=line,
+        column=start - body.rfind("\n", 0, start),
+        end_line=end_line,
+        end_column=end - body.rfind("\n", 0, end),
+    )
+
+
+def _count_some(matches: Iterator[object]) -> str:
+    """Return how many there are, or that there are many: a hostile file has millions."""
+    number = sum(1 for _ in islice(matches, _MOST_COUNTED))
+    return f"over {_MOST_COUNTED:,}" if number == _MOST_COUNTED else str(number or "")

@@ -9,40 +9,33 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.domain import codes
+from worker.domain.finding import Finding
+from worker.domain.fix import only_near
 from worker.domain.review import parse_cadence
-from worker.domain.seed import Fields, parse_date
+from worker.domain.scalars import check_scalars
+from worker.domain.seed import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
     import jsonschema_rs
 
-    from worker.domain.places import FieldPath
     from worker.domain.vocabulary import Rules
 
 #: So many findings of one kind are told of one file; a hostile file has ten thousand.
 MOST_FINDINGS: Final = 30
 
+#: The words for a review frequency that the clock knows.
+FREQUENCIES: Final = ("monthly", "quarterly", "semiannual", "annual", "biennial", "as_needed")
+
 #: The schema's keywords that offer a choice, and those that ask for a form.
 _CHOICES: Final = frozenset({"enum", "const", "anyOf", "oneOf"})
 _FORMS: Final = frozenset({"pattern", "format", "minLength", "maxLength", "minItems", "maxItems"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A problem of a field before it has a place; without the field, it stands at the fence."""
-
-    code: str
-    path: FieldPath
-    message: str
-    hint: str = ""
-    on_key: bool = False
 
 
 def check_metadata(metadata: dict[str, Any], rules: Rules, today: date) -> Iterator[Finding]:
@@ -51,21 +44,39 @@ def check_metadata(metadata: dict[str, Any], rules: Rules, today: date) -> Itera
     given = metadata
     if "" in metadata.values():
         given = {name: value for name, value in metadata.items() if value != ""}
-    wrong = set()
-    for finding in _check_review(given, rules.fields, today):
+    wrong: set[str | int] = set()
+    told: set[str | int] = set()  # of these the schema has more to say
+    for finding in _check_review(given, rules, today):
         wrong.add(finding.path[0])
         yield finding
     if not rules.validator.is_valid(given):
         errors = rules.validator.iter_errors(given)
         for error in islice(errors, MOST_FINDINGS):
             if not (error.instance_path and error.instance_path[0] in wrong):
-                yield _explain(error, metadata, rules)
+                finding = _explain(error, metadata, rules)
+                told.add(finding.path[0] if finding.path else "")
+                yield finding
     if not metadata.keys() <= rules.known:
         yield from _check_names(metadata, rules)
+    for finding in check_scalars(metadata):
+        if finding.path[0] not in wrong | told:
+            yield finding
+    fields = rules.fields
+    if codes.MISSING_OWNER not in rules.off and not (
+        given.get(fields.owner) or given.get(fields.reviewer)
+    ):
+        yield Finding(
+            code=codes.MISSING_OWNER,
+            path=(fields.owner,),
+            message=f"`{fields.owner}` is missing: nobody answers for the document",
+            hint=f"write `{fields.owner}: …`",
+            on_key=True,
+        )
 
 
-def _check_review(given: Mapping[str, Any], fields: Fields, today: date) -> Iterator[Finding]:
+def _check_review(given: Mapping[str, Any], rules: Rules, today: date) -> Iterator[Finding]:
     """Find what is wrong with the review date and frequency; other types are the schema's part."""
+    fields = rules.fields
     reviewed, frequency = given.get(fields.last_reviewed), given.get(fields.review_frequency)
     cadence = parse_cadence(frequency) if isinstance(frequency, str) else None
     if isinstance(frequency, str) and cadence is None:
@@ -74,6 +85,7 @@ def _check_review(given: Mapping[str, Any], fields: Fields, today: date) -> Iter
             path=(fields.review_frequency,),
             message=f"{_quote(frequency)} is not a review frequency",
             hint=_frequency_hint(frequency),
+            fixable=only_near(frequency, rules.words.get(fields.review_frequency, ())) is not None,
         )
     if isinstance(reviewed, str):
         yield from _check_date(fields.last_reviewed, reviewed, today)
@@ -130,13 +142,14 @@ def _date_hint(text: str) -> str:
     parts = re.fullmatch(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?:[T ].*)?", text.strip())
     meant = "{}-{:0>2}-{:0>2}".format(*parts.groups()) if parts else None
     if meant and parse_date(meant):
-        return f"did you mean {meant}?"
+        return f'did you mean "{meant}"?'
     return "write year, month and day, such as 2026-01-15"
 
 
 def _frequency_hint(text: str) -> str:
-    words = ("monthly", "quarterly", "semiannual", "annual", "biennial", "as_needed")
-    return _did_you_mean(text, words) or f"write {', '.join(words)}, `6 months`, `90 days` or `P6M`"
+    every = ", ".join((*FREQUENCIES, "6 months", "90 days", "P6M"))
+    meant = _did_you_mean(text, FREQUENCIES)
+    return f"{meant} ({every})" if meant else f"it may be {every}"
 
 
 def _explain(
@@ -154,6 +167,7 @@ def _explain(
     what = f"`{name}`" if len(path) <= 1 else f"item {_count(path[-1])} of `{name}`"
     words, examples = rules.words.get(name, ()), rules.examples.get(name, ())
     code, message, hint = codes.SCHEMA, f"{what}: {_shorten(error.message)}", ""
+    fixable = False
     if blank:
         code, message = codes.WRONG_FORM, f"{what} is empty"
     elif kind == "type" and "array" in error.kind.as_dict()["types"]:
@@ -165,11 +179,13 @@ def _explain(
     elif words and kind in _CHOICES:
         expected = ", ".join(dict.fromkeys(words if kind == "enum" else (*words, *examples)))
         code, message = codes.NOT_ALLOWED, f"{what} may not be {_quote(value)}"
-        hint = _did_you_mean(value, (*words, *examples)) or f"it may be {expected}"
+        meant = _did_you_mean(value, (*words, *examples))
+        hint = f"{meant} ({expected})" if meant else f"it may be {expected}"
+        fixable = isinstance(value, str) and only_near(value, words) is not None
     elif kind in _FORMS:
         code, message = codes.WRONG_FORM, f"{what} does not have the right form: {_quote(value)}"
         hint = f"for example {examples[0]}" if examples else ""
-    return Finding(code=code, path=path, message=message, hint=hint)
+    return Finding(code=code, path=path, message=message, hint=hint, fixable=fixable)
 
 
 def _missing(name: str, metadata: Mapping[str, Any], rules: Rules) -> Finding:
@@ -204,13 +220,13 @@ def _check_names(metadata: Mapping[str, Any], rules: Rules) -> Iterator[Finding]
         )
 
 
-def _did_you_mean(given: Any, known: tuple[str, ...] | list[str]) -> str:
+def _did_you_mean(given: Any, known: Iterable[str]) -> str:
     """Return a suggestion among the known words, blind to case, hyphens and underscores."""
     if not isinstance(given, str) or len(given) > 60:
         return ""
-    plain = {re.sub(r"[\W_]", "", word).lower(): word for word in reversed(known)}
+    plain = {re.sub(r"[\W_]", "", word).lower(): word for word in reversed(list(known))}
     near = difflib.get_close_matches(re.sub(r"[\W_]", "", given).lower(), plain, n=1, cutoff=0.65)
-    return f"did you mean {plain[near[0]]}?" if near else ""
+    return f'did you mean "{plain[near[0]]}"?' if near else ""
 
 
 def _count(step: str | int) -> str | int:
@@ -218,7 +234,7 @@ def _count(step: str | int) -> str | int:
 
 
 def _quote(value: Any) -> str:
-    return f"`{_shorten(value)}`"
+    return f'"{_shorten(value)}"'
 
 
 def _shorten(value: Any) -> str:

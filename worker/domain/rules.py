@@ -3,7 +3,9 @@
 The vocabulary is the JSON Schema's (`worker.domain.vocabulary`), so that a team changes that file
 and not the code. What a schema cannot say is said in `worker.domain.metadata` (real dates, the
 future, frequencies that the clock understands) and in `worker.domain.content` (text that is
-content). A file is never mended here. Called by ingest, and by the command `validate`.
+content). What only the version before or the other files show is asked in `worker.domain.context`
+and `worker.domain.library_rules`. A file is never mended here. Called by ingest, and by the
+command `validate`.
 """
 
 from __future__ import annotations
@@ -14,18 +16,18 @@ from typing import TYPE_CHECKING, Final
 from worker.domain import codes
 from worker.domain.codes import CODES, found
 from worker.domain.content import check_body
+from worker.domain.fix import unquoted_dates
 from worker.domain.metadata import check_metadata
-from worker.domain.places import locate
+from worker.domain.places import LINE_END, locate
 from worker.domain.problem import Problem, Span, refuses
 from worker.domain.seed import Facts, Seed, parse_seed, read_facts
 from worker.domain.vocabulary import Rules, compile_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from worker.domain.metadata import Finding
-    from worker.domain.places import FieldPath, Place
+    from worker.domain.finding import Finding
 
 __all__ = [
     "CODES",
@@ -43,6 +45,9 @@ __all__ = [
 TOO_LARGE: Final = codes.TOO_LARGE
 NO_PERMISSION: Final = codes.NO_PERMISSION
 UNREADABLE: Final = codes.UNREADABLE
+
+#: How a value begins that is the same text for every YAML reader.
+_QUOTES: Final = frozenset("'\"|>")
 
 _UNREADABLE: Final = {
     TOO_LARGE: ("the file is too large", "split the document, or raise `intake.max_file_bytes`"),
@@ -78,27 +83,40 @@ def examine(data: bytes, *, rules: Rules, today: date, max_bytes: int) -> Examin
     if isinstance(seed, tuple):
         return Examined(seed=None, facts=None, problems=seed)
 
-    findings = [*check_metadata(seed.metadata, rules, today)]
-    body_problem = check_body(seed)
-    if not findings and body_problem is None:
+    findings = [
+        finding
+        for finding in check_metadata(seed.metadata, rules, today)
+        if finding.code not in rules.off
+    ]
+    problems = [*check_body(seed, data, rules)]
+    if codes.UNQUOTED_DATE not in rules.off:
+        problems.extend(unquoted_dates(seed))
+    if not findings and not problems:
         return Examined(seed=seed, facts=read_facts(seed.metadata, rules.fields), problems=())
 
-    wanted = {finding.path for finding in findings}
-    places = locate(seed.front_matter, wanted) if wanted else {}
-    problems = [_place(finding, places, seed) for finding in findings]
-    if body_problem is not None:
-        problems.append(body_problem)
+    if findings:
+        problems.extend(_place(findings, seed))
     problems.sort(key=lambda problem: (problem.span.line, problem.span.column, problem.code))
-    told = tuple(problems)
+    told = rules.weigh(problems)
     facts = None if refuses(told) else read_facts(seed.metadata, rules.fields)
     return Examined(seed=seed, facts=facts, problems=told)
 
 
-def _place(finding: Finding, places: Mapping[FieldPath, Place], seed: Seed) -> Problem:
-    place = places.get(finding.path)
-    if place is None:
-        closing = seed.body_line - 1
+def _place(findings: Sequence[Finding], seed: Seed) -> Iterator[Problem]:
+    """Yield the findings as problems with their places in the file; a missing field is at the fence."""
+    places = locate(seed.front_matter, {finding.path for finding in findings})
+    closing = seed.body_line - 1
+    lines: list[str] = []
+    for finding in findings:
+        place = places.get(finding.path)
         span = Span(line=closing, end_line=closing, end_column=4)
-    else:
-        span = place.key if finding.on_key else place.value
-    return found(finding.code, finding.message, hint=finding.hint, span=span)
+        if place is not None:
+            span = place.key if finding.on_key else place.value
+            if finding.only_plain:
+                lines = lines or LINE_END.split(seed.front_matter)
+                # The fence is line 1 of the file.
+                if lines[span.line - 2][span.column - 1] in _QUOTES:
+                    continue
+        yield found(
+            finding.code, finding.message, hint=finding.hint, span=span, fixable=finding.fixable
+        )

@@ -45,6 +45,7 @@ class Fields:
     reviewer: str = "reviewerName"
     review_status: str = "reviewStatus"
     tags: str = "tags"
+    url: str = "url"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ joiners that Hindi and Telugu need. Each channel adds what its own readers need 
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit, urlunsplit
 
 #: C0 and C1 controls, line separators, lone surrogates (bytes of a name that is not UTF-8), and the
 #: marks that reorder text on a screen.
@@ -29,6 +30,15 @@ def one_line(text: str, *, limit: int) -> str:
     """Return the text as one line: white space folded, controls shown, cut at `limit` characters."""
     line = visible(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be shown: its password, and any query, replaced or removed."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return urlunsplit(parts._replace(query=""))
+    user = f"{parts.username or ''}:***@"
+    return urlunsplit(parts._replace(netloc=user + parts.netloc.rpartition("@")[2], query=""))
 
 
 def _escape(match: re.Match[str]) -> str:

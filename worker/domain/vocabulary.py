@@ -1,24 +1,31 @@
 """The library's vocabulary: its JSON Schema, compiled once for as long as a process lives.
 
 A schema that the service could not work with is refused at start and not at the first document.
-Nothing is fetched: a reference to another address is an error. Called by `worker.domain.rules`.
+Nothing is fetched: a reference to another address is an error. How severe a team holds a rule to be
+goes along. Called by `worker.domain.rules`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
+from worker.domain.codes import OFF_BY_DEFAULT
+
 if TYPE_CHECKING:
+    from worker.domain.problem import Problem, Severity
     from worker.domain.seed import Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """A compiled schema, the names of the fields that the service reads, and the vocabulary."""
+    """A compiled schema, the names of the fields that the service reads, and the vocabulary.
+
+    `severities` holds what a team sets by code, `off` the codes of rules that are silent.
+    """
 
     fields: Fields
     validator: jsonschema_rs.Validator
@@ -26,14 +33,32 @@ class Rules:
     known: frozenset[str]
     words: Mapping[str, tuple[str, ...]]
     examples: Mapping[str, tuple[str, ...]]
+    severities: Mapping[str, Severity]
+    off: frozenset[str]
+
+    def weigh(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return the problems as severe as the team holds them, without those of silent rules."""
+        return tuple(
+            replace(problem, severity=self.severities[problem.code])
+            if problem.code in self.severities
+            else problem
+            for problem in problems
+            if problem.code not in self.off
+        )
 
 
-def compile_rules(schema: Mapping[str, Any], fields: Fields) -> Rules:
+def compile_rules(
+    schema: Mapping[str, Any],
+    fields: Fields,
+    severities: Mapping[str, Severity | None] | None = None,
+) -> Rules:
     """Compile the schema once; raise `ValueError` in one line when it cannot be used.
 
-    It has to know the fields that the service reads for the store and the review clock, and to
-    require the title, the version and the status.
+    `severities` are a team's own by code, None for a rule that is to be silent. The schema has to
+    know the fields that the service reads for the store and the review clock, and to require the
+    title, the version and the status.
     """
+    own = dict(severities or {})
     properties = schema.get("properties")
     required = schema.get("required")
     if not isinstance(properties, Mapping) or not isinstance(required, list):
@@ -60,6 +85,8 @@ def compile_rules(schema: Mapping[str, Any], fields: Fields) -> Rules:
         known=frozenset(properties),
         words={name: tuple(_words(part)) for name, part in properties.items()},
         examples={name: tuple(_examples(part)) for name, part in properties.items()},
+        severities={code: severity for code, severity in own.items() if severity is not None},
+        off=OFF_BY_DEFAULT - own.keys() | {code for code in own if own[code] is None},
     )
 
 

@@ -1,0 +1,166 @@
+"""diff, why, restore and the library of a day, as real processes over a folder and a store."""
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support import BODY, a_seed, clean_environment, run, write
+
+IN_TWO_DAYS = str(datetime.now(UTC).date() + timedelta(days=2))
+FIRST = a_seed()
+SECOND = a_seed(status="inactive", body=BODY.replace("5 days", "7 days"))
+
+
+@pytest.fixture
+def library(tmp_path, seeds):
+    """Return a function that runs a command; `a.md` has two versions."""
+
+    def command(*arguments, code=0):
+        result = run(*arguments, cwd=tmp_path)
+        assert result.returncode == code, f"{result.stdout}\n{result.stderr}"
+        return result
+
+    for text in (FIRST, SECOND):
+        write(seeds / "a.md", text)
+        command("sync")
+    return command
+
+
+@pytest.fixture
+def answer(library):
+    return lambda *arguments: json.loads(library(*arguments, "--json").stdout)
+
+
+def test_a_diff_tells_the_figures_the_sections_and_the_risk(library, answer):
+    diff = answer("diff", "a.md")
+    assert (diff["risk"], diff["from"], diff["to"]) == ("high", 1, 2)
+    assert [(f["old"], f["new"]) for f in diff["figures"]] == [("5 days", "7 days")]
+    assert [section["heading"] for section in diff["sections"]] == ["Afterwards"]
+    assert diff["old"]["number"] == 1
+    shown = library("diff", "a.md").stdout
+    assert "5 days → 7 days" in shown
+    assert "status: active → inactive" in shown
+    assert "+You can go home at once." in shown
+    assert "## Afterwards" in library("diff", "a.md", "--stat").stdout
+    assert "@@" not in library("diff", "a.md", "--stat").stdout
+
+
+def test_the_history_says_in_a_few_words_what_changed(library, answer):
+    assert [version["risk"] for version in answer("history", "a.md")["versions"]] == ["low", "high"]
+    last = library("history", "a.md").stdout.splitlines()[-1]
+    assert "high" in last
+    assert "5 days → 7 days; status: active → inactive" in last
+
+
+def test_a_diff_with_the_file_on_disk(library, answer, seeds):
+    write(seeds / "a.md", SECOND.replace("7 days", "8 days"))
+    diff = answer("diff", "a.md", "--file")
+    assert (diff["from"], diff["to"], diff["new"]["stored_at"]) == (2, "file", None)
+    assert [(f["old"], f["new"]) for f in diff["figures"]] == [("7 days", "8 days")]
+    assert answer("diff", "a.md", "1", "--file")["figures"][0]["old"] == "5 days"
+
+    write(seeds / "a.md", "---\ntitle: [\n---\nx\n")
+    said = library("diff", "a.md", "--file", code=1).stderr
+    assert said.startswith("content-sync: seeds/a.md:")
+    assert said.count("\n") == 1
+    (seeds / "a.md").unlink()
+    said = library("diff", "a.md", "--file", code=1).stderr
+    assert said == "content-sync: seeds/a.md cannot be compared: there is no such file\n"
+    library("diff", "a.md", "1", "2", "--file", code=2)
+
+
+def test_a_page_is_written_and_nothing_else(library, tmp_path):
+    result = library("diff", "a.md", "--html", "change.html")
+    assert result.stdout == ""
+    page = (tmp_path / "change.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "high risk" in page
+    said = library("diff", "a.md", "--html", "nowhere/change.html", code=2).stderr
+    assert said.startswith("content-sync: cannot write nowhere/change.html: ")
+    assert said.count("\n") == 1
+
+
+def test_a_wide_terminal_gets_both_texts_beside_each_other(library, tmp_path):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 180, 0, 0))
+    environment = {**clean_environment(), "TERM": "xterm-256color"}
+    environment.pop("COLUMNS")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "diff", "a.md"],
+        cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    try:
+        while block := os.read(ours, 65536):
+            shown += block
+    except OSError:  # how Linux says that the other side has closed
+        pass
+    finally:
+        os.close(ours)
+    assert process.wait(timeout=30) == 0
+    [beside] = [line for line in shown.decode().splitlines() if "5" in line and "7" in line and
+                "You can go home" in line]  # fmt: skip
+    assert beside.count("You can go home") == 2
+    assert "\x1b[7;31m5" in beside
+    assert "\x1b[7;32m7" in beside
+
+
+def test_a_file_tells_its_story(library, answer, seeds):
+    write(seeds / "a.md", a_seed(reviewFrequency="quaterly"))
+    library("sync", code=1)
+    story = answer("why", "a.md")
+    assert set(story) == {"path", "steps"}
+    assert all(set(step) == {"at", "step", "outcome", "detail"} for step in story["steps"])
+    steps = [(step["step"], step["outcome"]) for step in story["steps"]]
+    told = [one for one in steps if one[0] not in {"seen", "to be told"}]
+    assert told == [
+        ("validated", "ok"), ("stored", "version 1"), ("validated", "ok"), ("stored", "version 2"),
+        ("validated", "refused"), ("served", "inactive"),
+    ]  # fmt: skip
+    assert "did you mean" in library("why", "seeds/a.md").stdout
+
+
+def test_a_version_is_restored_and_stored_as_a_new_one(library, answer, seeds):
+    said = library("restore", "a.md", "1").stdout
+    assert said == (
+        "seeds/a.md is version 1 again (byte for byte); the service stores it as a new version\n"
+    )
+    assert (seeds / "a.md").read_text() == FIRST
+    assert answer("sync")["changed"] == 1
+    assert [version["number"] for version in answer("history", "a.md")["versions"]] == [1, 2, 3]
+    assert answer("restore", "a.md", "3")["written"] is False
+
+
+def test_unsaved_work_is_not_overwritten_unasked(library, seeds):
+    write(seeds / "a.md", "mine\n")
+    said = library("restore", "a.md", "1", code=1).stderr
+    assert said.startswith("content-sync: seeds/a.md holds what is not stored")
+    assert said.count("\n") == 1
+    assert (seeds / "a.md").read_text() == "mine\n"
+    library("restore", "a.md", "1", "--yes")
+    assert (seeds / "a.md").read_text() == FIRST
+    assert "has versions 1 to 2" in library("restore", "a.md", "9", code=1).stderr
+
+
+def test_the_library_of_a_day(library, answer, seeds):
+    assert answer("list", "--at", "2020-01-01") == []
+    assert library("list", "--at", "2020-01-01").stdout == "No documents.\n"
+    write(seeds / "b.md", a_seed(title="It stays"))
+    library("sync")
+    now = datetime.now(UTC).isoformat()
+    (seeds / "a.md").unlink()
+    library("sync")
+    then = answer("list", "--at", now)[0]
+    assert (then["path"], then["state"], then["number"]) == ("a.md", "live", 2)
+    assert then["status"] == "inactive"
+    retired = answer("list", "--at", IN_TWO_DAYS)[0]
+    assert (retired["path"], retired["state"]) == ("a.md", "retired")
+    assert set(then) == set(answer("list")[0])

@@ -1,0 +1,227 @@
+"""What `validate` looks at, and what it finds there: from paths to findings, mended where asked.
+
+Files are read one by one; of those without a finding nothing but their metadata is kept, for a library
+may be larger than memory. How findings are told is in `worker.cli.reports`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from worker.cli.output import complain
+
+if TYPE_CHECKING:
+    from worker.domain.fix import Edit
+    from worker.domain.library_rules import LibraryEntry
+    from worker.domain.problem import Problem
+    from worker.domain.rules import Examined, Rules
+    from worker.settings import Settings
+
+STANDARD_INPUT = "-"
+_UNNAMED = "<stdin>"
+_NOTES_SUFFIX = ".txt"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mending:
+    """What `--fix` may do; with `dry` it is only told."""
+
+    words: bool = False
+    dry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A file with its problems, and what was mended in it.
+
+    `data` is what was read, where there is something to show of it; `before` is what was read where
+    something was mended; `entry` is what the rules over many files need of a valid document.
+    """
+
+    path: str
+    data: bytes = field(repr=False)
+    problems: tuple[Problem, ...] = ()
+    mended: tuple[Edit, ...] = ()
+    before: bytes = field(default=b"", repr=False)
+    entry: LibraryEntry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspector:
+    """Examines files one by one, as the service would, and mends them where that was asked for."""
+
+    rules: Rules
+    settings: Settings
+    mending: Mending | None = None
+    stdin_path: str | None = None
+
+    def inspect(self, paths: Sequence[str], moved: Progress) -> list[Finding]:
+        """Return the findings of the files in their order; `moved` is told of each.
+
+        A plain note is left out, as the service leaves it out.
+        """
+        findings = []
+        for number, path in enumerate(paths, start=1):
+            finding = self._inspect_file(path)
+            if finding is not None:
+                findings.append(finding)
+            moved(number, len(paths))
+        return self._with_library_rules(findings) if len(findings) > 1 else findings
+
+    def _inspect_file(self, path: str) -> Finding | None:
+        from worker.domain.rules import NO_PERMISSION, UNREADABLE, unreadable_problem
+        from worker.domain.seed import is_plain_note
+
+        shown = (self.stdin_path or _UNNAMED) if path == STANDARD_INPUT else path
+        try:
+            data = _read(path, self.settings.intake.max_file_bytes + 1)
+        except OSError as error:
+            code = NO_PERMISSION if isinstance(error, PermissionError) else UNREADABLE
+            problem = unreadable_problem(code, error.strerror or str(error))
+            return Finding(path=shown, data=b"", problems=(problem,))
+        if shown.lower().endswith(_NOTES_SUFFIX) and is_plain_note(data):
+            complain(f"{shown} is a plain note, for it has no front matter: ignored")
+            return None
+        examined = self._examine(data)
+        mended = self._mend(path, data, examined) if self.mending else None
+        if mended is None:
+            return self._finding(shown, data, examined)
+        becomes, edits = mended
+        finding = self._finding(shown, becomes, self._examine(becomes))
+        return replace(finding, mended=edits, before=data, data=becomes)
+
+    def _examine(self, data: bytes) -> Examined:
+        from worker.domain.rules import examine
+
+        today = datetime.now(UTC).astimezone(self.settings.zone).date()
+        most = self.settings.intake.max_file_bytes
+        return examine(data, rules=self.rules, today=today, max_bytes=most)
+
+    def _finding(self, shown: str, data: bytes, examined: Examined) -> Finding:
+        from worker.domain.library_rules import LibraryEntry
+        from worker.domain.seed import body_sha256
+
+        seed, entry = examined.seed, None
+        if seed is not None and examined.facts is not None:
+            entry = LibraryEntry(
+                path=shown,
+                metadata=seed.metadata,
+                body_sha256=body_sha256(seed.body),
+                front_matter=seed.front_matter,
+                body_line=seed.body_line,
+            )
+        kept = data if examined.problems else b""
+        return Finding(path=shown, data=kept, problems=examined.problems, entry=entry)
+
+    def _mend(
+        self, path: str, data: bytes, examined: Examined
+    ) -> tuple[bytes, tuple[Edit, ...]] | None:
+        """Mend the file unless it is a dry run; None where there is nothing to mend, or it may not."""
+        from worker.cli.fix import replace_file
+        from worker.domain.fix import edits_of, mend
+
+        if self.mending is None or examined.seed is None:
+            return None
+        words = self.mending.words
+        edits = edits_of(examined.seed, examined.problems, self.rules, words=words)
+        becomes = mend(data, edits)
+        if becomes == data:
+            return None
+        if not self.mending.dry:
+            try:
+                replace_file(path, was=data, becomes=becomes)
+            except OSError as error:
+                complain(f"{path} is not mended: {error.strerror or error}")
+                return None
+        return becomes, edits
+
+    def _with_library_rules(self, findings: list[Finding]) -> list[Finding]:
+        from worker.domain.library_rules import check_library
+
+        entries = [finding.entry for finding in findings if finding.entry is not None]
+        found = check_library(entries, self.rules)
+        return [
+            self._with_more(finding, found[finding.path]) if finding.path in found else finding
+            for finding in findings
+        ]
+
+    def _with_more(self, finding: Finding, more: tuple[Problem, ...]) -> Finding:
+        data = finding.data
+        if not data and finding.path != _UNNAMED:
+            try:
+                data = _read(finding.path, self.settings.intake.max_file_bytes + 1)
+            except OSError:
+                data = b""  # its lines cannot be shown; what was found of it stays true
+        problems = sorted(
+            (*finding.problems, *more),
+            key=lambda problem: (problem.span.line, problem.span.column, problem.code),
+        )
+        return replace(finding, data=data, problems=tuple(problems))
+
+
+def existing(paths: list[str]) -> list[str]:
+    """Return the paths; one that does not exist is a usage error."""
+    for path in paths:
+        if path != STANDARD_INPUT and not os.path.lexists(path):
+            raise typer.BadParameter(f"{path} does not exist", param_hint="PATH")
+    return paths
+
+
+def files_of(paths: list[str], settings: Settings) -> list[str]:
+    """Return the files that paths mean, each once: of a folder, what the watcher would take."""
+    return list(dict.fromkeys(_files(paths, settings)))
+
+
+def identity(path: str, settings: Settings) -> str:
+    """Return what a document is called wherever the command is run: its path in the seeds folder.
+
+    A file elsewhere is called by its path from the current folder.
+    """
+    if path == _UNNAMED:
+        return path
+    below = os.path.relpath(path, settings.seeds)
+    outside = below == os.pardir or below.startswith(f"{os.pardir}{os.sep}")
+    return Path(os.path.relpath(path) if outside else below).as_posix()
+
+
+def _files(paths: list[str], settings: Settings) -> Iterator[str]:
+    for path in paths:
+        if path != STANDARD_INPUT and Path(path).is_dir():
+            yield from _seeds_below(path, settings)
+        else:
+            yield path
+
+
+def _seeds_below(folder: str, settings: Settings) -> Iterator[str]:
+    """Yield what the watcher would take for a seed, in order."""
+    from worker.watch.ignore import seed_names
+
+    # A folder inside the seeds folder is subject to the `.seedignore` there.
+    inside = not os.path.relpath(folder, settings.seeds).startswith(os.pardir)
+    root = str(settings.seeds) if inside else folder
+    names = seed_names(root, settings.watch.suffixes)
+    for parent, folders, files in os.walk(folder):
+        below = os.path.relpath(parent, root)
+        prefix = "" if below == os.curdir else f"{below}/"
+        folders[:] = sorted(name for name in folders if names.enters(f"{prefix}{name}"))
+        for name in sorted(files):
+            path = Path(parent, name)
+            if names.is_seed(f"{prefix}{name}") and not path.is_symlink():
+                yield str(path)
+
+
+def _read(path: str, most_bytes: int) -> bytes:
+    if path == STANDARD_INPUT:
+        return sys.stdin.buffer.read(most_bytes)
+    with Path(path).open("rb") as file:
+        return file.read(most_bytes)

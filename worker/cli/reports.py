@@ -1,0 +1,171 @@
+"""How `validate` tells its findings: text for people, JSON, GitHub's workflow commands, a diff.
+
+SARIF has a module of its own. Whatever comes from a document or a file name is made harmless first.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from worker.cli.output import print_json
+from worker.domain.visible import visible
+
+if TYPE_CHECKING:
+    from worker.cli.inspection import Finding
+    from worker.domain.problem import Problem, Span
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_GITHUB_LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What is told: the findings, without those that a baseline accepts, and how many those are."""
+
+    findings: Sequence[Finding]
+    fixing: bool
+    accepted: int | None = None
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Return the problems of all files."""
+        return [problem for finding in self.findings for problem in finding.problems]
+
+    @property
+    def mended(self) -> int:
+        """Return how many places were mended."""
+        return sum(len(finding.mended) for finding in self.findings)
+
+    def count(self, severity: str) -> int:
+        """Return how many problems are of a severity."""
+        return sum(problem.severity == severity for problem in self.problems)
+
+
+def tell_json(report: Report) -> None:
+    """Print the stable contract for programs; `mended` and `accepted` only where they were asked."""
+    answer: dict[str, Any] = {
+        "files": len(report.findings),
+        "errors": report.count("error"),
+        "warnings": report.count("warning"),
+        "problems": [
+            {"path": finding.path, **problem.as_json()}
+            for finding in report.findings
+            for problem in finding.problems
+        ],
+    }
+    if report.fixing:
+        answer["mended"] = [
+            {
+                "path": finding.path,
+                "code": edit.code,
+                "rule": edit.rule,
+                "old": edit.old,
+                "new": edit.new,
+                **asdict(edit.span),
+            }
+            for finding in report.findings
+            for edit in finding.mended
+        ]
+    if report.accepted is not None:
+        answer["accepted"] = report.accepted
+    print_json(answer)
+
+
+def tell_text(report: Report) -> None:
+    """Print each finding with its line and carets, what was mended, and a summary."""
+    from worker.cli import findings as shown
+    from worker.cli import text
+
+    console = text.console()
+    for finding in report.findings:
+        for line in mended_lines(finding):
+            console.print(text.plain(line, "green"), soft_wrap=True)
+        if finding.problems:
+            for row in shown.finding_lines(finding.path, finding.data, finding.problems):
+                console.print(row, soft_wrap=True)
+    for line in _counts(report):
+        text.show(text.plain(line))
+    text.show(shown.summary(len(report.findings), report.count("error"), report.count("warning")))
+
+
+def tell_github(report: Report) -> None:
+    """Print a workflow command a problem: GitHub shows it at its line of a pull request.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    """
+    for finding in report.findings:
+        for edit in finding.mended:
+            title = f"{edit.code} {edit.rule}"
+            _command("notice", finding.path, edit.span, title, f"mended: {edit.old} -> {edit.new}")
+        for problem in finding.problems:
+            title = f"{problem.code} {problem.rule}"
+            level = _GITHUB_LEVELS[problem.severity]
+            _command(level, finding.path, problem.span, title, advice(problem))
+    for line in _counts(report):
+        sys.stdout.write(f"{line}\n")
+
+
+def tell_diff(report: Report) -> None:
+    """Print what `--fix` would change, as a unified diff."""
+    for finding in report.findings:
+        if not finding.mended:
+            continue
+        lines = difflib.unified_diff(
+            _lines(finding.before),
+            _lines(finding.data),
+            f"a/{visible(finding.path)}",
+            f"b/{visible(finding.path)}",
+            lineterm="",
+        )
+        sys.stdout.writelines(f"{visible(line, lines=True)}\n" for line in lines)
+
+
+def mended_lines(finding: Finding) -> Iterator[str]:
+    """Yield a line for each place that was mended."""
+    for edit in finding.mended:
+        place = f"{finding.path}:{edit.span.line}:{edit.span.column}"
+        yield visible(f"{place}: mended {edit.code} {edit.rule}: {edit.old} -> {edit.new}")
+
+
+def advice(problem: Problem) -> str:
+    """Return the message and the hint of a problem as one text."""
+    return f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+
+
+def _counts(report: Report) -> Iterator[str]:
+    if report.mended:
+        files = sum(bool(finding.mended) for finding in report.findings)
+        yield f"{_plural(report.mended, 'place')} mended in {_plural(files, 'file')}"
+    if report.accepted:
+        yield f"{_plural(report.accepted, 'finding')} accepted by the baseline"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _lines(data: bytes) -> list[str]:
+    return _LINE_END.split(data.decode())
+
+
+def _command(level: str, path: str, span: Span, title: str, message: str) -> None:
+    """Print one workflow command; columns only within one line, for GitHub takes them only there."""
+    properties = {"file": visible(path), "line": str(span.line), "endLine": str(span.end_line)}
+    if span.line == span.end_line and span.end_column > span.column:
+        properties |= {"col": str(span.column), "endColumn": str(span.end_column)}
+    properties["title"] = title
+    listed = ",".join(f"{name}={_as_property(text)}" for name, text in properties.items())
+    sys.stdout.write(f"::{level} {listed}::{_as_data(visible(message))}\n")
+
+
+def _as_data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _as_property(text: str) -> str:
+    return _as_data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,120 @@
+"""Commands that tell of the rules: `rules` lists them, `explain` says why one is there."""
+
+import difflib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.options import AsJson, read_settings
+from worker.cli.output import complain, print_json
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+
+def rules(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List the rules: what each finds, and how severe it is here.
+
+    The table [rules] of the settings makes a rule off, info, warning or error.
+
+    Example: content-sync rules
+    """
+    settings = read_settings(ctx)
+    from worker.domain.rule_book import RULE_BOOK
+
+    listed = [_rule(code, settings) for code in sorted(RULE_BOOK)]
+    if as_json:
+        print_json(listed)
+        return
+    from worker.cli import text
+    from worker.cli.findings import SEVERITY_STYLES
+
+    table = text.table_of("code", "rule", "severity", "what it finds", whole=("code", "rule"))
+    for rule in listed:
+        severity = rule["severity"]
+        own = "" if severity == rule["default"] else f" (not {rule['default']})"
+        table.add_row(
+            rule["code"],
+            rule["rule"],
+            text.plain(f"{severity}{own}", SEVERITY_STYLES.get(severity, "dim")),
+            text.plain(rule["summary"]),
+        )
+    text.show(table)
+
+
+def explain(
+    ctx: typer.Context,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="A code or a rule's name.")],
+    as_json: AsJson = False,
+) -> None:
+    """Explain a rule: why it is there, what is wrong, what is right.
+
+    Example: content-sync explain CS073
+    """
+    settings = read_settings(ctx)
+    from worker.domain.codes import CODES, code_of
+
+    known = code_of(code)
+    if known is None:
+        names = [*CODES, *(rule for rule, _ in CODES.values())]
+        wanted = code.upper() if code[:2].upper() == "CS" else code.lower()
+        near = difflib.get_close_matches(wanted, names, n=1)
+        meant = f"; did you mean {near[0]}?" if near else "; `content-sync rules` lists them"
+        complain(f"no rule is called {code}{meant}")
+        raise typer.Exit(1)
+    rule = _rule(known, settings)
+    if as_json:
+        print_json(rule)
+        return
+    from worker.cli import text
+    from worker.cli.findings import SEVERITY_STYLES
+
+    severity = rule["severity"]
+    lines = [text.plain(f"{rule['code']} {rule['rule']}: ", "bold")]
+    lines[0].append_text(text.plain(severity, SEVERITY_STYLES.get(severity, "dim")))
+    if severity != rule["default"]:
+        lines[0].append(f" (by default {rule['default']})")
+    lines.extend(
+        text.plain(line)
+        for line in (
+            *("", rule["why"], "", "Wrong:"),
+            *_indented(rule["wrong"]),
+            *("", "Right:"),
+            *_indented(rule["right"]),
+            *("", _how_to_set(rule)),
+        )
+    )
+    for line in lines:
+        text.show(line)
+
+
+def _rule(code: str, settings: "Settings") -> dict[str, Any]:
+    """Return what is told of a rule, with the severity that the settings give it."""
+    from worker.domain.codes import CODES, OFF_BY_DEFAULT, PROTECTED
+    from worker.domain.rule_book import RULE_BOOK
+
+    name, severity = CODES[code]
+    default = "off" if code in OFF_BY_DEFAULT else str(severity)
+    own = settings.rules.severities
+    entry = RULE_BOOK[code]
+    return {
+        "code": code,
+        "rule": name,
+        "severity": default if code not in own else str(own[code] or "off"),
+        "default": default,
+        "can_be_set": code not in PROTECTED,
+        "summary": entry.summary,
+        "why": entry.why,
+        "wrong": entry.wrong,
+        "right": entry.right,
+    }
+
+
+def _indented(example: str) -> list[str]:
+    return [f"    {line}" for line in example.split("\n")]
+
+
+def _how_to_set(rule: dict[str, Any]) -> str:
+    if not rule["can_be_set"]:
+        return "It protects the store: no setting changes it."
+    return f'Set it in the settings file: [rules] {rule["rule"]} = "off", "info", "warning" or "error".'

@@ -1,0 +1,139 @@
+"""Findings as SARIF 2.1.0, for code scanning and the editors that read it.
+
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from worker import __version__
+from worker.cli.baseline import fingerprints
+from worker.cli.inspection import identity
+from worker.cli.reports import advice
+from worker.domain.codes import CODES, OFF_BY_DEFAULT
+from worker.domain.fix import edits_of
+from worker.domain.rule_book import RULE_BOOK
+from worker.domain.seed import Seed, parse_seed
+from worker.domain.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.cli.inspection import Finding
+    from worker.cli.reports import Report
+    from worker.domain.fix import Edit
+    from worker.domain.problem import Problem, Span
+    from worker.domain.rules import Rules
+    from worker.settings import Settings
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+#: The name says how fingerprints are made, so that another way gets another name.
+FINGERPRINT = "contentSync/v1"
+
+_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_INDEXES = {code: index for index, code in enumerate(CODES)}
+
+
+def sarif_log(report: Report, settings: Settings, rules: Rules) -> dict[str, Any]:
+    """Return the log of one run: every rule, and a result for each problem, with its mend if any."""
+    driver = {"name": "content-sync", "version": __version__, "rules": [*_rules()]}
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "results": [
+                    result
+                    for finding in report.findings
+                    for result in _results(finding, identity(finding.path, settings), rules)
+                ],
+            }
+        ],
+    }
+
+
+def _rules() -> Iterator[dict[str, Any]]:
+    for code, (rule, severity) in CODES.items():
+        configuration: dict[str, Any] = {"level": _LEVELS[severity]}
+        if code in OFF_BY_DEFAULT:
+            configuration["enabled"] = False
+        entry = RULE_BOOK[code]
+        examples = {"Wrong": entry.wrong, "Right": entry.right}
+        plain = [f"{word}:\n{example}" for word, example in examples.items()]
+        fenced = [f"{word}:\n\n````\n{example}\n````" for word, example in examples.items()]
+        yield {
+            "id": code,
+            "name": rule,
+            "shortDescription": {"text": f"{entry.summary}."},
+            "fullDescription": {"text": entry.why},
+            "help": {
+                "text": "\n\n".join((entry.why, *plain)),
+                "markdown": "\n\n".join((entry.why, *fenced)),
+            },
+            "defaultConfiguration": configuration,
+        }
+
+
+def _results(finding: Finding, name: str, rules: Rules) -> Iterator[dict[str, Any]]:
+    marks = fingerprints(name, finding.data, finding.problems)
+    mends = {edit.span: edit for edit in _mends(finding, rules)}
+    for problem, mark in zip(finding.problems, marks, strict=True):
+        result = {
+            "ruleId": problem.code,
+            "ruleIndex": _INDEXES[problem.code],
+            "level": _LEVELS[problem.severity],
+            "message": {"text": visible(advice(problem))},
+            "locations": [_location(finding.path, problem)],
+            "partialFingerprints": {FINGERPRINT: mark},
+        }
+        edit = mends.get(problem.span)
+        if edit is not None and edit.code == problem.code:
+            result["fixes"] = [_fix(finding.path, edit)]
+        yield result
+
+
+def _mends(finding: Finding, rules: Rules) -> tuple[Edit, ...]:
+    if not any(problem.fixable for problem in finding.problems):
+        return ()
+    seed = parse_seed(finding.data)
+    if not isinstance(seed, Seed):
+        return ()
+    return edits_of(seed, finding.problems, rules, words=True)
+
+
+def _fix(path: str, edit: Edit) -> dict[str, Any]:
+    replacement = {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.new}}
+    change = {"artifactLocation": {"uri": _uri(path)}, "replacements": [replacement]}
+    return {"description": {"text": f"Write {edit.new}"}, "artifactChanges": [change]}
+
+
+def _location(path: str, problem: Problem) -> dict[str, Any]:
+    place = {"artifactLocation": {"uri": _uri(path)}, "region": _region(problem.span)}
+    return {"physicalLocation": place}
+
+
+def _uri(path: str) -> str:
+    """Return a reference from the current folder; the bytes of a name are kept as they are."""
+    if Path(path).is_absolute():
+        return Path(path).as_uri()
+    return quote(os.fsencode(os.path.normpath(path)))
+
+
+def _region(span: Span) -> dict[str, int]:
+    """Return the place; a span without an end means its line."""
+    if span.line == span.end_line and span.end_column <= span.column:
+        return {"startLine": span.line}
+    return {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }

@@ -1,0 +1,184 @@
+"""Writes a version of a document back into the folder: whole, or not at all.
+
+The store is not touched: the service sees the file and stores it as a new version. No symbolic link
+is followed, nothing outside the folder is written, and what the store does not hold is never
+overwritten unasked. Called by the command `restore`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from worker.domain.rules import examine
+from worker.errors import ConfigurationError, ContentSyncError
+from worker.services import Services
+from worker.watch.read import Busy, Content, NotAFile, Refused, read_file
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_BOM = "\ufeff"
+
+
+class RestoreRefusedError(ContentSyncError):
+    """A file that must not be overwritten, or not without a person's word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A version's file; `exact` where its bytes are those that were stored, by their hash."""
+
+    data: bytes
+    exact: bool
+
+
+def restore(services: Services, path: str, number: int, *, unasked: bool) -> dict[str, Any] | None:
+    """Write a version back into the folder; return what was done, None where there is no such version.
+
+    Raises `RestoreRefusedError` when the file on disk holds what the store does not, or when the
+    version would be refused today, unless `unasked`; and always for what is no regular file. Raises
+    `ConfigurationError` when the folder cannot be written.
+    """
+    found = services.version_to_restore(path, number)
+    if found is None:
+        return None
+    place = f"{services.settings.seeds}/{found['path']}"
+    rebuilt = rebuild(found["front_matter"], found["body"], found["sha256"])
+    on_disk = _read(services, found["path"], place)
+    answer = {
+        "path": found["path"],
+        "number": number,
+        "written": True,
+        "exact": rebuilt.exact,
+        "retired": found["retired"],
+        "newest": number == found["newest"],
+    }
+    if isinstance(on_disk, Content) and on_disk.data == rebuilt.data:
+        return answer | {"written": False}
+    if not unasked:
+        _refuse_loss(on_disk, found["stored"], place)
+        _refuse_errors(services, rebuilt.data, number)
+    write_whole(services.settings.seeds, found["path"], rebuilt.data)
+    return answer
+
+
+def rebuild(front_matter: str, body: str, sha256: str) -> Rebuilt:
+    """Return a version's file from what the store has of it, byte for byte where that is possible.
+
+    The store keeps the front matter as it was written and the body with LF; the hash of the file of
+    then tells which line ends, and whether a byte-order mark, make it the same again.
+    """
+    written = "\r\n" if "\r\n" in front_matter else "\r" if "\r" in front_matter else "\n"
+    ends = dict.fromkeys((written, "\n", "\r\n", "\r"))
+    first = b""
+    for mark, fence, end in product(("", _BOM), ends, ends):
+        text = body if end == "\n" else body.replace("\n", end)
+        data = f"{mark}---{fence}{front_matter}---{fence}{text}".encode()
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return Rebuilt(data=data, exact=True)
+        first = first or data
+    return Rebuilt(data=first, exact=False)
+
+
+def write_whole(root: Path, path: str, data: bytes) -> None:
+    """Put a file in the place of another at once: who reads it sees the old one or the new one.
+
+    The mode of a file that was there is kept; missing folders are made. Raises `ConfigurationError`
+    when the folder cannot be written, `RestoreRefusedError` for a path that leaves it.
+    """
+    place = f"{root}/{path}"
+    *folders, name = path.split("/")
+    if not name or any(part in {"", ".", ".."} for part in (*folders, name)):
+        raise RestoreRefusedError(f"{place} is not a path in the folder")
+    try:
+        folder = _open_folder(root, folders)
+        try:
+            _replace(folder, name, data)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(f"cannot write {place}: {reason}; nothing was changed") from error
+
+
+def _open_folder(root: Path, folders: list[str]) -> int:
+    """Open the folder of a path, making what is missing; a link on the way is an error."""
+    current = os.open(root, _FOLDER)
+    for folder in folders:
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(folder, dir_fd=current)
+            inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=current)
+        finally:
+            os.close(current)
+        current = inner
+    return current
+
+
+def _replace(folder: int, name: str, data: bytes) -> None:
+    mode = None
+    with suppress(FileNotFoundError):
+        mode = stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    hidden = f".content-sync-{secrets.token_hex(8)}.tmp"  # hidden files are no seeds
+    opened = os.open(hidden, _NEW_FILE, 0o666, dir_fd=folder)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(hidden, dir_fd=folder)
+        raise
+    with suppress(OSError):  # a network share may not know how
+        os.fsync(folder)
+
+
+def _read(services: Services, path: str, place: str) -> Any:
+    """Return what is on disk, and refuse what is no file that may be replaced."""
+    settings = services.settings
+    on_disk = read_file(
+        str(settings.seeds), path, max_bytes=settings.intake.max_file_bytes, forced=True
+    )
+    match on_disk:
+        case NotAFile(reason=reason):
+            raise RestoreRefusedError(f"{place} is not overwritten: {reason}")
+        case Busy():
+            raise RestoreRefusedError(f"somebody writes {place} just now; try again")
+    return on_disk
+
+
+def _refuse_loss(on_disk: Any, stored: frozenset[str], place: str) -> None:
+    unknown = (isinstance(on_disk, Content) and on_disk.sha256 not in stored) or isinstance(
+        on_disk, Refused
+    )
+    if unknown:
+        raise RestoreRefusedError(
+            f"{place} holds what is not stored, and would be lost: run content-sync sync first, "
+            "or say --yes to overwrite it"
+        )
+
+
+def _refuse_errors(services: Services, data: bytes, number: int) -> None:
+    examined = examine(
+        data,
+        rules=services.policy.rules,
+        today=services.today(),
+        max_bytes=services.policy.max_file_bytes,
+    )
+    if examined.facts is None:
+        error = next(p for p in examined.problems if p.severity == "error")
+        raise RestoreRefusedError(
+            f"version {number} would be refused today: line {error.span.line}: {error.message} "
+            f"({error.code}); say --yes to write it all the same"
+        )

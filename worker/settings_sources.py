@@ -1,0 +1,69 @@
+"""Where settings come from: the file, the environment, and files that hold secrets.
+
+It knows nothing of what can be set; `worker.settings` does, and calls this.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from worker.errors import ConfigurationError
+
+ENV_PREFIX = "CONTENT_SYNC_"
+CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
+DEFAULT_CONFIG = Path("config/content-sync.toml")
+
+
+def config_path() -> Path | None:
+    """Return the settings file, None where there is none: the defaults hold."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise ConfigurationError(f"{CONFIG_VARIABLE} names {named}, which is not a file")
+        return Path(named)
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
+
+
+def read_file() -> dict[str, Any]:
+    """Return what the settings file says; raise `ConfigurationError` where it cannot be read."""
+    path = config_path()
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def without_file_variables(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Replace every `…_FILE` variable by what its file holds; both at once are refused."""
+    prefix = ENV_PREFIX.lower()
+    result = dict(variables)
+    for name, value in variables.items():
+        if (
+            not (name.startswith(prefix) and name.endswith("_file") and value)
+            or name == f"{prefix}schema_file"
+        ):
+            continue
+        target = name.removesuffix("_file")
+        del result[name]
+        if variables.get(target):
+            raise ConfigurationError(f"set {target.upper()} or {name.upper()}, not both")
+        try:
+            result[target] = Path(value).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigurationError(f"{name.upper()} names {value}: {error.strerror}") from error
+    return result
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message that names the nearest known name, empty where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
