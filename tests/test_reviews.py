@@ -122,3 +122,15 @@ def test_a_route_is_told_of_what_it_matches(store_url: str, match, told):
         library.drop("02_nci_core/a.md", owner="Dr. Rao")
         library.drop("99_local_navigation/b.txt", sourceType="99_local_navigation", tags=["travel"])
         assert {n["path"] for n in library.services.notices(None)} == told
+
+
+def test_parts_that_were_long_silent_are_forgotten_by_the_sweep(library: Library):
+    from worker.store.liveness import find_heartbeats
+
+    library.services.heartbeat("worker:worker@gone", {})
+    library.later(days=31)
+    library.services.heartbeat("watcher", {})
+    library.services.sweep()
+
+    with library.store.read() as connection:
+        assert set(find_heartbeats(connection)) == {"watcher", "sweep"}

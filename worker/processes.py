@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -32,6 +32,7 @@ from worker.store.migrate import migrate as migrate_store
 from worker.store.migrate import require_schema
 
 if TYPE_CHECKING:
+    from worker.tasks import EmbeddedWorkers
     from worker.watch.watcher import Watcher
 
 logger = logging.getLogger("content_sync")
@@ -39,6 +40,7 @@ logger = logging.getLogger("content_sync")
 #: One for bulk loads, one for live edits, one that may wait for a mail server.
 EMBEDDED_CONCURRENCY = 3
 DRAIN_SECONDS = 20
+SUPERVISION_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30
 
 
@@ -94,12 +96,16 @@ def up(settings: Settings) -> None:
         watcher = _watcher(settings, services, publisher(app))
         stop = _stop_on_signals()
         workers.start()
+        Thread(target=_supervise, args=(workers, stop), name="supervisor", daemon=True).start()
         try:
             watcher.run(stop)
+            complete = workers.alive()
         finally:
             _drain(services)
             workers.stop()
             logger.info("stopped")
+    if not complete:
+        raise SystemExit(1)
 
 
 def watch(settings: Settings) -> None:
@@ -218,6 +224,14 @@ def _say_where_messages_go(settings: Settings) -> None:
     for name, route in settings.routes.items():
         to = f" to {', '.join(route.to)}" if route.to else ""
         logger.info("messages   route %s over %s%s", name, route.channel, to)
+
+
+def _supervise(workers: EmbeddedWorkers, stop: Event) -> None:
+    """End the service when its worker or scheduler has ended: half of it would look like all."""
+    while not stop.wait(SUPERVISION_SECONDS):
+        if not workers.alive():
+            logger.critical("the worker or the scheduler has ended: stopping")
+            stop.set()
 
 
 def _drain(services: Services) -> None:

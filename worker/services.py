@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +39,9 @@ from worker.store.notices import add_notices
 from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync")
+
+#: Parts that were not heard for so long are forgotten.
+SILENT_DAYS = 30
 
 
 class Services:
@@ -114,7 +117,10 @@ class Services:
 
     def sweep(self) -> int:
         """Add the review notices that are owed today; returns how many are new. Commits."""
-        owed = sweep(self.store, policy=self.policy, now=self.now(), today=self.today())
+        now = self.now()
+        owed = sweep(self.store, policy=self.policy, now=now, today=self.today())
+        silent_since = now - timedelta(days=SILENT_DAYS)
+        self.store.transact(lambda c: liveness.forget_silent(c, since=silent_since))
         self.heartbeat("sweep", {"today": self.today().isoformat(), "notices": len(owed)})
         return len(owed)
 

@@ -39,6 +39,7 @@ INGEST, SWEEP, DELIVER, CANARY = (
 )
 MOST_WAITING_TICKS = 10
 CANARY_SECONDS = 60
+CONSUMED_SECONDS = 5.0
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 RETRY_SECONDS = (1, 2, 5, 10, 20, 30)  # none above 60 s: visibility_timeout would hand it out twice
 TRANSPORT = {
@@ -103,11 +104,20 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     )
 
     app.services = services
+    noted_at = 0.0
+
+    def note_life(task: Task, *, at_once: bool = False) -> None:
+        """Note that this worker consumes: a canary may wait long behind a load that never ends."""
+        nonlocal noted_at
+        if at_once or monotonic() - noted_at >= CONSUMED_SECONDS:
+            noted_at = monotonic()
+            services().heartbeat(worker_heartbeat(task.request.hostname), {})
 
     @app.task(name=INGEST, bind=True, max_retries=20)
     def ingest(task: Task, message: dict[str, Any]) -> None:
         with _consuming(task):
             services().take_in(Batch.from_json(message))
+            note_life(task)
 
     @app.task(name=SWEEP, bind=True, max_retries=5)
     def sweep(task: Task) -> None:
@@ -122,7 +132,7 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     @app.task(name=CANARY, bind=True, max_retries=0)
     def canary(task: Task) -> None:
         with _consuming(task):
-            services().heartbeat(worker_heartbeat(task.request.hostname), {})
+            note_life(task, at_once=True)
 
     return app
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Process, a_seed, run, started, wait_until, write
+from support import Process, a_seed, clean_environment, run, started, wait_until, write
 
 QUICK = {
     "CONTENT_SYNC_WATCH__REMOVAL_MS": "200",
@@ -170,3 +172,33 @@ def test_a_mass_disappearance_waits_for_a_person(folder: Path, up: Process):
     assert stored(folder, "pages/0.md") == ("live", 1)
     assert run("approve", cwd=folder).returncode == 0
     wait_until(lambda: stored(folder, "pages/0.md") == ("retired", 1), what="the retirement")
+
+
+def test_the_service_ends_when_its_worker_does(folder: Path):
+    """Half of the service would look like all of it: whoever restarts it has to see the end."""
+    ended = folder / "ended.py"
+    ended.write_text(
+        "import threading, time\n"
+        "from celery.worker import state\n"
+        "from worker import processes\n"
+        "from worker.logs import configure\n"
+        "from worker.settings import load_settings\n"
+        "settings = load_settings()\n"
+        "configure(settings)\n"
+        "def end():\n"
+        "    time.sleep(2)\n"
+        "    state.should_stop = 0\n"
+        "threading.Thread(target=end, daemon=True).start()\n"
+        "processes.up(settings)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(ended)],
+        cwd=folder,
+        env=clean_environment(QUICK),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the worker or the scheduler has ended" in done.stderr

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.store.schema import heartbeats, holds
@@ -23,6 +23,11 @@ def beat(connection: Connection, name: str, data: dict[str, Any], *, now: dateti
         .values(name=name, **row)
         .on_conflict_do_update(index_elements=["name"], set_=row)
     )
+
+
+def forget_silent(connection: Connection, *, since: datetime) -> None:
+    """Forget parts that were not heard since an instant: containers come and go under new names."""
+    connection.execute(delete(heartbeats).where(heartbeats.c.at < since))
 
 
 def find_heartbeats(connection: Connection) -> dict[str, Any]:
