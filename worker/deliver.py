@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment
 
 from worker.channels import Channel, Message
-from worker.channels.stream import Event, EventStream
+from worker.channels.stream import EventStream
 from worker.digest import Digest, DigestLine, compose
+from worker.domain.cloud_event import Event
 from worker.domain.policy import Policy
 from worker.domain.route import Route
 from worker.errors import ChannelError, ConfigurationError

@@ -7,7 +7,7 @@ here knows Celery, watchdog or a terminal.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from worker.channels.opening import open_channels
 from worker.channels.stream import EventStream, open_stream
 from worker.deliver import Delivery, deliver, publish_events, send_test
 from worker.digest import open_templates
+from worker.domain.cloud_event import Event, cloud_event
 from worker.domain.notice import hold_notices
 from worker.domain.policy import Policy
 from worker.domain.review import DefaultFrequency
@@ -27,13 +28,14 @@ from worker.domain.route import Route
 from worker.domain.seed import Seed, read_facts
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
+from worker.export import export_documents, export_manifest
 from worker.ingest import ingest
 from worker.outcomes import log_outcomes
 from worker.reviews import sweep
 from worker.schema_file import load_rules
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
-from worker.store import documents, liveness
+from worker.store import documents, library, liveness
 from worker.store.engine import Store
 from worker.store.notices import add_notices
 from worker.writes import Outcome
@@ -42,6 +44,7 @@ logger = logging.getLogger("content_sync")
 
 #: Parts that were not heard for so long are forgotten.
 SILENT_DAYS = 30
+EVENTS_AT_ONCE = 500
 
 
 class Services:
@@ -278,6 +281,22 @@ class Services:
         """Return what was sent, what waits and what failed."""
         with self.store.read() as connection:
             return answers.notices(connection, state)
+
+    def events(self, after: int) -> list[dict[str, Any]]:
+        """Return the next events behind an id as CloudEvents, oldest first; empty at the end."""
+        with self.store.read() as connection:
+            rows = library.events_after(connection, after, EVENTS_AT_ONCE)
+        return [cloud_event(Event(**row._asdict())) for row in rows]
+
+    def export_manifest(self, *, active_only: bool) -> dict[str, Any]:
+        """Return the live library without its texts, and the newest event that it holds."""
+        with self.store.read() as connection:
+            return export_manifest(connection, active_only=active_only)
+
+    def export_documents(self, *, active_only: bool) -> Iterator[dict[str, Any]]:
+        """Yield the live documents with their texts, all from one view of the store."""
+        with self.store.read() as connection:
+            yield from export_documents(connection, active_only=active_only)
 
     def notify_test(self, route: str | None) -> list[dict[str, Any]]:
         """Send a test message over one route or each; returns how that went."""

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 import redis
 
-from worker.channels.stream import Event, EventStream, open_stream
+from worker.channels.stream import EventStream, open_stream
+from worker.domain.cloud_event import Event
 from worker.errors import BrokerUnavailableError, ConfigurationError
 from worker.settings import Settings
 

@@ -9,28 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from worker.broker import SCHEMES, RedisLink
+from worker.domain.cloud_event import Event, cloud_event
 from worker.settings import Settings
-
-SOURCE = "/content-sync"
-TYPE_PREFIX = "org.content-sync."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One row of the change feed: `at` is aware, `number` is the version's, `data` is JSON."""
-
-    id: int
-    at: datetime
-    kind: str
-    path: str
-    document_id: int | None
-    number: int | None
-    data: dict[str, Any]
 
 
 class EventStream:
@@ -93,21 +76,6 @@ def open_stream(settings: Settings) -> EventStream | None:
     if named is None and not url.startswith(SCHEMES):
         return None
     return EventStream(url, key=settings.stream.key, max_length=settings.stream.max_length)
-
-
-def cloud_event(event: Event) -> dict[str, Any]:
-    """Return the event as CloudEvents 1.0 in its JSON form; `time` is RFC 3339 in UTC."""
-    named = {"document_id": event.document_id, "number": event.number}
-    return {
-        "specversion": "1.0",
-        "id": str(event.id),
-        "source": SOURCE,
-        "type": f"{TYPE_PREFIX}{event.kind}",
-        "subject": event.path,
-        "time": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "datacontenttype": "application/json",
-        "data": event.data | {name: value for name, value in named.items() if value is not None},
-    }
 
 
 def _fields(event: Event) -> dict[Any, Any]:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from worker import __version__
-from worker.cli import changes, check, library, review, rules, run
+from worker.cli import changes, check, following, library, review, rules, run
 from worker.cli.options import Flags, Seeds
 
 PROGRAM = "content-sync"
@@ -100,6 +100,7 @@ for heading, commands in (
         (
             *(library.status, library.list_, library.history, library.show),
             *(changes.diff, changes.why, changes.restore),
+            *(following.events, following.export),
         ),
     ),
     (REVIEWS, (review.due, review.remind, review.notices, review.notify_test)),

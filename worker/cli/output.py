@@ -35,6 +35,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(_STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
+def json_line(value: Any) -> str:
+    """Return JSON as one line in ASCII, which no terminal and no reader of lines can mistake."""
+    return json.dumps(value, separators=(",", ":")) + "\n"
+
+
 def complain(message: str) -> None:
     """Print one line on standard error, whatever the message holds."""
     sys.stderr.write(f"content-sync: {visible(message)}\n")

@@ -46,7 +46,12 @@ class Store:
         self.name = shown.render_as_string(hide_password=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
-        self._readers = self._engine.execution_options(begin="DEFERRED")
+        # One view for several queries: SQLite's snapshot, or PostgreSQL's repeatable read.
+        self._readers = (
+            self._engine.execution_options(begin="DEFERRED")
+            if self.is_sqlite
+            else self._engine.execution_options(isolation_level="REPEATABLE READ")
+        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

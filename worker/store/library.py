@@ -12,6 +12,9 @@ from sqlalchemy import Connection, Select, func, select
 from worker.store.documents import LIVE
 from worker.store.schema import bodies, documents, events, notices, rejections, versions
 
+#: Bodies run to megabytes: a whole library is read in small runs of rows.
+ROWS_AT_ONCE = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewRow:
@@ -128,6 +131,29 @@ def events_after(connection: Connection, event_id: int, limit: int) -> Sequence[
     return connection.execute(
         select(events).where(events.c.id > event_id).order_by(events.c.id).limit(limit)
     ).all()
+
+
+def newest_event(connection: Connection) -> int:
+    """Return the id of the newest event, 0 before the first."""
+    return connection.scalar(select(func.max(events.c.id))) or 0
+
+
+def live_versions(connection: Connection, *, bodies_too: bool) -> Iterator[Any]:
+    """Yield the live documents with the metadata of their heads, in path order, a few at a time."""
+    d, v = documents.c, versions.c
+    query = (
+        select(
+            d.id, d.path, d.number, d.title, d.status, d.sha256, d.last_reviewed, d.due_on,
+            v.metadata, v.body_sha256,
+        )
+        .join(versions, (v.document_id == d.id) & (v.number == d.number))
+        .where(d.state == LIVE)
+        .order_by(d.path)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )  # fmt: skip
+    if bodies_too:
+        query = query.add_columns(bodies.c.body).join(bodies, bodies.c.sha256 == v.body_sha256)
+    yield from connection.execute(query)
 
 
 def count_events(connection: Connection, *, since: datetime | None) -> dict[str, int]:

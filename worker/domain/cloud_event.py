@@ -1,0 +1,41 @@
+"""An event of the library as CloudEvents 1.0: what the stream, `events` and every follower speak.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+SOURCE = "/content-sync"
+TYPE_PREFIX = "org.content-sync."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One row of the change feed: `at` is aware, `number` is the version's, `data` is JSON."""
+
+    id: int
+    at: datetime
+    kind: str
+    path: str
+    document_id: int | None
+    number: int | None
+    data: dict[str, Any]
+
+
+def cloud_event(event: Event) -> dict[str, Any]:
+    """Return the event as CloudEvents 1.0 in its JSON form; `time` is RFC 3339 in UTC."""
+    named = {"document_id": event.document_id, "number": event.number}
+    return {
+        "specversion": "1.0",
+        "id": str(event.id),
+        "source": SOURCE,
+        "type": f"{TYPE_PREFIX}{event.kind}",
+        "subject": event.path,
+        "time": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": event.data | {name: value for name, value in named.items() if value is not None},
+    }
