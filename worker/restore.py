@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -19,11 +17,11 @@ from typing import Any
 
 from worker.domain.rules import examine
 from worker.errors import ConfigurationError, ContentSyncError
+from worker.files import replace_whole
 from worker.services import Services
 from worker.watch.read import Busy, Content, NotAFile, Refused, read_file
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BOM = "\ufeff"
 
 
@@ -100,7 +98,7 @@ def write_whole(root: Path, path: str, data: bytes) -> None:
     try:
         folder = _open_folder(root, folders)
         try:
-            _replace(folder, name, data)
+            replace_whole(folder, name, data)
         finally:
             os.close(folder)
     except OSError as error:
@@ -120,28 +118,6 @@ def _open_folder(root: Path, folders: list[str]) -> int:
             os.close(current)
         current = inner
     return current
-
-
-def _replace(folder: int, name: str, data: bytes) -> None:
-    mode = None
-    with suppress(FileNotFoundError):
-        mode = stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-    hidden = f".content-sync-{secrets.token_hex(8)}.tmp"  # hidden files are no seeds
-    opened = os.open(hidden, _NEW_FILE, 0o666, dir_fd=folder)
-    try:
-        with os.fdopen(opened, "wb") as file:
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(hidden, dir_fd=folder)
-        raise
-    with suppress(OSError):  # a network share may not know how
-        os.fsync(folder)
 
 
 def _read(services: Services, path: str, place: str) -> Any:

@@ -11,8 +11,8 @@ from worker.cli import run_command
 
 COMMANDS = (
     *("up", "watch", "worker", "beat", "migrate", "sync", "approve"),
-    *("status", "list", "history", "show", "diff", "why", "restore"),
-    *("due", "remind", "notices", "notify-test", "validate", "doctor"),
+    *("status", "list", "history", "show", "diff", "why", "restore", "events", "export"),
+    *("due", "remind", "notices", "notify-test", "validate", "rules", "explain", "doctor"),
 )
 
 

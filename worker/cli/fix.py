@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from contextlib import suppress
 from pathlib import Path
+
+from worker.files import replace_whole
 
 
 class NotWrittenError(OSError):
@@ -23,40 +23,24 @@ def replace_file(path: str, *, was: bytes, becomes: bytes) -> None:
     changed it since it was read; other `OSError`s where it cannot be written.
     """
     target = Path(path)
-    found = _look_at(target, was)
-    # Hidden, so that neither the watcher nor an editor takes it for a document.
-    descriptor, name = tempfile.mkstemp(prefix=".content-sync-", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(becomes)
-            file.flush()
-            with suppress(PermissionError):  # another's file that we may write all the same
-                os.fchown(file.fileno(), found.st_uid, found.st_gid)
-            os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
-            os.fsync(file.fileno())
-        _look_at(target, was)  # an editor may have saved it in the meantime
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    _look_at(target, was)
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        # An editor may save it in the meantime.
+        replace_whole(folder, target.name, becomes, last_look=lambda: _look_at(target, was))
     finally:
         os.close(folder)
 
 
-def _look_at(target: Path, was: bytes) -> os.stat_result:
-    """Return what the file system says of a regular file that holds `was`."""
+def _look_at(target: Path, was: bytes) -> None:
+    """Raise `NotWrittenError` unless there is a regular file that holds `was` and may be written."""
     if target.is_symlink():
         raise NotWrittenError("it is a symbolic link; mend the file behind it")
     descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise NotWrittenError("it is no regular file")
         if file.read(len(was) + 1) != was:
             raise NotWrittenError("it was changed since it was read; try again")
     if not os.access(target, os.W_OK):
         raise NotWrittenError("it may not be written")
-    return found

@@ -29,9 +29,9 @@ def events(
         bool, typer.Option("--follow", help="Wait for more, until you end it with Ctrl-C.")
     ] = False,
 ) -> None:
-    """Print what happened to the library, for programs: one CloudEvent a line, oldest first.
+    """Print what happened, for programs: a CloudEvent a line.
 
-    Keep the id of the last line and go on behind it: no event is missed, in whatever order
+    Oldest first. Keep the id of the last line and go on behind it: no event is missed, in whatever order
     documents were stored. A program that begins takes `content-sync export` first.
 
     Example: content-sync events --after 120 --follow
@@ -63,9 +63,9 @@ def export(
         bool, typer.Option("--active", help="Only documents that may be served: status active.")
     ] = False,
 ) -> None:
-    """Print the live library for programs, such as the search behind a chatbot.
+    """Print the live library, for programs.
 
-    `jsonl` is a document a line, with metadata, hashes, due date and text; `manifest` is one list
+    The search behind a chatbot is one. `jsonl` is a document a line, with metadata, hashes, due date and text; `manifest` is one list
     without texts. Each names the newest event that it holds: go on with `events --after`.
 
     Example: content-sync export --active > library.jsonl
