@@ -6,7 +6,7 @@ Every function takes a connection and changes nothing. Dates are ISO dates; inst
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from worker.domain.change import compare, hunks
@@ -104,6 +104,21 @@ def list_rejections(connection: Connection) -> list[dict[str, Any]]:
         {"path": row.path, "refused_at": _iso(row.refused_at), "problems": row.problems}
         for row in library.list_rejections(connection)
     ]
+
+
+def refusal(connection: Connection, path: str, zone: tzinfo) -> dict[str, Any] | None:
+    """Return what is wrong with a path's newest content and what that means; None where nothing is."""
+    rejection = library.find_rejection(connection, path)
+    if rejection is None:
+        return None
+    effect = "not published"
+    document = library.find_document(connection, path)
+    if document is not None and document.state == LIVE:
+        version = library.find_version(connection, document.id)
+        if version is not None:
+            day = version.stored_at.astimezone(zone).date()
+            effect += f"; version {version.number} of {day} stays"
+    return {"problems": rejection.problems, "effect": effect}
 
 
 def history(connection: Connection, path: str) -> dict[str, Any] | None:

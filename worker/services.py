@@ -215,6 +215,11 @@ class Services:
         with self.store.read() as connection:
             return answers.list_rejections(connection)
 
+    def refusal(self, path: str) -> dict[str, Any] | None:
+        """Return what is wrong with a path's newest content, and what is published instead."""
+        with self.store.read() as connection:
+            return answers.refusal(connection, path, self.settings.zone)
+
     def history(self, path: str) -> dict[str, Any] | None:
         """Return a document's versions, newest last."""
         with self.store.read() as connection:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -125,7 +126,10 @@ def test_a_file_tells_its_story(library, answer, seeds):
         ("validated", "ok"), ("stored", "version 1"), ("validated", "ok"), ("stored", "version 2"),
         ("validated", "refused"), ("served", "inactive"),
     ]  # fmt: skip
-    assert "did you mean" in library("why", "seeds/a.md").stdout
+    shown = library("why", "seeds/a.md").stdout
+    assert "did you mean" in shown
+    assert " ^^^^^^^^\n" in shown, "the place is marked"
+    assert re.search(r"effect: not published; version 2 of \d{4}-\d\d-\d\d stays\n", shown)
 
 
 def test_a_version_is_restored_and_stored_as_a_new_one(library, answer, seeds):

@@ -1,6 +1,7 @@
 """Commands about one document's changes: diff, why, and restore, which writes into the folder."""
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,12 +81,23 @@ def why(ctx: typer.Context, path: DocumentPath, as_json: AsJson = False) -> None
 
     with open_services(settings) as services:
         answer = found(services, settings, path, services.why)
+        refusal = services.refusal(answer["path"])
     if as_json:
         print_json(answer)
         return
-    from worker.cli import text, views
+    from worker.cli import findings, text, views
+    from worker.domain.problem import read_problem
 
     text.show(views.steps(answer, settings.zone))
+    if refusal is not None:
+        data = b""
+        with suppress(OSError):  # the file may be gone; its findings are told all the same
+            data = (settings.seeds / answer["path"]).read_bytes()
+        problems = [read_problem(stored) for stored in refusal["problems"]]
+        for line in findings.finding_lines(
+            answer["path"], data, problems, effect=refusal["effect"]
+        ):
+            text.show(line)
 
 
 def restore(

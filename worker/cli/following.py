@@ -65,8 +65,9 @@ def export(
 ) -> None:
     """Print the live library, for programs.
 
-    The search behind a chatbot is one. `jsonl` is a document a line, with metadata, hashes, due date and text; `manifest` is one list
-    without texts. Each names the newest event that it holds: go on with `events --after`.
+    The search behind a chatbot is one. `jsonl` is a document a line, with metadata, hashes, due date
+    and text; `manifest` is one list without texts. Each names the newest event that it holds: go on
+    with `events --after`.
 
     Example: content-sync export --active > library.jsonl
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -56,6 +57,19 @@ class Problem:
             "fixable": self.fixable,
             **asdict(self.span),
         }
+
+
+def read_problem(stored: Mapping[str, Any]) -> Problem:
+    """Return a problem from the JSON of `Problem.as_json`."""
+    return Problem(
+        code=stored["code"],
+        rule=stored["rule"],
+        severity=Severity(stored["severity"]),
+        message=stored["message"],
+        hint=stored["hint"],
+        fixable=stored["fixable"],
+        span=Span(**{name: stored[name] for name in ("line", "column", "end_line", "end_column")}),
+    )
 
 
 def refuses(problems: tuple[Problem, ...]) -> bool:

@@ -84,6 +84,11 @@ def list_rejections(connection: Connection) -> Sequence[Any]:
     return connection.execute(select(rejections).order_by(rejections.c.path)).all()
 
 
+def find_rejection(connection: Connection, path: str) -> Any | None:
+    """Return what is refused at a path."""
+    return connection.execute(select(rejections).where(rejections.c.path == path)).one_or_none()
+
+
 def find_document(connection: Connection, path: str) -> Any | None:
     """Return the document at a path, live or retired."""
     return connection.execute(select(documents).where(documents.c.path == path)).one_or_none()
