@@ -178,6 +178,13 @@ def test_a_link_to_another_place_is_retargeted():
     found = edit("example.org/label", "example.org/other")
     assert links(found) == [("the label", "https://example.org/label", "https://example.org/other")]
     assert found.risk is Risk.MEDIUM
+    assert found.details_json()["links"] == [
+        {
+            "text": "the label",
+            "old": "https://example.org/label",
+            "new": "https://example.org/other",
+        }
+    ]
 
 
 def test_links_come_and_go():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,3 +129,15 @@ def test_a_batch_survives_its_message(batch: Batch):
     import json
 
     assert Batch.from_json(json.loads(json.dumps(batch.as_json()))) == batch
+
+
+def test_a_batch_without_candidates_is_written_as_an_old_worker_reads_it():
+    assert Batch(id="x", snapshots=(snapshot(),)).as_json()["format"] == 1
+    named = snapshot(candidates=("old.md",))
+    assert Batch(id="x", snapshots=(named,)).as_json()["format"] == 2
+
+
+def test_a_batch_of_a_newer_format_is_refused():
+    message = Batch(id="x").as_json() | {"format": 3}
+    with pytest.raises(ValueError, match="format"):
+        Batch.from_json(message)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.visible import one_line, visible
+from worker.domain.visible import one_line, visible, without_password
 
 HOSTILE = "a\x1b[31m\x07\x00\r\u2028\u202e\u2066\x85\x9b\x7f\ud800z"
 
@@ -27,6 +27,23 @@ def test_letters_and_joiners_of_every_script_stay(text):
 def test_one_line_folds_white_space_and_cuts():
     assert one_line(" a\r\n\tb\u2028c ", limit=20) == "a b c"
     assert one_line("x" * 30, limit=10) == "x" * 9 + "…"
+
+
+def test_what_lies_at_the_end_of_a_byte_is_named_by_four_digits():
+    assert visible("\x7f\x9f\u061c") == "\\x7f\\x9f\\u061c"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
+        ("redis://user:se@cret@host/0?password=secret", "redis://user:***@host/0"),
+        ("redis://host:6379/0?password=secret", "redis://host:6379/0"),
+        ("redis://host:6379/0", "redis://host:6379/0"),
+    ],
+)
+def test_a_url_is_shown_without_what_is_secret(url, shown):
+    assert without_password(url) == shown
 
 
 @given(st.text())
