@@ -338,3 +338,22 @@ def test_the_figures_are_those_of_the_changed_lines_and_swapping_sides_swaps_the
 def test_an_added_line_alone_adds_its_own_figure_and_no_other(old: str):
     found = change(old, old + "\n\nTell them 77 days before.\n")
     assert set(figures(found)) <= {(None, "77 days")}
+
+
+def test_the_first_heading_renamed_is_changed_and_not_gone():
+    page = "# Regorafenib\n\n## Dose\n\nTake 160 mg once daily.\n"
+    found = change(page, page.replace("# Regorafenib\n", "# Stivarga\n", 1))
+    assert [(s.heading, str(s.status)) for s in found.sections] == [("Stivarga", "changed")]
+    assert found.risk is Risk.MEDIUM
+
+
+def test_one_of_two_equal_links_that_goes_is_told():
+    link = "[the label](https://example.org/label)"
+    found = change(f"See {link} and {link}.\n", f"See {link}.\n")
+    assert links(found) == [("the label", "https://example.org/label", None)]
+
+
+def test_a_figure_behind_a_citation_of_two_lines_is_told_on_its_own_line():
+    old = "Half of them lived longer.[7,\n8](#cit/7)\nThe median was 4.8 months.\n"
+    found = change(old, old.replace("4.8", "5.8"))
+    assert [(f.old, f.new, f.line) for f in found.figures] == [("4.8 months", "5.8 months", 3)]

@@ -81,3 +81,9 @@ def test_an_owner_or_a_reviewer_is_an_owner(schema):
     for field in ("owner", "reviewerName"):
         text = VALID.replace("source: SCCF", f"source: SCCF\n{field}: Asha")
         assert examined(schema, text, {codes.MISSING_OWNER: Severity.INFO}).problems == ()
+
+
+@pytest.mark.parametrize("required", [None, "title version status"])
+def test_a_schema_without_a_list_of_required_fields_is_refused_in_one_line(schema, required):
+    with pytest.raises(ValueError, match="or no list `required`"):
+        compile_rules({**schema, "required": required}, Fields())
