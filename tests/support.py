@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -194,3 +198,29 @@ def run(
         timeout=timeout,
         check=False,
     )
+
+
+def on_a_terminal(*arguments: str, cwd: Path, columns: int = 100) -> tuple[str, int]:
+    """Return what `python -m worker …` shows on a terminal of that width, and its exit code."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = clean_environment({"TERM": "xterm-256color"})
+    del environment["COLUMNS"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while block := os.read(ours, 65536):
+            shown += block
+    except OSError:  # how Linux says that the other side has closed
+        pass
+    finally:
+        os.close(ours)
+    return shown.decode().replace("\r\n", "\n"), process.wait(timeout=30)

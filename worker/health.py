@@ -71,8 +71,7 @@ def _everything(services: Services) -> Iterator[Check]:
         yield from _beats(services, "watcher", WATCHER_SECONDS)
         if not settings.in_process:
             yield from _beats(services, "beat", BEAT_SECONDS)
-        yield from _notices(services)
-        yield from _hold(services)
+        yield from _waiting_for_people(services.status())
 
 
 def _store(services: Services) -> list[Check]:
@@ -156,16 +155,12 @@ def _worker(services: Services) -> Iterator[Check]:
     yield Check(name="worker", ok=False, detail=f"{worker} consumed nothing for {CANARY_SECONDS} s")
 
 
-def _notices(services: Services) -> Iterator[Check]:
-    failed = services.status()["notices"]["failed"]
+def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:
+    failed, held = status["notices"]["failed"], status["held"]
     detail = (
         f"{failed} failed: see `content-sync notices --state failed`" if failed else "none failed"
     )
     yield Check(name="notices", ok=failed == 0, detail=detail)
-
-
-def _hold(services: Services) -> Iterator[Check]:
-    held = services.status()["held"]
     if held:
         yield Check(
             name="removals",

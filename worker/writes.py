@@ -115,10 +115,10 @@ class Writes:
         match seen, decision:
             case Accepted(), plan.Create():
                 self._create(seen)
-            case Accepted(), plan.Advance() if head is not None:
-                self._advance(seen, head, bodies)
-            case Accepted(), plan.Touch() if head is not None:
-                self._touch(seen, head, mended=refusal is not None)
+            case Accepted(), plan.Advance(revives=revives) if head is not None:
+                self._advance(seen, head, bodies, revives=revives)
+            case Accepted(), plan.Touch(revives=revives) if head is not None:
+                self._touch(seen, head, revives=revives, mended=refusal is not None)
             case Accepted(), plan.Move():
                 self._move(seen, decision, bodies)
             case Refused(), plan.Refuse(new=new):
@@ -158,11 +158,13 @@ class Writes:
         self._store_version(seen, 1, first_change(seen.seed.body))
         self._finish(seen.path, "new", number=1, problems=seen.problems)
 
-    def _advance(self, seen: Accepted, head: Head, bodies: Mapping[str, str]) -> None:
+    def _advance(
+        self, seen: Accepted, head: Head, bodies: Mapping[str, str], *, revives: bool
+    ) -> None:
         change = self._compare(seen, head, bodies)
         number = head.number + 1
         self.updates.append(self._updated_row(head, seen, number=number) | {"updated_at": self.now})
-        if not head.live:
+        if revives:
             self._add_event("document.revived", seen.path)
         self._store_version(seen, number, change)
         self._keep(head, seen)
@@ -182,18 +184,17 @@ class Writes:
             raise AssertionError(f"{seen.path}: a next version without a change")
         return change
 
-    def _touch(self, seen: Accepted, head: Head, *, mended: bool) -> None:
+    def _touch(self, seen: Accepted, head: Head, *, revives: bool, mended: bool) -> None:
         row = self._updated_row(head, seen, number=head.number)
-        if head.live:
-            self.touches.append(row)
-        else:
-            self.updates.append(row | {"updated_at": self.now})
         self._keep(head, seen)
-        if not head.live:
+        if revives:
+            self.updates.append(row | {"updated_at": self.now})
             self._add_event("document.revived", seen.path, number=head.number)
-        elif mended:
-            self._add_event("seed.mended", seen.path, number=head.number)
-        kind = "unchanged" if head.live else "revived"
+        else:
+            self.touches.append(row)
+            if mended:
+                self._add_event("seed.mended", seen.path, number=head.number)
+        kind = "revived" if revives else "unchanged"
         self._finish(seen.path, kind, number=head.number, problems=seen.problems)
 
     def _move(self, seen: Accepted, move: plan.Move, bodies: Mapping[str, str]) -> None:

@@ -1,14 +1,10 @@
 """The commands as real processes over a folder and a SQLite store: JSON, texts, exit codes."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support import a_seed, clean_environment, run, write
+from support import a_seed, on_a_terminal, run, write
 
 TODAY = datetime.now(UTC).date()
 LONG_AGO = "2025-01-10"
@@ -246,29 +242,6 @@ def test_flags_before_the_command_win_over_the_environment(library, tmp_path, se
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["new"] == 1
     assert (tmp_path / "here.db").exists()
-
-
-def on_a_terminal(*arguments, cwd):
-    """Return what a command shows on a terminal, and its exit code."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker", *arguments],
-        cwd=cwd,
-        env={**clean_environment(), "TERM": "xterm-256color", "COLUMNS": "100"},
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while block := os.read(ours, 65536):
-            shown += block
-    except OSError:  # how Linux says that the other side has closed
-        pass
-    finally:
-        os.close(ours)
-    return shown.decode().replace("\r\n", "\n"), process.wait(timeout=30)
 
 
 def test_a_terminal_gets_colours_a_bar_and_indented_json(library, tmp_path):

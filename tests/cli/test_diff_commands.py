@@ -1,18 +1,11 @@
 """diff, why, restore and the library of a day, as real processes over a folder and a store."""
 
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support import BODY, a_seed, clean_environment, run, write
+from support import BODY, a_seed, on_a_terminal, run, write
 
 IN_TWO_DAYS = str(datetime.now(UTC).date() + timedelta(days=2))
 FIRST = a_seed()
@@ -89,25 +82,9 @@ def test_a_page_is_written_and_nothing_else(library, tmp_path):
 
 
 def test_a_wide_terminal_gets_both_texts_beside_each_other(library, tmp_path):
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 180, 0, 0))
-    environment = {**clean_environment(), "TERM": "xterm-256color"}
-    environment.pop("COLUMNS")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker", "diff", "a.md"],
-        cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
-    )  # fmt: skip
-    os.close(theirs)
-    shown = b""
-    try:
-        while block := os.read(ours, 65536):
-            shown += block
-    except OSError:  # how Linux says that the other side has closed
-        pass
-    finally:
-        os.close(ours)
-    assert process.wait(timeout=30) == 0
-    [beside] = [line for line in shown.decode().splitlines() if "5" in line and "7" in line and
+    shown, code = on_a_terminal("diff", "a.md", cwd=tmp_path, columns=180)
+    assert code == 0
+    [beside] = [line for line in shown.splitlines() if "5" in line and "7" in line and
                 "You can go home" in line]  # fmt: skip
     assert beside.count("You can go home") == 2
     assert "\x1b[7;31m5" in beside

@@ -192,11 +192,6 @@ def without_moves(changes: Sequence[FigureChange]) -> tuple[FigureChange, ...]:
     return tuple(kept)
 
 
-def find_figures(text: str) -> list[str]:
-    """Return the figures of a text as they are written."""
-    return [token.text for token in _read([(Block(line=0, text=text), 0, len(text))]) if token.kind]
-
-
 def _place(change: FigureChange) -> tuple[str | None, str, str]:
     return change.old or change.new, change.before, change.after
 
