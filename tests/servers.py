@@ -17,7 +17,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from typing import Self
 
 import psycopg
 import redis
+from support import bound_to_us
 
 START_SECONDS = 30
 STOP_SECONDS = 20
@@ -37,21 +37,6 @@ OLDEST_POSTGRES = 14
 
 MEMORY = Path("/dev/shm")
 ROOMY_BYTES = 2**30
-
-#: Becomes the server itself: drops root where it has to, and asks the kernel (on Linux) for a
-#: signal when the thread that started it dies: so start servers in the main one. In that order: a
-#: change of user cancels the wish.
-LAUNCHER = """
-import ctypes, os, sys
-parent, death_signal, user, group, *command = sys.argv[1:]
-if user != str(os.getuid()):
-    os.setgroups([]); os.setgid(int(group)); os.setuid(int(user))
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, int(death_signal))  # PR_SET_PDEATHSIG
-    if os.getppid() != int(parent):
-        sys.exit("the parent has ended")
-os.execv(command[0], command)
-"""
 
 
 class ServerMissingError(Exception):
@@ -185,11 +170,15 @@ class Server:
         raise NotImplementedError
 
     def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
-        launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(os.getpid())]
-        who = [str(self.account.user_id), str(self.account.group_id)]
+        launched = bound_to_us(
+            command,
+            death_signal=self.death_signal,
+            user_id=self.account.user_id,
+            group_id=self.account.group_id,
+        )
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*launcher, str(int(self.death_signal)), *who, *command],
+                launched,
                 cwd=self.folder,
                 env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
                 stdin=subprocess.DEVNULL,

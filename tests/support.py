@@ -12,7 +12,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,21 @@ Value = TypeVar("Value")
 
 POLL_SECONDS = 0.01
 STOP_SECONDS = 30
+
+#: Becomes the program itself: drops root where it has to, and asks the kernel (on Linux) for a
+#: signal when the thread that started it dies: so start programs in the main one. In that order: a
+#: change of user cancels the wish.
+LAUNCHER = """
+import ctypes, os, sys
+parent, death_signal, user, group, *command = sys.argv[1:]
+if user != str(os.getuid()):
+    os.setgroups([]); os.setgid(int(group)); os.setuid(int(user))
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, int(death_signal))  # PR_SET_PDEATHSIG
+    if os.getppid() != int(parent):
+        sys.exit("the parent has ended")
+os.execv(command[0], command)
+"""
 
 BODY = """
 # How bones are checked
@@ -95,6 +110,20 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "120", **(extra or {})}
 
 
+def bound_to_us(
+    command: Sequence[str],
+    *,
+    death_signal: signal.Signals = signal.SIGTERM,
+    user_id: int | None = None,
+    group_id: int | None = None,
+) -> list[str]:
+    """Return a command that runs another one, which gets a signal when these tests are killed."""
+    user = os.getuid() if user_id is None else user_id
+    group = os.getgid() if group_id is None else group_id
+    who = [str(os.getpid()), str(int(death_signal)), str(user), str(group)]
+    return [sys.executable, "-I", "-S", "-c", LAUNCHER, *who, *command]
+
+
 class Process:
     """`python -m worker …` as a real process, with the file that holds what it printed."""
 
@@ -104,7 +133,7 @@ class Process:
         self.output_file = Path(name)
         with os.fdopen(descriptor, "wb") as output:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "worker", *arguments],
+                bound_to_us([sys.executable, "-m", "worker", *arguments]),
                 cwd=cwd,
                 env=clean_environment(env),
                 stdin=subprocess.DEVNULL,

@@ -165,3 +165,33 @@ def test_servers_end_with_a_killed_test_run(tmp_path):
             process.kill()
         for folder in folders:
             shutil.rmtree(folder)
+
+
+def test_the_service_ends_with_a_killed_test_run(tmp_path):
+    (tmp_path / "seeds").mkdir()
+    program = f"""
+        import time
+        from pathlib import Path
+        from support import started
+        with started("up", cwd=Path({str(tmp_path)!r})) as process:
+            process.wait_for("Ctrl-C stops")
+            print(process.pid, flush=True)
+            time.sleep(600)
+    """
+    run = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with run:
+        try:
+            service = psutil.Process(int(run.stdout.readline()))
+        finally:
+            os.kill(run.pid, signal.SIGKILL)
+
+    try:
+        wait_until(lambda: not _running([service]), what="the end of the service")
+    finally:
+        for process in _running([service]):
+            process.kill()
