@@ -73,6 +73,12 @@ def test_another_text_under_the_same_label_is_a_warning(rules):
     assert told(a_version(), now, rules) == [(codes.SAME_LABEL, Severity.WARNING)]
 
 
+def test_the_place_of_a_text_that_shrank_is_its_first_line_that_is_not_blank(rules):
+    problems = against(a_version(), a_version(body="\n  \n  Little is left."), rules)
+    span = next(problem for problem in problems if problem.code == codes.BODY_SHRANK).span
+    assert (span.line, span.column, span.end_line, span.end_column) == (10, 1, 10, 18)
+
+
 def test_white_space_alone_is_no_other_text(rules):
     assert told(a_version(), a_version(body=LONG.replace(". ", ".\n")), rules) == []
 

@@ -70,7 +70,7 @@ def test_a_file_with_crlf_holds_no_control_characters(examined):
 # Programs
 
 
-@pytest.mark.parametrize(
+PROGRAMS = pytest.mark.parametrize(
     "text",
     [
         "<script>steal()</script>",
@@ -86,13 +86,7 @@ def test_a_file_with_crlf_holds_no_control_characters(examined):
         '<a href="vbscript:x">',
     ],
 )
-def test_a_program_in_the_text_is_refused(spoiled, text):
-    problem = only(spoiled(TEXT, text))
-    assert (problem.code, problem.severity) == (codes.SCRIPT, Severity.ERROR)
-    assert problem.span.line == 16
-
-
-@pytest.mark.parametrize(
+NO_PROGRAMS = pytest.mark.parametrize(
     "text",
     [
         "Updated <MM/DD/YYYY>.",
@@ -104,8 +98,27 @@ def test_a_program_in_the_text_is_refused(spoiled, text):
         "<scripture> is no script",
     ],
 )
+#: A text so long that it is not searched for programs before its bytes hold a sign of one.
+LONG = "Take it with water, on a day like this.\n" * 4_000
+
+
+@PROGRAMS
+def test_a_program_in_the_text_is_refused(spoiled, text):
+    problem = only(spoiled(TEXT, text))
+    assert (problem.code, problem.severity) == (codes.SCRIPT, Severity.ERROR)
+    assert problem.span.line == 16
+
+
+@PROGRAMS
+def test_a_program_in_a_long_text_is_refused_at_its_place(spoiled, text):
+    problem = only(spoiled(TEXT, f"{LONG}é {text}"))
+    assert (problem.code, problem.span.line) == (codes.SCRIPT, 16 + LONG.count("\n"))
+
+
+@NO_PROGRAMS
 def test_signs_and_plain_tags_are_content(spoiled, text):
     assert spoiled(TEXT, text).problems == ()
+    assert spoiled(TEXT, f"{LONG}{text}").problems == ()
 
 
 # The first heading

@@ -15,6 +15,7 @@ from worker.domain.codes import found
 from worker.domain.places import locate
 from worker.domain.problem import Problem, Severity, Span
 from worker.domain.seed import parse_date
+from worker.domain.words import same_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +70,7 @@ def _check_label(
             hint="is this an older copy of the file?",
             span=_place(seed, name),
         )
-    elif old == new and previous_body != seed.body and previous_body.split() != seed.body.split():
+    elif old == new and not same_words(previous_body, seed.body):
         problem = found(
             codes.SAME_LABEL,
             f"the text changed, and `{name}` is {new} as before",
@@ -127,7 +128,11 @@ def _place(seed: Seed, field: str) -> Span:
 
 def _beginning(seed: Seed) -> Span:
     """Return the span of the body's first line that is not blank."""
-    for number, line in enumerate(seed.body.split("\n"), start=seed.body_line):
-        if line.strip():
-            return Span(line=number, end_line=number, end_column=len(line) + 1)
-    return Span(line=seed.body_line - 1, end_line=seed.body_line - 1, end_column=4)
+    start = len(seed.body) - len(seed.body.lstrip())
+    if start == len(seed.body):
+        return Span(line=seed.body_line - 1, end_line=seed.body_line - 1, end_column=4)
+    line = seed.body_line + seed.body.count("\n", 0, start)
+    begin, end = seed.body.rfind("\n", 0, start) + 1, seed.body.find("\n", start)
+    return Span(
+        line=line, end_line=line, end_column=(end if end >= 0 else len(seed.body)) - begin + 1
+    )
