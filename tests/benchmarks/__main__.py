@@ -1,8 +1,10 @@
-"""Benchmarks: `uv run python -m tests.benchmarks [library] [latency] [--json FILE]`.
+"""Benchmarks: `uv run python -m tests.benchmarks [NAME…] [--json FILE]`.
 
-Whole processes in turn, medians of five, ratios of the same run: compare ratios, never the times of
-two machines. `library` needs the real library (CONTENT_SYNC_CORPUS); without it a made one of 1,432
-pages is used, and the table says so.
+The names are `library`, `latency`, `change` and `validation`. `library` and `latency` time whole
+processes in turn, medians of five, ratios of the same run: compare ratios, never the times of two
+machines. `change` and `validation` time a function on texts made to be slow, the least processor time
+of five. `library` needs the real library (CONTENT_SYNC_CORPUS); without it a made one of 1,432 pages
+is used, and the table says so; `change` takes its largest page, or else a made one.
 """
 
 from __future__ import annotations
@@ -25,15 +27,23 @@ from statistics import median, quantiles
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
+import hostile
 import psycopg
 from rich.console import Console
 from rich.table import Table
 from servers import PostgresServer, RedisServer
 from support import a_seed, clean_environment, started, write
 
+from worker.domain.change import compare
+from worker.domain.rules import compile_rules, examine
+from worker.domain.seed import Fields
+
 RUNS = 5
 EDITS = 200
+#: Targets in milliseconds: a long page with twenty edits, and any text that intake takes.
+PAGE, ANY = 10, 50
 
 
 def main() -> None:
@@ -93,9 +103,61 @@ def measure_latency() -> dict[str, Any]:
     return results
 
 
+def compare_bodies() -> dict[str, Any]:
+    """Time the change record of a long page with twenty edits, and of texts made to be slow."""
+    corpus = _corpus()
+    real = corpus is not None and corpus.is_dir()
+    page = hostile.sample(corpus) if real and corpus else hostile.page()
+    name = f"{'largest' if real else 'made'} page of {len(page) / 1e6:.1f} MB, 20 digits changed"
+    results = {}
+    for case, make in ((name, lambda: hostile.edited(page)), *hostile.pairs()):
+        old, new = make()
+        results[case] = _least(lambda: compare({}, old, {}, new, review_fields=frozenset()))  # noqa: B023
+    _show("change record, least of five, ms of the processor", results, {name: PAGE})
+    return results
+
+
+def validate_bodies() -> dict[str, Any]:
+    """Time parsing and all rules for files of 5 MiB made to be slow."""
+    schema = Path(__file__).parents[2] / "config" / "seed.schema.json"
+    rules = compile_rules(json.loads(schema.read_text(encoding="utf-8")), Fields())
+    head, today = a_seed(body="").encode(), datetime.now(UTC).date()
+    results = {}
+    for name, make in hostile.bodies():
+        data = head + make().encode()
+        results[name] = _least(
+            lambda: examine(data, rules=rules, today=today, max_bytes=5 * 1024 * 1024)  # noqa: B023
+        )
+    _show("validation, least of five, ms of the processor", results, {})
+    return results
+
+
+def _least(work: Callable[[], object]) -> float:
+    """Return the least processor time of some runs in milliseconds."""
+    taken = []
+    for _ in range(RUNS):
+        start = time.process_time()
+        work()
+        taken.append((time.process_time() - start) * 1000)
+    return min(taken)
+
+
+def _show(title: str, results: dict[str, float], targets: dict[str, int]) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in ("", "ms", "target"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, taken in results.items():
+        target = targets.get(name, ANY)
+        over = "" if taken <= target else " over"
+        table.add_row(name, f"{taken:.1f}", f"{target}{over}")
+    Console().print(table)
+
+
 BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "library": compare_with_git,
     "latency": measure_latency,
+    "change": compare_bodies,
+    "validation": validate_bodies,
 }
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.change import MOST_LINES, MOST_TOLD, ChangeClass, compare, first_change
+from worker.domain.change import (
+    MOST_EDITS,
+    MOST_LINES,
+    MOST_TOLD,
+    ChangeClass,
+    compare,
+    first_change,
+)
+from worker.domain.lines import MOST_COMPARED
 from worker.domain.risk import Risk
 
 REVIEW_FIELDS = frozenset({"lastReviewed"})
@@ -281,6 +291,34 @@ def test_no_more_is_told_than_a_reviewer_reads():
     found = change(old, old.replace(" mg", " g"))
     assert len(found.figures) == len(found.sections) == MOST_TOLD
     assert found.reasons == ("300 figures changed",)
+
+
+def test_the_passages_that_fit_are_read_though_one_before_them_is_too_long():
+    long = "word " * 100_000
+    found = change(f"{long}1\n\nTake 5 mg.\n", f"{long}2\n\nTake 6 mg.\n")
+    assert figures(found) == [("5 mg", "6 mg")]
+    assert found.reasons == ("a figure changed", "too much to compare figure by figure")
+
+
+def test_more_edits_than_are_examined_are_a_high_risk():
+    old = "".join(f"Line {n} of a long text.\n\n" for n in range(MOST_EDITS + 1))
+    found = change(old, old.replace("Line", "Take 5 mg, line"))
+    assert (found.lines_added, found.lines_removed) == (MOST_EDITS + 1, MOST_EDITS + 1)
+    assert found.reasons == ("too much to compare figure by figure",)
+
+
+def test_headings_are_read_up_to_a_limit_and_told_as_written_behind_it():
+    old = "".join(f"# The **dose** {n}\n\nOld.\n\n" for n in range(180))
+    told_headings = [s.heading for s in change(old, old.replace("Old", "New")).sections]
+    assert told_headings[0] == "The dose 0"
+    assert told_headings[-1] == "The **dose** 179"
+
+
+def test_figures_that_change_in_a_rest_too_long_to_compare_are_a_high_risk():
+    draw = random.Random(1)
+    old, new = ("".join(draw.choices(["5 mg\n", "6 mg\n"], k=MOST_COMPARED)) for _ in range(2))
+    found = change(old, new)
+    assert (found.risk, found.reasons) == (Risk.HIGH, ("too much to compare figure by figure",))
 
 
 # All texts

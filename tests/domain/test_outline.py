@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from worker.domain.outline import MOST_MARKS, Heading, read_outline
+from worker.domain.lines import compare_lines
+from worker.domain.outline import MOST_MARKS, Heading, read_outline, read_outlines
 
 PARSER = MarkdownIt("commonmark")
 
@@ -69,14 +70,14 @@ def headings_of_a_full_parse(body: str) -> list[tuple[int, int]]:
 
 @given(bodies)
 def test_the_headings_are_those_of_a_full_parse(body: str):
-    found = [(heading.line, heading.level) for heading in read_outline(body.encode()).headings]
+    found = [(heading.line, heading.level) for heading in read_outline(body).headings]
     assert found == headings_of_a_full_parse(body)
 
 
 @given(bodies)
 def test_the_fences_are_those_of_a_full_parse(body: str):
     expected = [token.map for token in PARSER.parse(body) if token.type == "fence"]
-    assert read_outline(body.encode()).fences == [tuple(span) for span in expected]
+    assert read_outline(body).fences == [tuple(span) for span in expected]
 
 
 @pytest.mark.corpus
@@ -85,14 +86,14 @@ def test_the_headings_of_the_real_library_are_those_of_a_full_parse(corpus: Path
     assert pages
     for page in pages:
         body = page.read_text(encoding="utf-8")
-        outline = read_outline(body.encode())
+        outline = read_outline(body)
         assert outline.complete
         found = [(heading.line, heading.level) for heading in outline.headings]
         assert found == headings_of_a_full_parse(body), page
 
 
 def test_a_line_of_code_is_no_heading():
-    outline = read_outline(b"# Use\n\n```sh\n# no heading\n```\n\n## After\n")
+    outline = read_outline("# Use\n\n```sh\n# no heading\n```\n\n## After\n")
     assert [heading.title for heading in outline.headings] == ["Use", "After"]
     assert [line for line in range(7) if outline.in_fence(line)] == [2, 3, 4]
 
@@ -115,9 +116,44 @@ def test_a_title_is_what_a_reader_sees():
     ],
 )
 def test_a_body_beyond_the_limits_says_that_not_all_was_read(body: str):
-    assert not read_outline(body.encode()).complete
+    assert not read_outline(body).complete
 
 
 def test_headings_behind_the_limits_count_as_they_stand():
-    outline = read_outline(("<!--\n" + "x\n" * 60_000 + "# a\n" * 3).encode())
+    outline = read_outline("<!--\n" + "x\n" * 60_000 + "# a\n" * 3)
     assert [heading.source for heading in outline.headings] == ["# a"] * 3
+
+
+few = st.lists(st.sampled_from(LINES), max_size=3)
+#: What both bodies have, what only the old one has, what only the new one: one after another.
+stretches = st.lists(st.tuples(few, few, few), min_size=1, max_size=4)
+
+
+@given(stretches)
+@settings(max_examples=300)
+def test_outlines_of_two_bodies_read_together_are_those_read_alone(parts):
+    old = "\n".join(line for both, some, _ in parts for line in (*both, *some))
+    new = "\n".join(line for both, _, others in parts for line in (*both, *others))
+    both = read_outlines(old, new, compare_lines(old, new).edits)
+    assert both == (read_outline(old), read_outline(new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("text\n===\n\n# a\n", "\n===\n\n# a\n"),
+        ("\n===\n\n# a\n", "text\n===\n\n# a\n"),
+        ("one\n\n# a\n\n```\n# b\n```\n", "one\ntwo\n\n# a\n\n```\n# b\n```\n"),
+        ("```\n# a\n\n# b\n", "# a\n\n# b\n"),
+    ],
+)
+def test_what_stands_behind_an_edit_is_read_as_it_now_stands(old: str, new: str):
+    both = read_outlines(old, new, compare_lines(old, new).edits)
+    assert both == (read_outline(old), read_outline(new))
+
+
+def test_outlines_beyond_the_limits_are_those_read_alone_too():
+    old = "# a\n" * MOST_MARKS + "# b\n"
+    new = old.replace("# b", "# c")
+    both = read_outlines(old, new, compare_lines(old, new).edits)
+    assert both == (read_outline(old), read_outline(new))

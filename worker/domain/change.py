@@ -1,38 +1,39 @@
 """What changed between two contents of a document: fields, lines, and one class; and what it means.
 
-Lines are compared by libgit2's xdiff (through pygit2), which stays near-linear on hostile input.
-Both buffers are held (in a `_Middle`) until the result is read: pygit2 does not hold them itself.
-Sections, figures and links are looked for in the changed passages alone, up to the limits below.
+Sections, figures and links are looked for in the changed passages alone, up to limits that keep a
+comparison of any two bodies that intake takes below 50 ms. Where one is reached, what is told is not
+all, and the risk is high for that reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pygit2 import Patch
-
 from worker.domain.figures import FigureChange, compare_figures, without_moves
+from worker.domain.lines import Edit, LineDiff, compare_lines
 from worker.domain.links import Link, LinkChange, compare_links
-from worker.domain.outline import read_outline
-from worker.domain.overlap import common_end, common_start
+from worker.domain.outline import read_outlines
 from worker.domain.passages import (
+    LEAST_COST,
+    LINES_AROUND,
     MOST_READ,
-    Line,
-    Passage,
-    find_edits,
+    Side,
     find_passages,
     read_side,
+    reading_cost,
 )
 from worker.domain.risk import GRAVE_FIELDS, Risk, weigh
 from worker.domain.sections import SectionChange, compare_sections
+from worker.domain.words import same_words
 
-#: Unchanged lines that a hunk shows around a change.
-LINES_AROUND = 3
-#: Above so many changed lines nothing but the lines is told, and the risk is high.
+#: Above so many changed lines, or runs of them, nothing but the lines is told, and the risk is high.
 MOST_LINES = 20_000
+MOST_EDITS = 2_000
+#: Passages too long for what may still be read, behind which no other is looked for.
+_MOST_PASSED_OVER = 50
 #: Sections, figures and links that one change tells, of each at most.
 MOST_TOLD = 200
 
@@ -130,10 +131,9 @@ def compare(
     fields = _compare_fields(old_metadata, new_metadata)
     if not fields and old_body == new_body:
         return None
-    old, new = old_body.encode(), new_body.encode()
-    middle = _cut(old, new)
-    kind = _classify(fields, middle, review_fields)
-    added, removed, found = _compare_bodies(old, new, middle)
+    diff = compare_lines(old_body, new_body)
+    kind = _classify(fields, old_body, new_body, diff, review_fields)
+    found = _examine(old_body, new_body, diff)
     risk, reasons = weigh(
         slight=kind in {ChangeClass.REVIEW, ChangeClass.COSMETIC},
         fields=[change.field for change in fields],
@@ -145,8 +145,8 @@ def compare(
     return Change(
         kind=kind,
         fields=fields,
-        lines_added=added,
-        lines_removed=removed,
+        lines_added=diff.added,
+        lines_removed=diff.removed,
         sections=found.sections[:MOST_TOLD],
         figures=found.figures[:MOST_TOLD],
         links=found.links[:MOST_TOLD],
@@ -157,22 +157,55 @@ def compare(
 
 def hunks(old_body: str, new_body: str) -> tuple[Hunk, ...]:
     """Return the changed lines of two bodies with their surroundings, as a unified diff has them."""
-    middle = _cut(old_body.encode(), new_body.encode())
-    patch = Patch.create_from(middle.old, middle.new)
-    return tuple(
-        Hunk(
-            old_start=middle.first_line + hunk.old_start,
-            old_lines=hunk.old_lines,
-            new_start=middle.first_line + hunk.new_start,
-            new_lines=hunk.new_lines,
-            lines=tuple(
-                (line.origin, line.content.rstrip("\n"))
-                for line in hunk.lines
-                if line.origin in {" ", "+", "-"}  # the rest marks a missing end of the last line
-            ),
-        )
-        for hunk in patch.hunks
+    edits = compare_lines(old_body, new_body).edits
+    return tuple(_hunk(old_body, new_body, near) for near in _group(edits))
+
+
+def _group(edits: Sequence[Edit]) -> Iterator[Sequence[Edit]]:
+    """Yield the edits that stand so near that what is shown around them meets."""
+    begin = 0
+    for end in range(1, len(edits) + 1):
+        if end == len(edits) or edits[end].old[0] - edits[end - 1].old[1] > 2 * LINES_AROUND:
+            yield edits[begin:end]
+            begin = end
+
+
+def _hunk(old: str, new: str, edits: Sequence[Edit]) -> Hunk:
+    first, last = edits[0], edits[-1]
+    at = _go(old, first.old_at[0], -LINES_AROUND)
+    end = _go(old, last.old_at[1], LINES_AROUND)
+    before = _lines(old[at : first.old_at[0]])
+    lines: list[tuple[str, str]] = []
+    for edit in edits:
+        lines.extend((" ", line) for line in _lines(old[at : edit.old_at[0]]))
+        lines.extend(("-", line) for line in _lines(old[slice(*edit.old_at)]))
+        lines.extend(("+", line) for line in _lines(new[slice(*edit.new_at)]))
+        at = edit.old_at[1]
+    behind = _lines(old[at:end])
+    lines.extend((" ", line) for line in behind)
+    old_lines = last.old[1] - first.old[0] + len(before) + len(behind)
+    new_lines = last.new[1] - first.new[0] + len(before) + len(behind)
+    return Hunk(
+        # An empty side is told by the line before it.
+        old_start=first.old[0] - len(before) + (old_lines > 0),
+        old_lines=old_lines,
+        new_start=first.new[0] - len(before) + (new_lines > 0),
+        new_lines=new_lines,
+        lines=tuple(lines),
     )
+
+
+def _go(text: str, at: int, lines: int) -> int:
+    """Return where the line begins so many lines behind the beginning of one, or before it."""
+    for _ in range(-lines):
+        at = text.rfind("\n", 0, max(0, at - 1)) + 1
+    for _ in range(lines):
+        at = text.find("\n", at) + 1 or len(text)
+    return at
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _compare_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldChange, ...]:
@@ -184,10 +217,16 @@ def _compare_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Fie
 
 
 def _classify(
-    fields: tuple[FieldChange, ...], middle: _Middle, review_fields: frozenset[str]
+    fields: tuple[FieldChange, ...],
+    old: str,
+    new: str,
+    diff: LineDiff,
+    review_fields: frozenset[str],
 ) -> ChangeClass:
-    if _words_differ(middle.old, middle.new):
-        return ChangeClass.CONTENT
+    if diff.edits:
+        begin, last = diff.edits[0].old_at[0], diff.edits[-1]
+        if not same_words(old, new, begin, (last.old_at[1], last.new_at[1])):
+            return ChangeClass.CONTENT
     if not fields:
         return ChangeClass.COSMETIC
     if all(change.field in review_fields for change in fields):
@@ -195,76 +234,32 @@ def _classify(
     return ChangeClass.METADATA
 
 
-def _words_differ(old: bytes, new: bytes) -> bool:
-    """Return whether anything but white space differs."""
-    if old == new:
-        return False
-    begin = common_start(old, new)
-    begin = max(old.rfind(b" ", 0, begin), old.rfind(b"\n", 0, begin), 0)
-    old, new = old[begin:], new[begin:]
-    # As a rule the first words tell; the last of them may be cut.
-    some, others = (side[:4000].decode(errors="ignore").split()[:-1] for side in (old, new))
-    if any(one != other for one, other in zip(some, others, strict=False)):
-        return True
-    return old.decode().split() != new.decode().split()
-
-
-def _compare_bodies(old: bytes, new: bytes, middle: _Middle) -> tuple[int, int, _Findings]:
-    """Return the lines added and removed, and what the changed passages say."""
-    if old == new:
-        return 0, 0, _Findings()
-    patch = Patch.create_from(middle.old, middle.new)
-    _context, added, removed = patch.line_stats
-    if added + removed > MOST_LINES:
-        return added, removed, _Findings(complete=False)
-    changed = [list(_number_lines(hunk, middle.first_line)) for hunk in patch.hunks]
-    return added, removed, _examine(old, new, changed)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Middle:
-    """Two bodies without the lines that both begin and end with, but for a few; whole lines."""
-
-    first_line: int  # counted from 0, the same on both sides
-    old: bytes
-    new: bytes
-
-
-def _cut(old: bytes, new: bytes) -> _Middle:
-    """Leave out what both bodies begin and end with: a comparison of the middle costs less.
-
-    As many lines as a hunk shows around a change stay.
-    """
-    begin = common_start(old, new)
-    end = common_end(old, new, min(len(old), len(new)) - begin)
-    for _ in range(LINES_AROUND + 1):
-        begin = old.rfind(b"\n", 0, begin) if begin > 0 else -1
-    begin += 1
-    stop = len(old) - end
-    for _ in range(LINES_AROUND + 1):
-        found = old.find(b"\n", stop)
-        stop = found + 1 if found >= 0 else len(old)
-    return _Middle(
-        first_line=old.count(b"\n", 0, begin),
-        old=old[begin:stop],
-        new=new[begin : len(new) - (len(old) - stop)],
-    )
-
-
-def _examine(old_body: bytes, new_body: bytes, changed: list[list[Line]]) -> _Findings:
-    old, new = read_outline(old_body), read_outline(new_body)
-    complete = old.complete and new.complete
-    sections = compare_sections(old, new, find_edits(line for hunk in changed for line in hunk))
+def _examine(old_body: str, new_body: str, diff: LineDiff) -> _Findings:
+    """Return what the changed passages say."""
+    if not diff.edits:
+        return _Findings()
+    if diff.added + diff.removed > MOST_LINES or len(diff.edits) > MOST_EDITS:
+        return _Findings(complete=False)
+    old, new = read_outlines(old_body, new_body, diff.edits)
+    complete = old.complete and new.complete and diff.exact
+    sections = compare_sections(old, new, diff.edits)
     figures: list[FigureChange] = []
     links: tuple[list[Link], list[Link]] = ([], [])
-    left = MOST_READ
-    for passage in find_passages(changed):
-        left -= _size(passage)
-        if left < 0:
+    left: float = MOST_READ
+    passed_over = 0
+    for passage in find_passages(old_body, diff.edits):
+        if left < LEAST_COST or passed_over > _MOST_PASSED_OVER:
             complete = False
             break
-        before = read_side(passage.old, old.in_fence)
-        after = read_side(passage.new, new.in_fence)
+        some, other = old_body[slice(*passage.old_at)], new_body[slice(*passage.new_at)]
+        cost = max(reading_cost(some), reading_cost(other))
+        if cost > left:
+            complete = False
+            passed_over += 1  # a shorter one may still be read
+            continue
+        left -= cost
+        before = read_side(Side(first=passage.old_first, text=some), old.in_fence)
+        after = read_side(Side(first=passage.new_first, text=other), new.in_fence)
         figures.extend(compare_figures(before.blocks, after.blocks))
         links[0].extend(before.links)
         links[1].extend(after.links)
@@ -274,21 +269,3 @@ def _examine(old_body: bytes, new_body: bytes, changed: list[list[Line]]) -> _Fi
         links=compare_links(*links),
         complete=complete,
     )
-
-
-def _size(passage: Passage) -> int:
-    """Return the length of the longer side, in characters."""
-    return max(sum(map(len, side.lines)) + len(side.lines) for side in (passage.old, passage.new))
-
-
-def _number_lines(hunk: Any, first_line: int) -> Iterator[Line]:
-    """Yield the lines of a hunk of libgit2, with their numbers on both sides counted from 0."""
-    # An empty side is told by the line before it.
-    old = first_line + (hunk.old_start - 1 if hunk.old_lines else hunk.old_start)
-    new = first_line + (hunk.new_start - 1 if hunk.new_lines else hunk.new_start)
-    for line in hunk.lines:
-        origin = line.origin
-        if origin in {" ", "+", "-"}:
-            yield Line(origin=origin, text=line.content.rstrip("\n"), old=old, new=new)
-            old += origin != "+"
-            new += origin != "-"

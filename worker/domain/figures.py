@@ -107,7 +107,9 @@ _EACH = r"(?:\s?/\s?|\s(?:per|a|an|each|every)\s)"
 _FIGURE = rf"{_SIGN}{_NUMBER}(?:[\s-]?{_UNIT}(?:{_EACH}{_UNIT}){{0,3}})?(?!\w)"
 _TO = r"(?:\s[–—-]\s|[–—-]|\sto\s)"
 _TOKEN = re.compile(
-    r"(?P<address>(?:https?://|www\.)\S++)"
+    # Most tokens: words that begin as no month, no currency and no address does.
+    r"(?P<plain>(?!https?://|www\.|INR|USD|EUR|GBP|Rs|[JFMASOND][a-z])[^\W\d]\w*+(?:[-.'’_]\w++)*+)"
+    r"|(?P<address>(?:https?://|www\.)\S++)"
     rf"|(?P<date>(?:{_DATES})(?!\w|[.,:/]\d))"
     rf"|(?P<figure>{_FIGURE}(?:{_TO}{_FIGURE})?)"
     # A word takes the digits along that belong to it.
@@ -117,6 +119,7 @@ _PART = re.compile(
     rf"(?P<number>{_NUMBER})|(?P<unit>{_UNIT})|(?P<each>{_EACH})"
     rf"|(?P<to>(?<=[\w%]){_TO}(?=[^\sA-Za-z]))|(?P<rest>[^\s-]|^-)"
 )
+_DIGIT = re.compile(r"\d")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
 _DECIMAL = re.compile(r"0*(\d+)(?:\.(\d*?)0*)?")
 
@@ -146,7 +149,7 @@ class FigureChange:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Token:
     """A word or a figure; tokens of one key are equal. `kind` is a figure's unit, empty for words."""
 
@@ -166,6 +169,10 @@ def compare_figures(old: Iterable[Block], new: Iterable[Block]) -> tuple[FigureC
     The words are compared, and the figures in each run of changed words are paired in their order.
     """
     parts = _cut(list(old), list(new))
+    if not any(
+        _DIGIT.search(block.text, begin, end) for side in parts for block, begin, end in side
+    ):
+        return ()
     before, after = (list(_read(side)) for side in parts)
     if [t.key for t in before if t.kind] == [t.key for t in after if t.kind]:
         return ()

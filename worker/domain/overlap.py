@@ -6,17 +6,24 @@ from typing import TypeVar
 
 Text = TypeVar("Text", str, bytes)
 
-_STEP = 1 << 16
+_LEAST_STEP = 1 << 6
+_MOST_STEP = 1 << 16
 
 
-def common_start(old: Text, new: Text) -> int:
-    """Return how many characters or bytes both texts begin with."""
-    most = min(len(old), len(new))
-    equal, step = 0, _STEP
+def common_start(old: Text, new: Text, i: int = 0, j: int = 0) -> int:
+    """Return how many characters or bytes both texts have alike from `i` and `j` on."""
+    most = min(len(old) - i, len(new) - j)
+    equal, step, growing = 0, _LEAST_STEP, True
     while step:
-        while equal + step <= most and old[equal : equal + step] == new[equal : equal + step]:
+        if equal + step <= most and (
+            old[i + equal : i + equal + step] == new[j + equal : j + equal + step]
+        ):
             equal += step
-        step >>= 1
+            if growing and step < _MOST_STEP:
+                step <<= 1
+        else:
+            growing = False
+            step >>= 1
     return equal
 
 
@@ -24,7 +31,7 @@ def common_end(old: Text, new: Text, most: int) -> int:
     """Return how many characters or bytes, at most `most`, both texts end with."""
     i, j = len(old), len(new)
     most = min(most, i, j)
-    equal, step = 0, _STEP
+    equal, step = 0, _MOST_STEP
     while step:
         while (
             equal + step <= most
