@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).parent.parent
 SETTINGS_FILE = CHECKOUT / "config/content-sync.toml"
 OURS = ("migrate", "watcher", "worker", "beat")
 #: They have no value of their own as a default: the file tells what stands in.
-WITHOUT_DEFAULT = re.compile(r"(?m)^#(schema_file|templates|url) = .*\n")
+WITHOUT_DEFAULT = re.compile(r"(?m)^#(schema_file|templates|reviewers_file|file|url) = .*\n")
 COMMENTED_OUT = re.compile(r"(?m)^#(?=\w+ = )")
 
 
@@ -63,7 +63,10 @@ def test_the_examples_in_the_settings_file_are_settings(monkeypatch, tmp_path):
         "console",
         "email",
         "apprise",
+        "webhook",
     }
+    assert settings.routes["asha"].hours is not None
+    assert settings.routes["nobodys"].fallback
     assert len(settings.routes) > 3
     assert len(settings.review.default_cadences) > 2
 

@@ -11,20 +11,10 @@ import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -33,9 +23,6 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from worker.domain.codes import CODES, PROTECTED, code_of
-from worker.domain.problem import Severity
-from worker.domain.review import parse_cadence
 from worker.domain.seed import Fields
 from worker.errors import ConfigurationError
 from worker.settings_sources import (
@@ -45,198 +32,49 @@ from worker.settings_sources import (
     suggest,
     without_file_variables,
 )
+from worker.settings_tables import (
+    AppriseChannel,
+    BrakeSettings,
+    CalendarSettings,
+    Channel,
+    ConsoleChannel,
+    DeadmanSettings,
+    DeliverySettings,
+    EmailChannel,
+    HoursSettings,
+    IntakeSettings,
+    ReviewSettings,
+    RouteSettings,
+    RuleSettings,
+    Section,
+    StreamSettings,
+    WatchSettings,
+    WebhookChannel,
+)
+
+__all__ = [
+    "AppriseChannel",
+    "BrakeSettings",
+    "Channel",
+    "ConsoleChannel",
+    "DeliverySettings",
+    "EmailChannel",
+    "HoursSettings",
+    "IntakeSettings",
+    "ReviewSettings",
+    "RouteSettings",
+    "Section",
+    "Settings",
+    "WatchSettings",
+    "WebhookChannel",
+    "load_settings",
+    "packaged_config",
+    "variable_names",
+]
 
 MEMORY_BROKER = "memory://"
 #: Tables whose keys are no fields of the settings: the team's own names, and the rules'.
 _TABLES_OF_NAMES = tuple(f"{ENV_PREFIX}{table}__" for table in ("CHANNELS", "ROUTES", "RULES"))
-
-
-class Section(BaseModel):
-    """A table of the settings file: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WatchSettings(Section):
-    """How the seeds folder is watched."""
-
-    suffixes: tuple[str, ...] = Field(
-        (".md", ".markdown", ".txt"), description="file names that are seeds"
-    )
-    coalesce_ms: PositiveFloat = Field(10, description="wait after a close or a rename")
-    still_ms: PositiveFloat = Field(
-        100, description="how long a stamp must stand still where no close was seen"
-    )
-    removal_ms: PositiveFloat = Field(
-        1000, description="how long a path must be gone before its document is retired"
-    )
-    max_wait_seconds: PositiveFloat = Field(
-        60, description="the longest wait for a file that never stops changing"
-    )
-    scan_seconds: PositiveFloat = Field(
-        60, description="interval of the scans that find what events missed"
-    )
-    polling: bool = Field(
-        False, description="scan instead of inotify: for NFS, SMB, Docker Desktop"
-    )
-    polling_seconds: PositiveFloat = Field(30, description="scan interval while polling")
-
-
-class IntakeSettings(Section):
-    """Sizes of what travels from the watcher to the workers."""
-
-    max_file_bytes: PositiveInt = Field(5 * 1024 * 1024, description="a larger seed is refused")
-    batch_files: PositiveInt = Field(128, description="files in one message, at most")
-    batch_bytes: PositiveInt = Field(4 * 1024 * 1024, description="bytes beside one message, about")
-    max_batches: PositiveInt = Field(
-        16, description="batches that may be unconsumed before the watcher waits"
-    )
-    spool_seconds: PositiveInt = Field(
-        3600, description="how long unconsumed bytes are kept in Redis"
-    )
-
-
-class BrakeSettings(Section):
-    """When a mass disappearance is held until a person agrees."""
-
-    share: float = Field(
-        0.2, gt=0, le=1, description="more than this share of the live documents …"
-    )
-    count: int = Field(10, ge=0, description="… and more than this many, in one scan")
-
-
-class DefaultCadence(Section):
-    """The review frequency of documents that name none."""
-
-    source_type: str | None = None
-    paths: tuple[str, ...] = Field((), description="patterns on the path, as in .gitignore")
-    frequency: str
-
-    @field_validator("frequency")
-    @classmethod
-    def _is_a_cadence(cls, value: str) -> str:
-        if parse_cadence(value) is None:
-            raise ValueError(f"{value!r} is not a review frequency")
-        return value
-
-
-class ReviewSettings(Section):
-    """The review clock."""
-
-    timezone: str = Field("UTC", description="the zone whose dates count, as of the IANA database")
-    upcoming_days: PositiveInt = Field(
-        14, description="how long before its due date a review is upcoming"
-    )
-    sweep_seconds: PositiveFloat = Field(3600, description="interval of the review sweep")
-    default_cadences: tuple[DefaultCadence, ...] = ()
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is not a time zone of the IANA database") from error
-        return value
-
-
-class DeliverySettings(Section):
-    """How notices become messages."""
-
-    group_wait_seconds: PositiveFloat = Field(
-        5, description="a digest waits until no new notice came for this long …"
-    )
-    group_max_seconds: PositiveFloat = Field(600, description="… but never longer than this")
-    tick_seconds: PositiveFloat = Field(2, description="interval of the delivery task")
-    lease_seconds: PositiveFloat = Field(120, description="how long a digest belongs to one worker")
-    max_attempts: PositiveInt = Field(12, description="then the notices are failed")
-    digest_lines: PositiveInt = Field(
-        20, description="documents named in one digest section, at most"
-    )
-
-
-class ConsoleChannel(Section):
-    """Messages on the worker's standard output."""
-
-    kind: Literal["console"]
-
-
-class EmailChannel(Section):
-    """Messages by SMTP."""
-
-    kind: Literal["email"]
-    host: str = "localhost"
-    port: PositiveInt = 25
-    sender: str = "Content Sync <content-sync@localhost>"
-    security: Literal["none", "starttls", "tls"] = "none"
-    username: str | None = None
-    password: SecretStr | None = None
-    timeout_seconds: PositiveFloat = 20
-
-
-class AppriseChannel(Section):
-    """Messages by any service that Apprise knows, by its URL."""
-
-    kind: Literal["apprise"]
-    url: SecretStr
-
-
-Channel = Annotated[ConsoleChannel | EmailChannel | AppriseChannel, Field(discriminator="kind")]
-
-
-class RouteSettings(Section):
-    """Who is told, and over which channel. An empty match means every document."""
-
-    channel: str
-    to: tuple[str, ...] = Field((), description="recipients, where the channel needs them (e-mail)")
-    paths: tuple[str, ...] = Field((), description="patterns on the path, as in .gitignore")
-    source_types: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
-    kinds: tuple[Literal["review", "refused", "held"], ...] = ("review", "refused", "held")
-
-
-class StreamSettings(Section):
-    """The Redis stream of CloudEvents for programs that follow the library."""
-
-    url: SecretStr | None = Field(None, description="default: the broker, where that is Redis")
-    key: str = "content-sync:events"
-    max_length: PositiveInt = Field(100_000, description="about how many events the stream keeps")
-
-
-class RuleSettings(Section):
-    """How severe a rule is, by its name or code: `off`, `info`, `warning` or `error`."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    __pydantic_extra__: dict[str, Literal["off", "info", "warning", "error"]]
-
-    @model_validator(mode="after")
-    def _are_rules(self) -> RuleSettings:
-        seen: dict[str, str] = {}
-        for name in self.__pydantic_extra__:
-            code = code_of(name)
-            if code is None:
-                known = [*CODES, *(rule for rule, _ in CODES.values())]
-                raise ValueError(f"{name} is not a rule{suggest(name, known)}")
-            if code in PROTECTED:
-                raise ValueError(
-                    f"{name} ({code} {CODES[code][0]}) protects the store: no setting changes"
-                    f" {min(PROTECTED)} to {max(PROTECTED)}"
-                )
-            if code in seen:
-                raise ValueError(f"{seen[code]} and {name} are the same rule")
-            seen[code] = name
-        return self
-
-    @property
-    def severities(self) -> dict[str, Severity | None]:
-        """Return what is set, by code; None for a rule that is off."""
-        return {
-            code: None if level == "off" else Severity(level)
-            for name, level in self.__pydantic_extra__.items()
-            if (code := code_of(name)) is not None
-        }
 
 
 class Settings(BaseSettings):
@@ -274,6 +112,8 @@ class Settings(BaseSettings):
     review: ReviewSettings = ReviewSettings()
     delivery: DeliverySettings = DeliverySettings()
     stream: StreamSettings = StreamSettings()
+    calendar: CalendarSettings = CalendarSettings()
+    deadman: DeadmanSettings = DeadmanSettings()
     channels: dict[str, Channel] = {"console": ConsoleChannel(kind="console")}
     routes: dict[str, RouteSettings] = {"everyone": RouteSettings(channel="console")}
 
@@ -288,6 +128,12 @@ class Settings(BaseSettings):
                 )
             if channel.kind == "email" and not route.to:
                 raise ValueError(f"routes.{name}.to is empty: an e-mail route needs recipients")
+            for key, other in (("backup", route.backup), ("lead", route.lead)):
+                if other is not None and other not in self.routes:
+                    raise ValueError(
+                        f"routes.{name}.{key} is {other!r}, and there is no such route"
+                        f"{suggest(other, self.routes)}"
+                    )
         return self
 
     @classmethod
@@ -366,7 +212,8 @@ def variable_names() -> Iterator[str]:
 def _explain(error: ValidationError) -> str:
     """Put the first problem of a validation error into one line, with a suggestion."""
     first = error.errors(include_url=False, include_input=False)[0]
-    where = [str(part) for part in first["loc"] if part not in {"console", "email", "apprise"}]
+    kinds = {"console", "email", "apprise", "webhook"}
+    where = [str(part) for part in first["loc"] if part not in kinds]
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return f"unknown setting {'.'.join(where)}{suggest(where[-1], _keys_at(where[:-1]))}"
@@ -381,9 +228,11 @@ def _keys_at(where: list[str]) -> list[str]:
         case []:
             return list(Settings.model_fields)
         case ["channels", _]:
-            return list(EmailChannel.model_fields)
+            return list(EmailChannel.model_fields | WebhookChannel.model_fields)
         case ["routes", _]:
             return list(RouteSettings.model_fields)
+        case ["routes", _, "hours"]:
+            return list(HoursSettings.model_fields)
         case [section, *_]:
             return _keys_of(Settings.model_fields[section].annotation)
         case _:

@@ -17,6 +17,8 @@ from worker.errors import ConfigurationError
 ENV_PREFIX = "CONTENT_SYNC_"
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 DEFAULT_CONFIG = Path("config/content-sync.toml")
+#: Settings whose names end like those of secrets in files, and which are files themselves.
+FILES_THEMSELVES = ("schema_file", "review__reviewers_file", "calendar__file")
 
 
 def config_path() -> Path | None:
@@ -47,10 +49,9 @@ def without_file_variables(variables: Mapping[str, str | None]) -> dict[str, str
     prefix = ENV_PREFIX.lower()
     result = dict(variables)
     for name, value in variables.items():
-        if (
-            not (name.startswith(prefix) and name.endswith("_file") and value)
-            or name == f"{prefix}schema_file"
-        ):
+        if not (name.startswith(prefix) and name.endswith("_file") and value) or name in {
+            f"{prefix}{setting}" for setting in FILES_THEMSELVES
+        }:
             continue
         target = name.removesuffix("_file")
         del result[name]

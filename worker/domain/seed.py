@@ -24,6 +24,9 @@ from worker.domain.problem import Problem, Span
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: The status of a document that is served.
+ACTIVE = "active"
+
 _HANDLER = SeedHandler()
 _BOM = "\ufeff"
 _UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -44,6 +47,7 @@ class Fields:
     owner: str = "owner"
     reviewer: str = "reviewerName"
     review_status: str = "reviewStatus"
+    risk_category: str = "riskCategory"
     tags: str = "tags"
     url: str = "url"
 
@@ -75,6 +79,7 @@ class Facts:
     tags: tuple[str, ...]
     last_reviewed: date | None
     review_frequency: str | None
+    risk_category: str | None = None
 
 
 def is_plain_note(data: bytes) -> bool:
@@ -164,6 +169,7 @@ def read_facts(metadata: Mapping[str, Any], fields: Fields) -> Facts:
         tags=_texts(metadata.get(fields.tags)),
         last_reviewed=parse_date(metadata.get(fields.last_reviewed)),
         review_frequency=_text(metadata.get(fields.review_frequency)),
+        risk_category=_text(metadata.get(fields.risk_category)),
     )
 
 
