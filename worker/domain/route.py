@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from pathspec import GitIgnoreSpec
+
+if TYPE_CHECKING:
+    from worker.domain.hours import Hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +19,7 @@ class Subject:
 
     path: str
     source_type: str | None = None
-    owner: str | None = None
+    owners: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
 
@@ -22,7 +27,9 @@ class Subject:
 class Route:
     """Who is told, over which channel, of what. An empty condition means: every document.
 
-    Each condition that is not empty has to hold; `paths` are patterns as in `.gitignore`.
+    Each condition that is not empty has to hold; `paths` are patterns as in `.gitignore`, `owners`
+    the names that a person goes by. A `fallback` is told only of what nobody else answers for.
+    `backup` and `lead` are the routes that are told too when a review stays undone.
     """
 
     name: str
@@ -33,6 +40,10 @@ class Route:
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    fallback: bool = False
+    backup: str | None = None
+    lead: str | None = None
+    hours: Hours | None = None
 
     def takes(self, kind: str, subject: Subject) -> bool:
         """Return whether this route is told of a notice of `kind` about `subject`."""
@@ -40,9 +51,27 @@ class Route:
             kind in self.kinds
             and (not self.paths or matches_path(subject.path, self.paths))
             and (not self.source_types or subject.source_type in self.source_types)
-            and (not self.owners or subject.owner in self.owners)
+            and (not self.owners or self.answers_for(subject))
             and (not self.tags or not set(self.tags).isdisjoint(subject.tags))
         )
+
+    def answers_for(self, subject: Subject) -> bool:
+        """Return whether this is a route of somebody who owns the document."""
+        mine = {plain_name(name) for name in self.owners}
+        return any(plain_name(name) in mine for name in subject.owners)
+
+
+def routes_for(kind: str, subject: Subject, routes: Iterable[Route]) -> list[Route]:
+    """Return who is told of a notice: a fallback only where nobody answers for the document."""
+    taking = [route for route in routes if route.takes(kind, subject)]
+    if any(route.owners and not route.fallback for route in taking):
+        return [route for route in taking if not route.fallback]
+    return taking
+
+
+def plain_name(name: str) -> str:
+    """Return a person's name as it is compared: without case, outer space and a leading `@`."""
+    return name.strip().removeprefix("@").casefold()
 
 
 def matches_path(path: str, patterns: tuple[str, ...]) -> bool:

@@ -1,0 +1,38 @@
+"""The command that tells who answers for what: owners."""
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import AsJson, read_settings
+from worker.cli.output import print_json
+
+
+def owners(
+    ctx: typer.Context,
+    orphaned: Annotated[
+        bool,
+        typer.Option("--orphaned", help="Only what nobody answers for, every document by name."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show who answers for which documents, and for which nobody does.
+
+    An owner is named by a document itself, or else by the reviewers file. A document is orphaned where
+    nobody is named, or where no route of the settings lists that name as one of its owners.
+
+    Example: content-sync owners --orphaned
+    """
+    settings = read_settings(ctx)
+    from worker.processes import open_services
+
+    with open_services(settings) as services:
+        answer = services.owners()
+    if orphaned:
+        answer["owners"] = [one for one in answer["owners"] if not one["routes"]]
+    if as_json:
+        print_json(answer)
+        return
+    from worker.cli import text, views_owners
+
+    text.show(views_owners.owner_table(answer, every_path=orphaned))
