@@ -19,14 +19,12 @@ from worker.domain.policy import Policy
 from worker.domain.problem import refuses
 from worker.domain.review import set_clock
 from worker.domain.rules import examine, unreadable_problem
-from worker.domain.seed import body_sha256
+from worker.domain.seed import ACTIVE, body_sha256
 from worker.domain.similarity import Match, Text, find_moves
 from worker.domain.snapshot import Batch, Removal, Snapshot
 from worker.store import documents as table
 from worker.store.engine import Connection, Store
 from worker.writes import Accepted, Observation, Outcome, Refused, Writes
-
-ACTIVE = "active"
 
 
 def ingest(
@@ -92,7 +90,12 @@ def _observe(batch: Batch, data: bytes, policy: Policy, today: date) -> dict[str
 def _examine(snapshot: Snapshot, data: bytes, policy: Policy, today: date) -> Accepted | Refused:
     examined = examine(data, rules=policy.rules, today=today, max_bytes=policy.max_file_bytes)
     if examined.seed is None or examined.facts is None:
-        return Refused(item=snapshot, sha256=snapshot.sha256, problems=examined.problems)
+        return Refused(
+            item=snapshot,
+            sha256=snapshot.sha256,
+            problems=examined.problems,
+            metadata=examined.seed.metadata if examined.seed else {},
+        )
     facts = examined.facts
     return Accepted(
         snapshot=snapshot,
@@ -127,7 +130,9 @@ def _continue(
     if not refuses(told):
         return replace(seen, problems=problems), decision
     sha256 = seen.snapshot.sha256
-    refused = Refused(item=seen.snapshot, sha256=sha256, problems=problems)
+    refused = Refused(
+        item=seen.snapshot, sha256=sha256, problems=problems, metadata=seen.seed.metadata
+    )
     here = head if head.path == seen.path else None
     return refused, plan.decide_refusal(seen.snapshot, sha256, here, refusal)
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from worker.domain.policy import Policy
 from worker.domain.review import review_state, set_clock
-from worker.domain.seed import read_facts
+from worker.domain.seed import ACTIVE, read_facts
 from worker.store import library, past
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
 
-ACTIVE = "active"
 REJECTED = "rejected"
 _LIFE = (past.STORED, past.MOVED, past.RETIRED, past.REVIVED)
 
@@ -127,9 +126,8 @@ def _row(
         frequency=facts.review_frequency,
         defaults=policy.default_frequencies,
     )
-    stage = review_state(
-        clock.due_on, exempt=clock.exempt, today=day, upcoming_days=policy.upcoming_days
-    )
+    ladder = policy.ladder_of(event.path, facts.source_type, facts.review_frequency)
+    stage = review_state(clock, today=day, ladder=ladder)
     return {
         "path": event.path,
         "title": facts.title,
@@ -142,7 +140,8 @@ def _row(
         "review_frequency": facts.review_frequency,
         "due_on": clock.due_on.isoformat() if clock.due_on else None,
         "review_state": str(stage) if live else None,
-        "owner": facts.owner,
+        "planned_on": None,  # what people answered is told by events, not kept by day
+        "owner": policy.owner_of(event.path, facts.owner),
         "updated_at": event.at.isoformat(),
         "rejected": event.path in refused,
     }

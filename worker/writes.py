@@ -13,13 +13,20 @@ from typing import Any
 
 from worker.domain import plan
 from worker.domain.change import Change, compare, first_change
-from worker.domain.notice import Notice, refusal_notices, review_notices
+from worker.domain.notice import (
+    Notice,
+    asking_notices,
+    refusal_notices,
+    retraction_notices,
+    review_notices,
+)
 from worker.domain.plan import Head, Refusal
 from worker.domain.policy import Policy
 from worker.domain.problem import Problem, Severity
 from worker.domain.review import Clock
+from worker.domain.risk import Risk
 from worker.domain.route import Subject
-from worker.domain.seed import Facts, Seed
+from worker.domain.seed import ACTIVE, Facts, Seed, read_facts
 from worker.domain.snapshot import Removal, Snapshot, Unreadable
 from worker.store import documents as table
 from worker.store.engine import Connection, Store
@@ -64,11 +71,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A snapshot with errors, or a file whose bytes could not be taken."""
+    """A snapshot with errors, or a file whose bytes could not be taken.
+
+    `metadata` is what could be read of its front matter: it may say whose file it is.
+    """
 
     item: Snapshot | Unreadable
     sha256: str
     problems: tuple[Problem, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -168,6 +179,7 @@ class Writes:
             self._add_event("document.revived", seen.path)
         self._store_version(seen, number, change)
         self._keep(head, seen)
+        self._follow_up(head, seen, number, change)
         self._finish(seen.path, "changed", number=number, change=change, problems=seen.problems)
 
     def _compare(self, seen: Accepted, head: Head, bodies: Mapping[str, str]) -> Change:
@@ -217,6 +229,8 @@ class Writes:
         if change is not None:
             self._store_version(seen, number, change)
         self._keep(source, seen)
+        if change is not None:
+            self._follow_up(source, seen, number, change)
         self._finish(
             seen.path,
             "moved",
@@ -237,6 +251,11 @@ class Writes:
         )
         self.ids[seen.path] = head.document_id
         self._add_event("document.retired", seen.path, number=head.number)
+        facts = read_facts(head.metadata, self.policy.fields)
+        if facts.status == ACTIVE:
+            self._retract(
+                seen.path, facts, head, number=head.number, status=table.RETIRED, seen=seen
+            )
         self._finish(seen.path, "retired", number=head.number)
 
     def _refuse(self, seen: Refused, head: Head | None, *, new: bool) -> None:
@@ -268,7 +287,7 @@ class Writes:
             )
             self.notices.extend(
                 refusal_notices(
-                    Subject(path=seen.path),
+                    self._subject(seen.path, seen.metadata or (head.metadata if head else {})),
                     document_id=head.document_id if head else None,
                     sha256=seen.sha256,
                     observed=seen.item.observed,
@@ -300,6 +319,57 @@ class Writes:
         self.ids[seen.path] = head.document_id
         self.notices.extend(self._review_notices(seen, head.document_id))
 
+    def _follow_up(self, head: Head, seen: Accepted, number: int, change: Change) -> None:
+        """Tell at once of a retraction, and ask for a review where an edit of high risk wants one."""
+        before, now = read_facts(head.metadata, self.policy.fields), seen.facts
+        if before.status == ACTIVE and now.status != ACTIVE:
+            self._retract(seen.path, now, head, number=number, status=now.status, seen=seen)
+        elif (
+            self.policy.ask_after_high_risk
+            and change.kind == "content"
+            and change.risk is Risk.HIGH
+            and before.last_reviewed == now.last_reviewed
+            and now.status == ACTIVE
+        ):
+            self.notices.extend(
+                asking_notices(
+                    self._subject(seen.path, seen.seed.metadata),
+                    document_id=head.document_id,
+                    due_on=seen.clock.due_on,
+                    number=number,
+                    title=now.title,
+                    routes=self.policy.routes,
+                )
+            )
+
+    def _retract(
+        self,
+        path: str,
+        facts: Facts,
+        head: Head,
+        *,
+        number: int,
+        status: str,
+        seen: Accepted | Removal,
+    ) -> None:
+        self.notices.extend(
+            retraction_notices(
+                self._subject(path, head.metadata),
+                document_id=head.document_id,
+                number=number,
+                title=facts.title,
+                status=status,
+                observed=seen.observed,
+                routes=self.policy.routes,
+            )
+        )
+
+    def _subject(self, path: str, metadata: Mapping[str, Any]) -> Subject:
+        facts = read_facts(metadata, self.policy.fields)
+        return self.policy.subject(
+            path, source_type=facts.source_type, owner=facts.owner, tags=facts.tags
+        )
+
     def _finish(self, path: str, kind: str, **rest: Any) -> None:
         self.outcomes.append(Outcome(path=path, kind=kind, **rest))
 
@@ -309,15 +379,12 @@ class Writes:
     def _review_notices(self, seen: Accepted, document_id: int) -> Iterator[Notice]:
         facts = seen.facts
         return review_notices(
-            Subject(
-                path=seen.path, source_type=facts.source_type, owner=facts.owner, tags=facts.tags
-            ),
+            self._subject(seen.path, seen.seed.metadata),
             document_id=document_id,
-            due_on=seen.clock.due_on,
-            exempt=seen.clock.exempt,
+            clock=seen.clock,
             title=facts.title,
             today=self.today,
-            upcoming_days=self.policy.upcoming_days,
+            ladder=self.policy.ladder_of(seen.path, facts.source_type, facts.review_frequency),
             routes=self.policy.routes,
         )
 
@@ -370,4 +437,5 @@ def _head_columns(seen: Accepted, *, number: int) -> dict[str, Any]:
         "review_frequency": facts.review_frequency,
         "due_on": seen.clock.due_on,
         "exempt": seen.clock.exempt,
+        "risk_category": facts.risk_category,
     }

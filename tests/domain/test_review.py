@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from worker.domain.review import (
     CADENCE_WORDS,
+    Acknowledgement,
     Cadence,
     Clock,
     DefaultFrequency,
+    Ladder,
+    Leads,
     ReviewState,
     due_on,
     parse_cadence,
@@ -120,6 +123,15 @@ def test_what_is_no_frequency_is_none(text):
 
 # States
 
+LADDER = Ladder(lead_days=(14, 3), repeat_days=7, backup_days=7, lead_escalation_days=21)
+TODAY = date(2028, 2, 29)
+
+
+def state_of(days_left, **given):
+    due = TODAY + timedelta(days=days_left)
+    answers = Acknowledgement(**given)
+    return review_state(Clock(due_on=due, exempt=False), today=TODAY, ladder=LADDER, given=answers)
+
 
 @pytest.mark.parametrize(
     ("days_left", "state"),
@@ -129,22 +141,76 @@ def test_what_is_no_frequency_is_none(text):
         (1, ReviewState.UPCOMING),
         (0, ReviewState.DUE),
         (-1, ReviewState.OVERDUE),
-        (-4000, ReviewState.OVERDUE),
+        (-6, ReviewState.OVERDUE),
+        (-7, ReviewState.ESCALATED),
+        (-4000, ReviewState.ESCALATED),
     ],
 )
 def test_states_change_on_their_day(days_left, state):
-    today = date(2028, 2, 29)
-    due = today + timedelta(days=days_left)
-    assert review_state(due, exempt=False, today=today, upcoming_days=14) is state
+    assert state_of(days_left) is state
+
+
+def test_where_nobody_steps_in_a_review_stays_overdue():
+    clock = Clock(due_on=date(2020, 1, 1), exempt=False)
+    ladder = Ladder(lead_days=(3,), repeat_days=7)
+    assert review_state(clock, today=TODAY, ladder=ladder) is ReviewState.OVERDUE
 
 
 def test_states_of_no_due_date_are_exempt_or_unknown():
-    def state(due, exempt):
-        return review_state(due, exempt=exempt, today=date(2026, 1, 1), upcoming_days=14)
+    def state(due, *, exempt):
+        clock = Clock(due_on=due, exempt=exempt)
+        return review_state(clock, today=date(2026, 1, 1), ladder=LADDER)
 
     assert state(None, exempt=False) is ReviewState.UNKNOWN
     assert state(None, exempt=True) is ReviewState.EXEMPT
     assert state(date(2020, 1, 1), exempt=True) is ReviewState.EXEMPT
+
+
+def test_a_snooze_hides_no_current_review_and_ends_on_its_day():
+    tomorrow = TODAY + timedelta(days=1)
+    assert state_of(-4000, snoozed_until=tomorrow) is ReviewState.SNOOZED
+    assert state_of(3, snoozed_until=tomorrow) is ReviewState.SNOOZED
+    assert state_of(300, snoozed_until=tomorrow) is ReviewState.CURRENT
+    assert state_of(-1, snoozed_until=TODAY) is ReviewState.OVERDUE
+
+
+def test_an_acknowledgement_changes_no_state():
+    assert state_of(-1, acknowledged_until=date.max) is ReviewState.OVERDUE
+
+
+def test_a_planned_review_is_upcoming_from_its_day_on_and_due_on_its_own():
+    assert state_of(80, planned_on=TODAY) is ReviewState.UPCOMING
+    assert state_of(80, planned_on=TODAY + timedelta(days=1)) is ReviewState.CURRENT
+    assert state_of(0, planned_on=TODAY) is ReviewState.DUE
+
+
+# Leads
+
+LEADS = Leads.of({"annual": (7, 30), "quarterly": (14, 3), "monthly": (3,)})
+
+
+@pytest.mark.parametrize(
+    ("frequency", "days"),
+    [
+        ("monthly", (3,)),
+        ("31 days", (3,)),
+        ("1 week", (3,)),
+        ("2 months", (3,)),
+        ("quarterly", (14, 3)),
+        ("P3M", (14, 3)),
+        ("semiannual", (14, 3)),
+        ("12 months", (30, 7)),
+        ("biennial", (30, 7)),
+        ("whenever", (3,)),
+        (None, (3,)),
+    ],
+)
+def test_a_frequency_takes_the_leads_of_the_longest_one_that_it_holds(frequency, days):
+    assert LEADS.for_frequency(frequency) == days
+
+
+def test_the_longest_lead_bounds_what_a_sweep_looks_at():
+    assert LEADS.longest == 30
 
 
 # Clocks

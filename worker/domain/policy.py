@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
-from worker.domain.review import DefaultFrequency
+from worker.domain.owners import Owners
+from worker.domain.review import (
+    DefaultFrequency,
+    Ladder,
+    Leads,
+    ReviewRow,
+    ReviewState,
+    default_frequency,
+    review_state,
+)
 from worker.domain.risk import GRAVE_FIELDS
-from worker.domain.route import Route
+from worker.domain.route import Route, Subject
 from worker.domain.rules import Rules
 from worker.domain.seed import Fields
 
@@ -19,8 +29,41 @@ class Policy:
     fields: Fields
     routes: tuple[Route, ...]
     default_frequencies: tuple[DefaultFrequency, ...]
-    upcoming_days: int
+    owners: Owners
+    leads: Leads
+    repeat_days: int
+    backup_days: int
+    lead_escalation_days: int
+    ask_after_high_risk: bool
     max_file_bytes: int
+
+    def ladder_of(self, path: str, source_type: str | None, frequency: str | None) -> Ladder:
+        """Return when the review of a document is told; `frequency` is what its front matter says."""
+        named = frequency or default_frequency(path, source_type, self.default_frequencies)
+        return Ladder(
+            lead_days=self.leads.for_frequency(named),
+            repeat_days=self.repeat_days,
+            backup_days=self.backup_days if any(r.backup for r in self.routes) else None,
+            lead_escalation_days=(
+                self.lead_escalation_days if any(r.lead for r in self.routes) else None
+            ),
+        )
+
+    def state_of(self, row: ReviewRow, *, today: date) -> ReviewState:
+        """Return where a live document stands on a day."""
+        ladder = self.ladder_of(row.path, row.source_type, row.review_frequency)
+        return review_state(row.clock, today=today, ladder=ladder, given=row.given)
+
+    def owner_of(self, path: str, named: str | None) -> str | None:
+        """Return who answers for a document in one text; `named` is who its front matter names."""
+        return ", ".join(self.owners.of(path, named).owners) or None
+
+    def subject(
+        self, path: str, *, source_type: str | None, owner: str | None, tags: tuple[str, ...]
+    ) -> Subject:
+        """Return what routes look at; `owner` is who the front matter names."""
+        owners = self.owners.of(path, owner).owners
+        return Subject(path=path, source_type=source_type, owners=owners, tags=tags)
 
     @property
     def review_fields(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +16,8 @@ from sqlalchemy.sql.dml import Insert
 from worker.domain.plan import Head, Refusal
 from worker.domain.snapshot import Known, Stamp
 from worker.store.schema import bodies, documents, events, rejections, versions
+
+Item = TypeVar("Item")
 
 LIVE, RETIRED = "live", "retired"
 
@@ -168,7 +170,7 @@ def event_row(
     }
 
 
-def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     """Yield runs of at most `size` items, so that no statement has too many parameters."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from worker.store.documents import LIVE
-from worker.store.schema import bodies, documents, events, notices, rejections, versions
+from worker.domain.review import NONE_GIVEN, Acknowledgement, ReviewRow
+from worker.store.documents import LIVE, batched
+from worker.store.schema import (
+    acknowledgements,
+    bodies,
+    documents,
+    events,
+    notices,
+    rejections,
+    versions,
+)
 
 #: Bodies run to megabytes: a whole library is read in small runs of rows.
 ROWS_AT_ONCE = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewRow:
-    """What the review calendar needs of one live document."""
-
-    document_id: int
-    path: str
-    title: str
-    source_type: str | None
-    owner: str | None
-    tags: tuple[str, ...]
-    due_on: date | None
-    exempt: bool
 
 
 def count_all(connection: Connection) -> dict[str, Any]:
@@ -48,30 +43,72 @@ def count_all(connection: Connection) -> dict[str, Any]:
     }
 
 
-def review_rows(connection: Connection, *, due_until: date | None = None) -> Iterator[ReviewRow]:
+def review_rows(
+    connection: Connection, *, due_until: date | None = None, planned_until: date | None = None
+) -> Iterator[ReviewRow]:
     """Yield live documents for the review calendar, soonest due first.
 
     With `due_until`, only those that are due by then: an index range, whatever the library's size.
+    With `planned_until`, behind them those that are due later and planned by then.
     """
-    d = documents.c
-    query = (
-        select(d.id, d.path, d.title, d.source_type, d.owner, d.tags, d.due_on, d.exempt)
+    d, a = documents.c, acknowledgements.c
+    query = _review_query()
+    queries = [query if due_until is None else query.where(d.due_on <= due_until)]
+    if due_until is not None and planned_until is not None:
+        queries.append(query.where(d.due_on > due_until, a.planned_on <= planned_until))
+    for row in chain.from_iterable(connection.execute(one) for one in queries):
+        yield _review_row(row)
+
+
+def find_review_rows(connection: Connection, document_ids: Iterable[int]) -> dict[int, ReviewRow]:
+    """Return what the review calendar needs of these documents, of those that live."""
+    found = {}
+    for ids in batched(sorted(set(document_ids)), 500):
+        for row in connection.execute(_review_query().where(documents.c.id.in_(ids))):
+            found[row.id] = _review_row(row)
+    return found
+
+
+def _review_query() -> Select[Any]:
+    d, a = documents.c, acknowledgements.c
+    return (
+        select(
+            *(d.id, d.path, d.title, d.source_type, d.owner, d.tags, d.last_reviewed),
+            *(d.review_frequency, d.risk_category, d.number, d.due_on, d.exempt),
+            *(a.snoozed_until, a.snoozes, a.acknowledged_until, a.planned_on),
+        )
+        .outerjoin(acknowledgements, (a.document_id == d.id) & (a.due_on == d.due_on))
         .where(d.state == LIVE)
         .order_by(d.due_on, d.path)
     )
-    if due_until is not None:
-        query = query.where(d.due_on <= due_until)
-    for row in connection.execute(query):
-        yield ReviewRow(
-            document_id=row.id,
-            path=row.path,
-            title=row.title,
-            source_type=row.source_type,
-            owner=row.owner,
-            tags=tuple(row.tags),
-            due_on=row.due_on,
-            exempt=row.exempt,
-        )
+
+
+def _review_row(row: Any) -> ReviewRow:
+    return ReviewRow(
+        document_id=row.id,
+        path=row.path,
+        title=row.title,
+        source_type=row.source_type,
+        owner=row.owner,
+        tags=tuple(row.tags),
+        last_reviewed=row.last_reviewed,
+        review_frequency=row.review_frequency,
+        risk_category=row.risk_category,
+        number=row.number,
+        due_on=row.due_on,
+        exempt=row.exempt,
+        given=NONE_GIVEN if row.snoozes is None else acknowledgement(row),
+    )
+
+
+def acknowledgement(row: Any) -> Acknowledgement:
+    """Return what a row of `acknowledgements` says."""
+    return Acknowledgement(
+        snoozed_until=row.snoozed_until,
+        snoozes=row.snoozes,
+        acknowledged_until=row.acknowledged_until,
+        planned_on=row.planned_on,
+    )
 
 
 def list_documents(connection: Connection) -> Sequence[Any]:

@@ -14,7 +14,7 @@ from worker.errors import StoreUnavailableError
 from worker.store.engine import Store, make_folder
 
 #: The newest migration in `migrations/versions`; a test holds it equal to Alembic's head.
-HEAD = "0002"
+HEAD = "0003"
 MIGRATION_LOCK = 0x6D696772617465  # "migrate"
 
 

@@ -1,8 +1,9 @@
 """The tables, one set for SQLite and PostgreSQL. Alembic's migrations make them; tests hold both equal.
 
 `documents` is the head of each path, `versions` and `bodies` what it was, `rejections` what was
-refused, `events` the audit trail and change feed, `notices` the outbox, `heartbeats` who lives, and
-`holds` the mass disappearances that wait for a person.
+refused, `events` the audit trail and change feed, `acknowledgements` what people answered in a review,
+`notices` the outbox, `channels` how fast and how well each sends, `heartbeats` who lives, and `holds`
+the mass disappearances that wait for a person.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Float,
     ForeignKey,
     Identity,
     Index,
@@ -91,6 +93,7 @@ documents = Table(
     Column("review_frequency", Text),
     Column("due_on", Date),
     Column("exempt", Boolean, nullable=False),
+    Column("risk_category", Text),  # A, B, C
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index(
@@ -160,12 +163,25 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("document_id", Id, ForeignKey("documents.id"), primary_key=True),
+    Column("due_on", Date, nullable=False),  # the cycle: the row holds while the document has it
+    Column("snoozed_until", Date),
+    Column("snoozes", Integer, nullable=False),
+    Column("acknowledged_until", Date),
+    Column("planned_on", Date),
+    Column("by", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 notices = Table(
     "notices",
     metadata,
     Column("id", Id, Identity(), primary_key=True),
     Column("key", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),  # review, refused, held
+    Column("kind", Text, nullable=False),  # review, refused, held, retracted, failing, …
     Column("stage", Text),
     Column("path", Path, nullable=False),
     Column("document_id", Id),
@@ -190,6 +206,18 @@ notices = Table(
     ),
     Index("ix_notices_document_id", "document_id"),
     Index("ix_notices_path", "path"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("tokens", Float, nullable=False),  # of the rate: each message takes one
+    Column("refilled_at", UtcDateTime, nullable=False),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("failing_since", UtcDateTime),
+    Column("open_until", UtcDateTime),  # the breaker: nothing is sent before
+    Column("error", Text),
 )
 
 heartbeats = Table(

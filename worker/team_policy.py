@@ -1,0 +1,51 @@
+"""Makes the team's policy of the settings, the schema and the reviewers file. Called by the services."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from worker.domain.hours import Hours, never
+from worker.domain.policy import Policy
+from worker.domain.review import DefaultFrequency, Leads
+from worker.domain.route import Route
+from worker.public_holidays import holiday_test
+from worker.reviewers_file import load_owners
+from worker.schema_file import load_rules
+from worker.settings import Settings
+
+
+def make_policy(settings: Settings) -> Policy:
+    """Return the team's policy; raise `ConfigurationError` where the schema file is unusable."""
+    review = settings.review
+    return Policy(
+        rules=load_rules(settings),
+        fields=settings.fields,
+        routes=tuple(_route(name, settings) for name in settings.routes),
+        default_frequencies=tuple(
+            DefaultFrequency(**cadence.model_dump()) for cadence in review.default_cadences
+        ),
+        owners=load_owners(settings),
+        leads=Leads.of(review.lead_days),
+        repeat_days=review.repeat_days,
+        backup_days=review.backup_days,
+        lead_escalation_days=review.lead_escalation_days,
+        ask_after_high_risk=review.ask_after_high_risk,
+        max_file_bytes=settings.intake.max_file_bytes,
+    )
+
+
+def _route(name: str, settings: Settings) -> Route:
+    named = settings.routes[name]
+    route = Route(name=name, **named.model_dump(exclude={"hours"}))
+    if named.hours is None:
+        return route
+    hours = Hours(
+        days=named.hours.days,
+        start=named.hours.opens,
+        end=named.hours.closes,
+        zone=ZoneInfo(named.hours.timezone or settings.review.timezone),
+        is_holiday=holiday_test(named.hours.holidays) if named.hours.holidays else never,
+        jitter_minutes=named.hours.jitter_minutes,
+    )
+    return replace(route, hours=hours)
