@@ -229,7 +229,9 @@ def run(
     )
 
 
-def on_a_terminal(*arguments: str, cwd: Path, columns: int = 100) -> tuple[str, int]:
+def on_a_terminal(
+    *arguments: str, cwd: Path, columns: int = 100, typed: str = ""
+) -> tuple[str, int]:
     """Return what `python -m worker …` shows on a terminal of that width, and its exit code."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
@@ -244,6 +246,7 @@ def on_a_terminal(*arguments: str, cwd: Path, columns: int = 100) -> tuple[str, 
         stderr=theirs,
     )
     os.close(theirs)
+    os.write(ours, typed.encode())
     shown = b""
     try:
         while block := os.read(ours, 65536):

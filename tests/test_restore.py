@@ -7,7 +7,8 @@ from library import a_library
 from support import BODY, a_seed, write
 
 from worker.errors import ConfigurationError
-from worker.restore import RestoreRefusedError, rebuild, restore, write_whole
+from worker.folder import WriteRefusedError, write_whole
+from worker.restore import rebuild, restore
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_work_that_is_not_stored_is_overwritten_only_when_asked(library, seeds):
     save(library, seeds, "a.md", a_seed())
     unsaved = a_seed(title="Not stored yet")
     write(seeds / "a.md", unsaved)
-    with pytest.raises(RestoreRefusedError, match="holds what is not stored"):
+    with pytest.raises(WriteRefusedError, match="holds what is not stored"):
         restore(library.services, "a.md", 1, unasked=False)
     assert (seeds / "a.md").read_text() == unsaved
 
@@ -110,7 +111,7 @@ def test_no_link_is_followed(library, seeds, tmp_path):
     (seeds / "sub").rmdir()
     (seeds / "sub").symlink_to(outside.parent)
 
-    with pytest.raises(RestoreRefusedError, match="symbolic link"):
+    with pytest.raises(WriteRefusedError, match="symbolic link"):
         restore(library.services, "a.md", 1, unasked=True)
     with pytest.raises(ConfigurationError, match=r"cannot write .*sub/b\.md"):
         restore(library.services, "sub/b.md", 1, unasked=True)
@@ -119,7 +120,7 @@ def test_no_link_is_followed(library, seeds, tmp_path):
 
 @pytest.mark.parametrize("path", ["../a.md", "a/../../b.md", "/a.md", "a//b.md", "./a.md", ""])
 def test_nothing_is_written_outside_the_folder(seeds, path):
-    with pytest.raises(RestoreRefusedError):
+    with pytest.raises(WriteRefusedError):
         write_whole(seeds, path, b"x")
 
 
@@ -144,6 +145,6 @@ def test_a_version_that_would_be_refused_today_is_not_written_unasked(library, s
     save(library, seeds, "a.md", a_seed(lastReviewed="2026-11-24"))
     save(library, seeds, "a.md", a_seed())
     library.later(days=-30)  # the review of version 1 now lies in the future
-    with pytest.raises(RestoreRefusedError, match="version 1 would be refused today: line 8"):
+    with pytest.raises(WriteRefusedError, match="version 1 would be refused today: line 8"):
         restore(library.services, "a.md", 1, unasked=False)
     assert (seeds / "a.md").read_text() == a_seed()

@@ -99,8 +99,9 @@ def test_a_retired_document_is_not_served_and_a_revived_one_is(library):
     assert details(library, "served") == ["nothing is served: retired on 2026-12-01"]
     library.later(days=1)
     library.drop("a.md")
-    assert story(library)[-3:] == [
-        ("retired", "not served"), ("revived", "served"), ("served", "version 1"),
+    assert story(library)[-4:] == [
+        ("retired", "not served"), ("to be told", "waiting"),
+        ("revived", "served"), ("served", "version 1"),
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Puts a file in the place of another: whole, or not at all. Called by `restore` and `validate --fix`."""
+"""Puts a file in the place of another: whole, or not at all. Called by `folder` and `validate --fix`."""
 
 from __future__ import annotations
 

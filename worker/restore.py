@@ -8,25 +8,16 @@ overwritten unasked. Called by the command `restore`.
 from __future__ import annotations
 
 import hashlib
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from worker.domain.rules import examine
-from worker.errors import ConfigurationError, ContentSyncError
-from worker.files import replace_whole
+from worker.folder import WriteRefusedError, look, place_of, write_whole
 from worker.services import Services
-from worker.watch.read import Busy, Content, NotAFile, Refused, read_file
+from worker.watch.read import Content, Refused
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _BOM = "\ufeff"
-
-
-class RestoreRefusedError(ContentSyncError):
-    """A file that must not be overwritten, or not without a person's word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +31,16 @@ class Rebuilt:
 def restore(services: Services, path: str, number: int, *, unasked: bool) -> dict[str, Any] | None:
     """Write a version back into the folder; return what was done, None where there is no such version.
 
-    Raises `RestoreRefusedError` when the file on disk holds what the store does not, or when the
+    Raises `WriteRefusedError` when the file on disk holds what the store does not, or when the
     version would be refused today, unless `unasked`; and always for what is no regular file. Raises
     `ConfigurationError` when the folder cannot be written.
     """
     found = services.version_to_restore(path, number)
     if found is None:
         return None
-    place = f"{services.settings.seeds}/{found['path']}"
+    place = place_of(services.settings, found["path"])
     rebuilt = rebuild(found["front_matter"], found["body"], found["sha256"])
-    on_disk = _read(services, found["path"], place)
+    on_disk = look(services.settings, found["path"], forced=True)
     answer = {
         "path": found["path"],
         "number": number,
@@ -85,61 +76,12 @@ def rebuild(front_matter: str, body: str, sha256: str) -> Rebuilt:
     return Rebuilt(data=first, exact=False)
 
 
-def write_whole(root: Path, path: str, data: bytes) -> None:
-    """Put a file in the place of another at once: who reads it sees the old one or the new one.
-
-    The mode of a file that was there is kept; missing folders are made. Raises `ConfigurationError`
-    when the folder cannot be written, `RestoreRefusedError` for a path that leaves it.
-    """
-    place = f"{root}/{path}"
-    *folders, name = path.split("/")
-    if not name or any(part in {"", ".", ".."} for part in (*folders, name)):
-        raise RestoreRefusedError(f"{place} is not a path in the folder")
-    try:
-        folder = _open_folder(root, folders)
-        try:
-            replace_whole(folder, name, data)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigurationError(f"cannot write {place}: {reason}; nothing was changed") from error
-
-
-def _open_folder(root: Path, folders: list[str]) -> int:
-    """Open the folder of a path, making what is missing; a link on the way is an error."""
-    current = os.open(root, _FOLDER)
-    for folder in folders:
-        try:
-            with suppress(FileExistsError):
-                os.mkdir(folder, dir_fd=current)
-            inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=current)
-        finally:
-            os.close(current)
-        current = inner
-    return current
-
-
-def _read(services: Services, path: str, place: str) -> Any:
-    """Return what is on disk, and refuse what is no file that may be replaced."""
-    settings = services.settings
-    on_disk = read_file(
-        str(settings.seeds), path, max_bytes=settings.intake.max_file_bytes, forced=True
-    )
-    match on_disk:
-        case NotAFile(reason=reason):
-            raise RestoreRefusedError(f"{place} is not overwritten: {reason}")
-        case Busy():
-            raise RestoreRefusedError(f"somebody writes {place} just now; try again")
-    return on_disk
-
-
 def _refuse_loss(on_disk: Any, stored: frozenset[str], place: str) -> None:
     unknown = (isinstance(on_disk, Content) and on_disk.sha256 not in stored) or isinstance(
         on_disk, Refused
     )
     if unknown:
-        raise RestoreRefusedError(
+        raise WriteRefusedError(
             f"{place} holds what is not stored, and would be lost: run content-sync sync first, "
             "or say --yes to overwrite it"
         )
@@ -154,7 +96,7 @@ def _refuse_errors(services: Services, data: bytes, number: int) -> None:
     )
     if examined.facts is None:
         error = next(p for p in examined.problems if p.severity == "error")
-        raise RestoreRefusedError(
+        raise WriteRefusedError(
             f"version {number} would be refused today: line {error.span.line}: {error.message} "
             f"({error.code}); say --yes to write it all the same"
         )

@@ -11,16 +11,32 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
+from worker.domain import ladder
 from worker.domain.codes import CODES
-from worker.domain.notice import HELD, REFUSED
-from worker.domain.summary import changes_in_words
+from worker.domain.notice import ASKED, HELD, REFUSED, RETRACTED
+from worker.domain.seed import ACTIVE
+from worker.domain.summary import changes_in_words, in_words
 from worker.past import trace
-from worker.store import library, past
+from worker.store import acknowledgements as answers
+from worker.store import library, past, plans
 from worker.store.documents import LIVE
 from worker.store.engine import Connection
 
-ACTIVE = "active"
 _MOST_PROBLEMS = 3
+#: What people did, by the event that says so.
+_ANSWERS = {
+    answers.RECORDED: "reviewed",
+    answers.SNOOZED: "snoozed",
+    answers.ACKNOWLEDGED: "taken on",
+    answers.ASSIGNED: "assigned",
+    answers.RETIRE_ASKED: "retirement",
+    plans.PLANNED: "planned",
+}
+_STAGES = {
+    ladder.PLANNED: "planned for now",
+    ladder.BACKUP: "overdue, and the backup steps in",
+    ladder.LEAD: "overdue, and the lead steps in",
+}
 _CHANGE_COLUMNS = ("fields", "sections", "figures", "links", "lines_added", "lines_removed")
 
 
@@ -130,8 +146,31 @@ def _happened(event: Any, version: Any | None, rejection: Any | None) -> Iterato
         case past.REVIVED:
             detail = "the file is back in the folder"
             yield Step(at=at, step="revived", outcome="served", detail=detail)
+        case kind if kind in _ANSWERS:
+            yield _answered(event)
         case kind:
             yield Step(at=at, step=kind, outcome="", detail="")
+
+
+def _answered(event: Any) -> Step:
+    """Return the step that somebody's answer is: what they did, having seen which version."""
+    data = event.data
+    detail = f"{data['by']}, who saw version {event.number}"
+    match event.kind:
+        case answers.RECORDED:
+            outcome = f"on {data['on']}"
+            detail += f": {data['evidence']}" if data.get("evidence") else ""
+        case answers.SNOOZED:
+            outcome, detail = f"until {data['until']}", f"{detail}: {data['reason']}"
+        case answers.ACKNOWLEDGED:
+            outcome = f"until {data['until']}"
+        case answers.ASSIGNED:
+            outcome = f"to {data['owner']}"
+        case plans.PLANNED:
+            outcome = f"for {data['planned_on']}" if data["planned_on"] else "taken back"
+        case _:
+            outcome = "asked"
+    return Step(at=event.at, step=_ANSWERS[event.kind], outcome=outcome, detail=detail)
 
 
 def _seen(observed_at: datetime, taken_at: datetime, path: str) -> Step:
@@ -145,20 +184,12 @@ def _stored(event: Any, version: Any) -> Step:
     if version.number > 1:
         change = {name: getattr(version, name) for name in _CHANGE_COLUMNS}
         parts = [f"as a {version.change} change, {version.risk} risk"]
-        parts += [_in_words(*words) for words in changes_in_words(change)]
+        parts += [in_words(*words) for words in changes_in_words(change)]
     if due := event.data.get("due_on"):
         parts.append(f"its review is due on {due}")
     return Step(
         at=event.at, step="stored", outcome=f"version {version.number}", detail="; ".join(parts)
     )
-
-
-def _in_words(what: str, old: str | None, new: str | None) -> str:
-    if old is None and new is None:
-        return what
-    if old is None:
-        return f"{what} {new} is new".strip()
-    return f"{what} {old} is gone".strip() if new is None else f"{what} {old} → {new}".strip()
 
 
 def _refusal(event: Any, rejection: Any | None) -> str:
@@ -186,9 +217,11 @@ def _told(notice: Any) -> Step:
             subject = "the file was refused"
         case kind if kind == HELD:
             subject = "a mass removal is held"
+        case kind if kind == RETRACTED:
+            subject = f"it is {notice.data['status']}"
         case _:
             due = f" (due on {notice.due_on})" if notice.due_on else ""
-            subject = f"its review is {notice.stage}{due}"
+            subject = f"its review is {_stage(str(notice.stage))}{due}"
     who = f"{notice.route}, over {notice.channel}"
     match notice.state:
         case "sent":
@@ -205,6 +238,17 @@ def _told(notice: Any) -> Step:
         case _:
             detail = f"{who}: {subject}; waits to be sent"
             return Step(at=notice.created_at, step="to be told", outcome="waiting", detail=detail)
+
+
+def _stage(stage: str) -> str:
+    """Return the stage of a review in words."""
+    if stage.startswith(ladder.AHEAD):
+        return f"due within {stage.removeprefix(ladder.AHEAD)} days"
+    if stage.startswith(ladder.REPEAT):
+        return f"still overdue, after {stage.removeprefix(ladder.REPEAT)} days"
+    if stage.startswith(ASKED):
+        return f"asked for after the edit of version {stage.removeprefix(ASKED)}"
+    return _STAGES.get(stage, stage)
 
 
 def _served(

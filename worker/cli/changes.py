@@ -116,8 +116,8 @@ def restore(
     Example: content-sync restore nausea.md 2
     """
     settings = read_settings(ctx)
+    from worker.folder import WriteRefusedError
     from worker.processes import open_services
-    from worker.restore import RestoreRefusedError
     from worker.restore import restore as write_back
 
     with open_services(settings) as services:
@@ -128,7 +128,7 @@ def restore(
                 path,
                 lambda one: write_back(services, one, number, unasked=yes),
             )
-        except RestoreRefusedError as error:
+        except WriteRefusedError as error:
             complain(str(error))
             raise typer.Exit(1) from None
     if as_json:

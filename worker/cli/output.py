@@ -55,11 +55,19 @@ def found(
 
     The path may be the document's own, or one that a shell completed, with the seeds folder in it.
     """
-    for candidate in _candidates(path, settings):
-        if (answer := look_up(candidate)) is not None:
-            return answer
-    complain(_not_found(services, settings, path))
-    raise typer.Exit(1)
+    answer = find(settings, path, look_up)
+    if answer is None:
+        complain(not_found(services, settings, path))
+        raise typer.Exit(1)
+    return answer
+
+
+def find(
+    settings: Settings, path: str, look_up: Callable[[str], dict[str, Any] | None]
+) -> dict[str, Any] | None:
+    """Return what `look_up` finds of a document, its path given as `found` takes it."""
+    found = (look_up(candidate) for candidate in _candidates(path, settings))
+    return next((answer for answer in found if answer is not None), None)
 
 
 def _candidates(path: str, settings: Settings) -> list[str]:
@@ -68,7 +76,8 @@ def _candidates(path: str, settings: Settings) -> list[str]:
     return list(dict.fromkeys(candidates))
 
 
-def _not_found(services: Services, settings: Settings, path: str) -> str:
+def not_found(services: Services, settings: Settings, path: str) -> str:
+    """Say in one line that there is no such document, and which one is near."""
     for candidate in _candidates(path, settings):
         if (history := services.history(candidate)) is not None:
             return f"{candidate} has {_versions(history['versions'])}"

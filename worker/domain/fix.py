@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from worker.domain import codes
 from worker.domain.codes import found
-from worker.domain.places import LINE_END, locate
+from worker.domain.places import Source, locate
 from worker.domain.seed import Seed, parse_date, parse_seed
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def mend(data: bytes, edits: Sequence[Edit]) -> bytes:
     if not edits or not isinstance(before, Seed):
         return data
     # A byte-order mark stands in line 1, before the fence: no edit is there.
-    source = _Source(data.decode(), first_line=1)
+    source = Source(data.decode(), first_line=1)
     kept: list[str] = []
     end = 0
     for edit in edits:
@@ -123,7 +123,7 @@ def _date_edits(seed: Seed) -> Iterator[Edit]:
     if not _A_DATE.search(seed.front_matter):
         return
     dates = {path: text for path, text in _texts(seed.metadata) if _is_date(text)}
-    source = _Source(seed.front_matter, first_line=2)
+    source = Source(seed.front_matter, first_line=2)
     for path, place in locate(seed.front_matter, dates).items():
         # Between quotes, or in a block, the text is not what the field reads.
         if source.at(place.value) == dates[path]:
@@ -146,7 +146,7 @@ def _word_edits(seed: Seed, problems: Sequence[Problem], rules: Rules) -> Iterat
     if not wrong:
         return
     texts = {path: text for path, text in _texts(seed.metadata) if rules.words.get(str(path[0]))}
-    source = _Source(seed.front_matter, first_line=2)
+    source = Source(seed.front_matter, first_line=2)
     for path, place in locate(seed.front_matter, texts).items():
         problem, given, old = wrong.get(place.value), texts[path], source.at(place.value)
         word = only_near(given, rules.words[str(path[0])]) if problem else None
@@ -180,22 +180,3 @@ def _with_values(metadata: Mapping[str, Any], edits: Sequence[Edit]) -> Mapping[
             holder = holder[step]
         holder[last] = edit.value
     return result
-
-
-class _Source:
-    """Turns spans of a file into indexes of a text of it, which begins with the line `first_line`."""
-
-    def __init__(self, text: str, *, first_line: int) -> None:
-        self.text = text
-        self._first_line = first_line
-        self._starts = [0, *(end.end() for end in LINE_END.finditer(text))]
-
-    def range_of(self, span: Span) -> tuple[int, int]:
-        return (
-            self._starts[span.line - self._first_line] + span.column - 1,
-            self._starts[span.end_line - self._first_line] + span.end_column - 1,
-        )
-
-    def at(self, span: Span) -> str:
-        start, end = self.range_of(span)
-        return self.text[start:end]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FieldPath = tuple[str | int, ...]
 
 LINE_END = re.compile(r"\r\n?|\n")
+#: What YAML takes for blanks and line ends; a no-break space belongs to its value.
+_WHITE = frozenset(" \t\r\n\x85\u2028\u2029")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class Lines:
     def span(self, start: int, end: int) -> Span:
         """Return the span between two indexes, without the white space at its end."""
         end = min(end, len(self._text))
-        while end > start and self._text[end - 1].isspace():
+        while end > start and self._text[end - 1] in _WHITE:
             end -= 1
         line, column = self._position(start)
         end_line, end_column = self._position(max(start, end))
@@ -95,3 +97,25 @@ class Lines:
     def _position(self, index: int) -> tuple[int, int]:
         number = bisect_right(self._starts, index)
         return number + 1, index - self._starts[number - 1] + 1
+
+
+class Source:
+    """Turns spans of a file into indexes of a text of it, which begins with the line `first_line`."""
+
+    def __init__(self, text: str, *, first_line: int) -> None:
+        """Find the lines, as `Lines` does."""
+        self.text = text
+        self._first_line = first_line
+        self._starts = [0, *(end.end() for end in LINE_END.finditer(text))]
+
+    def range_of(self, span: Span) -> tuple[int, int]:
+        """Return the indexes where a span begins and ends."""
+        return (
+            self._starts[span.line - self._first_line] + span.column - 1,
+            self._starts[span.end_line - self._first_line] + span.end_column - 1,
+        )
+
+    def at(self, span: Span) -> str:
+        """Return the text of a span."""
+        start, end = self.range_of(span)
+        return self.text[start:end]

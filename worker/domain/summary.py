@@ -1,7 +1,7 @@
 """What changed with a version, in a few words: the figures first, for they do the harm.
 
-Works on the JSON of a version as `history` has it. Called by `worker.timeline` and the text of
-`history`.
+Works on the JSON of a version as `history` has it. Called by `worker.timeline`, the
+digests and the text of `history`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ def changes_in_words(version: Mapping[str, Any]) -> list[tuple[str, str | None, 
             (f"+{version['lines_added']:,} −{version['lines_removed']:,} lines", None, None)
         )
     return words
+
+
+def in_words(what: str, old: str | None, new: str | None) -> str:
+    """Return one of these changes as text: `4.8 months → 4.9 months`, `status active → inactive`."""
+    if old is None and new is None:
+        return what
+    if old is None:
+        return f"{what} {new} is new".strip()
+    return f"{what} {old} is gone".strip() if new is None else f"{what} {old} → {new}".strip()
 
 
 def _value(value: Any) -> str | None:

@@ -1,0 +1,329 @@
+"""Commands that answer a reminder: reviewed, snooze, ack, assign, retire."""
+
+import getpass
+import sys
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from worker.cli.options import AsJson, DocumentPath, a_date, read_settings
+from worker.cli.output import complain, find, found, not_found, print_json
+from worker.domain.visible import UNSAFE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.services import Services
+    from worker.settings import Settings
+
+
+def a_name(text: str) -> str:
+    """Read a person's name; one that is blank or not one line is a usage error."""
+    name = " ".join(text.split())
+    if not name or UNSAFE.search(name):
+        raise typer.BadParameter(f"{text!r} is no name")
+    return name
+
+
+def an_address(text: str) -> str:
+    """Read the address of evidence: http or https, and without a password."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+    except ValueError:
+        good = False
+    if not good or UNSAFE.search(text) or " " in text:
+        raise typer.BadParameter(f"{text!r} is no address; write it as https://example.org/page")
+    return text
+
+
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH…", help="The documents: their paths in the folder.")
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by", metavar="NAME", parser=a_name, help="Who says so. [default: who is logged in here]"
+    ),
+]
+
+
+def reviewed(
+    ctx: typer.Context,
+    paths: Paths,
+    on: Annotated[
+        date | None,
+        typer.Option(
+            "--on", metavar="DATE", parser=a_date, help="The day of the review. [default: today]"
+        ),
+    ] = None,
+    by: By = None,
+    evidence: Annotated[
+        str | None,
+        typer.Option(
+            "--evidence", metavar="URL", parser=an_address, help="Where the review can be read."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a review into the files: the day, and who did it.
+
+    It sets the day of the last review and leaves all else as it is, byte for byte. The reviewer's
+    name is set with --by, or where the file names a reviewer already; without --by it is the user
+    who is logged in here. All files are checked first; where one has an error, none is written.
+
+    Example: content-sync reviewed nausea.md --by "Asha Rao"
+    """
+    settings = read_settings(ctx)
+    from worker.processes import open_services
+    from worker.write_back import Review, document_at, record_reviews
+
+    who = _who(by)
+    with open_services(settings) as services:
+        known: dict[str, str | None] = {}  # by path, why it cannot be
+        for path in paths:
+            document = find(settings, path, lambda one: document_at(services, one))
+            if document is None:
+                known[path] = not_found(services, settings, path)
+            else:
+                known[document["path"]] = None
+        review = Review(on=on or services.today(), by=who, named=by is not None, evidence=evidence)
+        answers = record_reviews(services, known, review)
+    if as_json:
+        print_json(answers)
+    else:
+        from worker.cli import text
+
+        for answer in answers:
+            if answer["recorded"]:
+                text.show(text.plain(_reviewed(answer, settings)))
+    wrong = [answer["error"] for answer in answers if answer["error"]]
+    for error in wrong:
+        complain(error)
+    if wrong:
+        if len(answers) > 1 and not any(answer["recorded"] for answer in answers):
+            complain("nothing was written")
+        raise typer.Exit(1)
+
+
+def snooze(
+    ctx: typer.Context,
+    path: DocumentPath,
+    until: Annotated[
+        date, typer.Option("--until", metavar="DATE", parser=a_date, help="The day to ask again.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it has to wait.")],
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delay the reminders of a review; it stays due.
+
+    Only for so long and so often as the settings allow (review.max_snooze_days, max_snoozes).
+
+    Example: content-sync snooze nausea.md --until 2026-04-15 --reason "waits for the new guideline"
+    """
+    settings = read_settings(ctx)
+    from worker.acknowledge import snooze as delay
+
+    who = _who(by)
+    answer = _taken(
+        settings,
+        path,
+        lambda services, one: delay(
+            services.store,
+            one,
+            until=until,
+            reason=reason,
+            by=who,
+            settings=settings,
+            now=services.now(),
+            today=services.today(),
+        ),
+    )
+    left = answer["snoozes_left"]
+    _say(
+        answer,
+        f"{answer['path']}: nobody is reminded before {until}; it stays due on {answer['due_on']}"
+        f" ({left or 'no'} more {'snooze' if left == 1 else 'snoozes'} of this review)",
+        as_json=as_json,
+    )
+
+
+def ack(
+    ctx: typer.Context,
+    path: DocumentPath,
+    by: By = None,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", metavar="N", min=1, help="For so long. [default: review.ack_days]"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that you are on it: no repeats for some days.
+
+    An overdue review is not told again before; a backup and a lead are told as ever.
+
+    Example: content-sync ack nausea.md
+    """
+    settings = read_settings(ctx)
+    from worker.acknowledge import acknowledge
+
+    longest = settings.review.max_snooze_days
+    if days is not None and days > longest:
+        raise typer.BadParameter(
+            f"{days} is more than {longest} days (review.max_snooze_days)", param_hint="--days"
+        )
+    who = _who(by)
+    answer = _taken(
+        settings,
+        path,
+        lambda services, one: acknowledge(
+            services.store,
+            one,
+            until=services.today() + timedelta(days=days or settings.review.ack_days),
+            by=who,
+            now=services.now(),
+            today=services.today(),
+        ),
+    )
+    _say(
+        answer,
+        f"{answer['path']}: {who} is on it, so it is not told again before "
+        f"{answer['acknowledged_until']}; it stays due on {answer['due_on']}",
+        as_json=as_json,
+    )
+
+
+def assign(
+    ctx: typer.Context,
+    path: DocumentPath,
+    owner: Annotated[
+        str, typer.Argument(metavar="OWNER", parser=a_name, help="Who answers for it from now on.")
+    ],
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write into the file who answers for it.
+
+    The service then stores it as a new version, and reminders go to the new owner.
+
+    Example: content-sync assign nausea.md "Asha Rao"
+    """
+    settings = read_settings(ctx)
+    from worker.write_back import assign as write_owner
+
+    who = _who(by)
+    answer = _taken(
+        settings, path, lambda services, one: write_owner(services, one, owner=owner, by=who)
+    )
+    old = f", no longer {answer['old_owner']}" if answer["old_owner"] else ""
+    _say(
+        answer,
+        f"{settings.seeds}/{answer['path']}: {owner} answers for it{old}"
+        if answer["written"]
+        else f"{settings.seeds}/{answer['path']}: {owner} answers for it already",
+        as_json=as_json,
+    )
+
+
+def retire(
+    ctx: typer.Context,
+    path: DocumentPath,
+    by: By = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a document out of the folder, so that it retires.
+
+    Its versions stay, and `restore` brings it back. Only a file whose newest version is stored is
+    taken away.
+
+    Example: content-sync retire nausea.md
+    """
+    settings = read_settings(ctx)
+    from worker.write_back import retire as take_out
+
+    who = _who(by)
+    answer = _taken(
+        settings,
+        path,
+        lambda services, one: take_out(services, one, by=who),
+        before=lambda one: _consent(f"{settings.seeds}/{one['path']}", yes=yes),
+    )
+    _say(
+        answer,
+        f"{settings.seeds}/{answer['path']} is taken away, and the service retires the document; "
+        f"content-sync restore {answer['path']} {answer['number']} brings it back",
+        as_json=as_json,
+    )
+
+
+def _taken(
+    settings: "Settings",
+    path: str,
+    take: "Callable[[Services, str], dict[str, Any] | None]",
+    *,
+    before: "Callable[[dict[str, Any]], None] | None" = None,
+) -> dict[str, Any]:
+    """Return what became of an answer about a document, or exit with 1 and a line that says why."""
+    from worker.acknowledge import NotAnsweredError
+    from worker.folder import WriteRefusedError
+    from worker.processes import open_services
+    from worker.write_back import document_at
+
+    with open_services(settings) as services:
+        document = found(services, settings, path, lambda one: document_at(services, one))
+        if before is not None:
+            before(document)
+        try:
+            return found(services, settings, document["path"], lambda one: take(services, one))
+        except (NotAnsweredError, WriteRefusedError) as error:
+            complain(str(error))
+            raise typer.Exit(1) from None
+
+
+def _who(by: str | None) -> str:
+    """Return who answers: the name that was given, or the user who is logged in."""
+    if by is not None:
+        return by
+    try:
+        return a_name(getpass.getuser())
+    except (OSError, KeyError, ImportError, typer.BadParameter):
+        raise typer.BadParameter(
+            "nobody is logged in here: say who you are", param_hint="--by"
+        ) from None
+
+
+def _consent(place: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"this takes {place} out of the folder", param_hint="--yes")
+    if not typer.confirm(f"Take {place} out of the folder?", err=True):
+        complain("nothing was changed")
+        raise typer.Exit(1)
+
+
+def _reviewed(answer: dict[str, Any], settings: "Settings") -> str:
+    saw = f"saw version {answer['number']}"
+    if answer["edited"]:
+        saw += ", and the file has been edited since"
+    changed = ", ".join(
+        f"{one['field']} {one['old'] or 'nothing'} → {one['new']}" for one in answer["fields"]
+    )
+    due = f"due again on {answer['due_on']}" if answer["due_on"] else "no review falls due"
+    return (
+        f"{settings.seeds}/{answer['path']}: reviewed by {answer['by']}, who {saw}; {due} "
+        f"({changed or 'the file says so already'})"
+    )
+
+
+def _say(answer: dict[str, Any], line: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    from worker.cli import text
+
+    text.show(text.plain(line))

@@ -1,0 +1,64 @@
+"""What people answer while a review waits: one row a document, valid for the cycle that it names.
+
+A row whose due date is not the document's belongs to a review that is over. Every function takes a
+connection and commits nothing. Called by `worker.acknowledge` and `worker.write_back`; plans are
+written by `worker.store.plans`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from worker.domain.review import NONE_GIVEN, Acknowledgement
+from worker.store.library import acknowledgement
+from worker.store.schema import acknowledgements, documents
+
+SNOOZED, ACKNOWLEDGED = "review.snoozed", "review.acknowledged"
+RECORDED, ASSIGNED, RETIRE_ASKED = "review.recorded", "review.assigned", "document.retire_asked"
+
+
+def lock_document(connection: Connection, path: str) -> Any | None:
+    """Return the document at a path, locked until the transaction ends.
+
+    On SQLite the transaction itself is the lock.
+    """
+    return connection.execute(
+        select(documents).where(documents.c.path == path).with_for_update()
+    ).one_or_none()
+
+
+def answers_given(connection: Connection, document_id: int, due_on: date) -> Acknowledgement:
+    """Return what was answered in the cycle of this due date."""
+    a = acknowledgements.c
+    row = connection.execute(
+        select(acknowledgements).where(a.document_id == document_id, a.due_on == due_on)
+    ).one_or_none()
+    return NONE_GIVEN if row is None else acknowledgement(row)
+
+
+def write_answers(
+    connection: Connection,
+    document_id: int,
+    due_on: date,
+    given: Acknowledgement,
+    *,
+    by: str,
+    now: datetime,
+) -> None:
+    """Put these answers in the place of all that were there; the document is locked."""
+    values: Mapping[str, Any] = {
+        "due_on": due_on,
+        "snoozed_until": given.snoozed_until,
+        "snoozes": given.snoozes,
+        "acknowledged_until": given.acknowledged_until,
+        "planned_on": given.planned_on,
+        "by": by,
+        "at": now,
+    }
+    there = acknowledgements.c.document_id == document_id
+    if not connection.execute(update(acknowledgements).where(there).values(values)).rowcount:
+        connection.execute(insert(acknowledgements).values(document_id=document_id, **values))
