@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from worker.cli import diffs, findings, text, views
+from worker.cli import diffs, findings, text, views, views_reviews
 from worker.domain.problem import Problem, Severity, Span
 from worker.domain.visible import visible
 from worker.outcomes import SyncReport
@@ -38,7 +38,7 @@ def a_document(**fields):
     return {
         "path": "a.md", "title": "Nausea", "state": "live", "status": "active", "version": "v1",
         "number": 1, "due_on": "2026-03-30", "review_state": "overdue", "owner": "Asha",
-        "rejected": False, **fields,
+        "planned_on": None, "rejected": False, **fields,
     }  # fmt: skip
 
 
@@ -54,6 +54,9 @@ def a_status(**fields):
             "last_scan": "2026-03-30T00:00:00+00:00",
             "seen_at": "2026-03-30T00:00:10+00:00",
         },
+        "failing": [],
+        "last_sweep": "2026-03-30T00:00:01+00:00",
+        "last_delivery": "2026-03-30T00:00:11+00:00",
         "held": 0,
         **fields,
     }
@@ -154,7 +157,7 @@ NOW = datetime(2026, 3, 30, 0, 0, 12, tzinfo=UTC)
             },
             KOLKATA,
         ),
-        views.calendar(
+        views_reviews.calendar(
             [{**a_document(path=HOSTILE, title=HOSTILE, owner=HOSTILE), "days": 1, "state": "x"}]
         ),
         views.reminders([a_notice(path=HOSTILE)], dry_run=False),
@@ -229,16 +232,28 @@ def test_a_narrow_terminal_folds_paths_and_keeps_dates_whole():
 
 def test_reviews_in_the_calendar_are_counted_in_days_and_sorted():
     documents = [
+        {**a_document(path="e.md", due_on=None), "state": "unknown", "days": None},
         {**a_document(path="c.md", due_on="2026-04-01"), "state": "upcoming", "days": 2},
         {**a_document(path="b.md", due_on="2026-03-30"), "state": "due", "days": 0},
         {**a_document(path="a.md", due_on="2025-08-03"), "state": "overdue", "days": -239},
         {**a_document(path="d.md", due_on="2026-03-29"), "state": "overdue", "days": -1},
     ]
-    shown = printed(views.calendar(documents))
-    order = [shown.index(path) for path in ("a.md", "d.md", "b.md", "c.md")]
+    shown = printed(views_reviews.calendar(documents))
+    order = [shown.index(path) for path in ("a.md", "d.md", "b.md", "c.md", "e.md")]
     assert order == sorted(order)
-    for words in ("239 days overdue", "1 day overdue", "today", "in 2 days"):
+    for words in ("239 days overdue", "1 day overdue", "today", "in 2 days", "unknown"):
         assert words in shown
+    assert "planned" not in shown
+
+
+def test_a_planned_day_stands_beside_the_due_date_and_a_snooze_says_its_end():
+    snoozed = {"state": "snoozed", "snoozed_until": "2026-04-09", "days": -2}
+    one = {**a_document(planned_on="2026-03-17"), **snoozed}
+    shown = printed(views_reviews.calendar([one]))
+    assert "2026-03-30  2 days overdue, snoozed until 2026-04-09  2026-03-17  a.md" in shown
+    assert "2026-03-30  2026-03-17  overdue" in printed(
+        views.document_table([a_document(planned_on="2026-03-17")])
+    )
 
 
 def test_a_diff_is_coloured_and_says_first_what_it_means():

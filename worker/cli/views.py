@@ -79,7 +79,11 @@ def glance(
     lines.add_row("Reviews", _review_bars(status["review"]))
     lines.add_row("Refused", _refused(rejections))
     lines.add_row("Messages", _notice_counts(status["notices"]))
+    for one in status["failing"]:
+        failing = f"{one['channel']} since {local_time(one['since'], zone)}: {one['error']}"
+        lines.add_row(Text("Failing", style="bold red"), plain(failing, "red"))
     lines.add_row("Watcher", _watcher(status["watcher"], zone=zone, now=now))
+    lines.add_row("Clock", _clock(status, zone=zone, now=now))
     if status["held"]:
         held = f"{count(status['held'], 'removal')}: {ASK_TO_APPROVE}"
         lines.add_row(Text("Held", style="bold red"), Text(held, style="bold red"))
@@ -143,14 +147,25 @@ def _watcher(watcher: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
     return Text.assemble(*parts)
 
 
+def _clock(status: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
+    """Say when reviews were last looked for, and when messages were last looked after."""
+    parts = []
+    for what, at in (("swept", status["last_sweep"]), ("delivered", status["last_delivery"])):
+        if at is None:
+            parts.append(Text(f"never {what}", "red"))
+        else:
+            since = ago(now - datetime.fromisoformat(at))
+            parts.append(Text(f"{what} {since} ({local_time(at, zone)})"))
+    return Text(", ").join(parts)
+
+
 def document_table(documents: Sequence[dict[str, Any]]) -> RenderableType:
     """Return `list`."""
     if not documents:
         return Text("No documents.")
-    table = table_of(
-        "path", "title", "status", "version", "due", "review",
-        whole=("status", "version", "due", "review"),
-    )  # fmt: skip
+    planned = any(one.get("planned_on") for one in documents)
+    columns = ("status", "version", "due", *(["planned"] if planned else []), "review")
+    table = table_of("path", "title", *columns, whole=columns)
     for one in documents:
         gone = one["state"] == "retired"
         review = "retired" if gone else one["review_state"]
@@ -160,6 +175,7 @@ def document_table(documents: Sequence[dict[str, Any]]) -> RenderableType:
             plain(one["status"], STATUS_STYLES.get(one["status"], "")),
             plain(f"{one['number']} ({one['version']})"),
             plain(one["due_on"]),
+            *([plain(one.get("planned_on"))] if planned else []),
             plain(review, REVIEW_STYLES.get(review, "dim")),
         )
     return Group(table, Text(f"\n{count(len(documents), 'document')}", style="dim"))
@@ -241,28 +257,6 @@ def steps(story: dict[str, Any], zone: tzinfo) -> RenderableType:
             plain(one["detail"], "bold" if one["step"] == "served" else ""),
         )
     return Group(plain(story["path"], "bold"), table)
-
-
-def calendar(documents: Sequence[dict[str, Any]]) -> RenderableType:
-    """Return `due`: the longest overdue first."""
-    if not documents:
-        return Text("No review is due.")
-    table = table_of("due", "when", "path", "title", "owner", whole=("due", "when"))
-    for one in sorted(documents, key=lambda one: (one["due_on"], one["path"])):
-        table.add_row(
-            plain(one["due_on"]),
-            plain(_when(one["days"]), REVIEW_STYLES.get(one["state"], "")),
-            plain(one["path"]),
-            plain(one["title"]),
-            plain(one["owner"]),
-        )
-    return Group(table, Text(f"\n{count(len(documents), 'document')}", style="dim"))
-
-
-def _when(days: int) -> str:
-    if days < 0:
-        return f"{count(-days, 'day')} overdue"
-    return "today" if days == 0 else f"in {count(days, 'day')}"
 
 
 def reminders(notices: Sequence[dict[str, Any]], *, dry_run: bool) -> RenderableType:

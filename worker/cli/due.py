@@ -1,0 +1,203 @@
+"""The command `due`: the review calendar, its load by week, and plans that spread the load."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.answering import By
+from worker.cli.options import AsJson, OnDate, read_settings
+from worker.cli.output import complain, print_json
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from worker.settings import Settings
+
+DEFAULT_PLAN = Path("review-plan.csv")
+_DEFAULT_WEEKS = 26
+_MOST_WEEKS = 520
+
+
+def due(
+    ctx: typer.Context,
+    *,
+    on: OnDate = None,
+    within: Annotated[
+        int | None,
+        typer.Option(
+            "--within", metavar="DAYS", min=0, help="Only what is due within so many days."
+        ),
+    ] = None,
+    forecast: Annotated[
+        bool, typer.Option("--forecast", help="Show how many reviews each week holds.")
+    ] = False,
+    weeks: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=_MOST_WEEKS,
+            metavar="N",
+            help=f"How far the forecast goes. [default: {_DEFAULT_WEEKS}]",
+        ),
+    ] = None,
+    spread: Annotated[
+        bool, typer.Option("--spread", help="Propose earlier reviews, for even weeks, as a file.")
+    ] = False,
+    per_week: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="So many reviews a week. [default: as few as will do]"
+        ),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=f"The file to propose in. [default: {DEFAULT_PLAN}]"),
+    ] = None,
+    apply: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Store the planned days of such a file.")
+    ] = None,
+    by: By = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Replace a file that is there already.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show which reviews are overdue, due, and to come.
+
+    The longest overdue come first. With --forecast, count them by week. With --spread, propose
+    earlier reviews in a CSV file, to look over and to edit; --apply stores what it plans. A due
+    date never moves: only a review does that.
+
+    Example: content-sync due --within 30
+    """
+    _refuse_what_does_not_go_together(
+        {"--within": within is not None, "--forecast": forecast, "--spread": spread,
+         "--apply": apply is not None},
+        {"--weeks": (weeks is not None, forecast or spread, "--forecast"),
+         "--per-week": (per_week is not None, spread, "--spread"),
+         "--plan": (plan is not None, spread, "--spread"),
+         "--yes": (yes, spread, "--spread"),
+         "--by": (by is not None, apply is not None, "--apply"),
+         # A plan is made for days to come: it is held against the day on which it is stored.
+         "--on": (on is not None, apply is None, "other commands than --apply")},
+    )  # fmt: skip
+    settings = read_settings(ctx)
+    if apply is not None:
+        _apply(settings, apply, by=by, as_json=as_json)
+    elif spread:
+        file = plan or DEFAULT_PLAN
+        _spread(settings, file, on, per_week, weeks or _DEFAULT_WEEKS, yes=yes, as_json=as_json)
+    elif forecast:
+        _forecast(settings, on, weeks or _DEFAULT_WEEKS, as_json=as_json)
+    else:
+        _calendar(settings, on, within, as_json=as_json)
+
+
+def _refuse_what_does_not_go_together(
+    alone: dict[str, bool], needing: dict[str, tuple[bool, bool, str]]
+) -> None:
+    """Raise a usage error for two options that exclude each other, or one that means nothing here."""
+    given = [name for name, is_given in alone.items() if is_given]
+    if len(given) > 1:
+        raise typer.BadParameter(f"{given[0]} and {given[1]} do not go together")
+    for name, (is_given, has_meaning, where) in needing.items():
+        if is_given and not has_meaning:
+            raise typer.BadParameter(f"{name} goes with {where}")
+
+
+def _calendar(
+    settings: "Settings", on: "date | None", within: int | None, *, as_json: bool
+) -> None:
+    from worker.processes import open_services
+
+    with open_services(settings) as services:
+        documents = services.due(on=on, within_days=within)
+    if as_json:
+        print_json(documents)
+        return
+    from worker.cli import text, views_reviews
+
+    text.show(views_reviews.calendar(documents))
+
+
+def _forecast(settings: "Settings", on: "date | None", weeks: int, *, as_json: bool) -> None:
+    from worker.planning import forecast_load
+    from worker.processes import open_services
+
+    with open_services(settings) as services:
+        answer = forecast_load(services, on=on, weeks=weeks)
+    if as_json:
+        print_json(answer)
+        return
+    from worker.cli import text, views_reviews
+
+    text.show(views_reviews.forecast(answer))
+
+
+def _spread(
+    settings: "Settings",
+    file: Path,
+    on: "date | None",
+    per_week: int | None,
+    weeks: int,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    from worker.plan_file import write_plan
+    from worker.planning import propose_plan
+    from worker.processes import open_services
+
+    with open_services(settings) as services:
+        answer = propose_plan(services, on=on, per_week=per_week, weeks=weeks)
+    write_plan(file, answer["plan"], replace=yes)
+    answer["file"] = str(file)
+    if as_json:
+        print_json(answer)
+        return
+    from worker.cli import text, views_reviews
+
+    text.show(views_reviews.proposal(answer))
+
+
+def _apply(settings: "Settings", file: Path, *, by: str | None, as_json: bool) -> None:
+    from worker.plan_file import read_plan
+    from worker.planning import apply_plan
+    from worker.processes import open_services
+
+    plan = read_plan(file)
+    with open_services(settings) as services:
+        # A line that cannot be read is as wrong as one that cannot be done: all are told at once.
+        answer = apply_plan(services, plan, by=by or _account())
+    for error in answer["errors"]:
+        complain(f"{file}:{error['line']}: {error['message']}")
+    if as_json:
+        print_json(answer)
+    else:
+        _tell_applied(file, answer)
+    if answer["errors"]:
+        raise typer.Exit(1)
+
+
+def _tell_applied(file: Path, answer: dict[str, Any]) -> None:
+    from worker.cli import text, views_reviews
+
+    for skipped in answer["skipped"]:
+        complain(f"{file}:{skipped['line']}: skipped: {skipped['message']}")
+    if answer["errors"]:
+        number = text.count(len(answer["errors"]), "error")
+        complain(f"nothing was planned: {file} has {number}")
+    else:
+        text.show(views_reviews.applied(answer))
+
+
+def _account() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user may have no name
+        raise typer.BadParameter(
+            "nobody is logged in here: say who you are", param_hint="--by"
+        ) from None
