@@ -5,6 +5,7 @@
 import json
 import ssl
 import threading
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -60,26 +61,29 @@ class _AnyPortController(Controller):
         super()._trigger_server()
 
 
+@contextmanager
+def mail_server(*, implicit_tls=None, replies=None, auth=False, **options):
+    """Run a mail server on 127.0.0.1 that takes everything that `replies` does not refuse."""
+    post = Post(replies=replies or {})
+    if auth:
+        login = {"authenticator": post.authenticate, "auth_require_tls": False}
+        options = login | options
+    controller = _AnyPortController(
+        post, hostname="127.0.0.1", port=0, ssl_context=implicit_tls, **options
+    )
+    controller.start()
+    post.port = controller.port
+    try:
+        yield post
+    finally:
+        controller.stop()
+
+
 @pytest.fixture
 def start_post():
     """Start mail servers; each stops with the test."""
-    running = []
-
-    def start(*, implicit_tls=None, replies=None, **options):
-        post = Post(replies=replies or {})
-        if options.pop("auth", False):
-            options |= {"authenticator": post.authenticate, "auth_require_tls": False}
-        controller = _AnyPortController(
-            post, hostname="127.0.0.1", port=0, ssl_context=implicit_tls, **options
-        )
-        controller.start()
-        running.append(controller)
-        post.port = controller.port
-        return post
-
-    yield start
-    for controller in running:
-        controller.stop()
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(mail_server(**options))
 
 
 @pytest.fixture(scope="session")
@@ -109,39 +113,92 @@ def trust(authority, tmp_path, monkeypatch):
 
 
 @dataclass
+class Request:
+    """One request as the web service was given it."""
+
+    method: str
+    path: str
+    headers: dict
+    body: bytes
+
+
+@dataclass
 class Web:
-    """What the web service answers, and what it was given."""
+    """What the web service answers, and what it was given.
+
+    An answer is held back while `open` is cleared.
+    """
 
     status: int = 200
     headers: dict = field(default_factory=dict)
+    answer: bytes = b""
     port: int = 0
-    paths: list = field(default_factory=list)
-    bodies: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
+    open: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def paths(self):
+        return [request.path for request in self.requests]
+
+    @property
+    def bodies(self):
+        return [json.loads(request.body) for request in self.requests]
 
 
 @pytest.fixture
-def web():
-    """Run a web service that takes POSTs of JSON."""
-    web = Web()
+def start_web():
+    """Start web services on 127.0.0.1; each stops with the test."""
+    running = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            web.paths.append(self.path)
-            web.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(web.status)
-            for name, value in web.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def start(*, tls=None):
+        web = Web()
+        web.open.set()
 
-        def log_message(self, format, *args):  # noqa: A002
-            pass
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.do_POST()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    web.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield web
-    server.shutdown()
-    thread.join()
-    server.server_close()
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                web.requests.append(Request(self.command, self.path, dict(self.headers), body))
+                web.open.wait(timeout=30)
+                self.send_response(web.status)
+                for name, value in web.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(web.answer)))
+                self.end_headers()
+                with suppress(OSError):  # whoever asks may read no further
+                    self.wfile.write(web.answer)
+
+            def log_message(self, format, *args):  # noqa: A002
+                pass
+
+        server = _WebServer(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            # The handshake belongs to the connection's thread: one that fails must stop no other.
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        web.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        running.append((web, server, thread))
+        return web
+
+    yield start
+    for web, server, thread in running:
+        web.open.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _WebServer(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """Say nothing: clients that refuse a certificate or hang up are what is tested."""
+
+
+@pytest.fixture
+def web(start_web):
+    """Run a web service that takes GET, and POSTs of JSON."""
+    return start_web()

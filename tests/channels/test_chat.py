@@ -143,3 +143,15 @@ def test_a_long_digest_is_split_unless_the_url_says_otherwise():
     )
     cut = ChatChannel("discord://1234567890/abcdefgh/?overflow=truncate")
     assert cut._service.overflow_mode is apprise.OverflowMode.TRUNCATE
+
+
+def test_a_preview_shows_what_the_service_gets_and_not_its_url(web):
+    given = message(subject="a\nb @everyone", text="<!channel> c\x07\n")
+    shown = ChatChannel(url(web)).preview(given)
+    assert not web.requests
+
+    ChatChannel(url(web)).send(given)
+    sent = web.bodies[0]
+    assert shown == f"JSON: {sent['title']}\n\n{sent['message']}\n"
+    assert SECRET not in shown
+    assert "pa55word" not in shown

@@ -50,3 +50,12 @@ def test_a_closed_stream_is_worth_another_try():
     with pytest.raises(ChannelError) as caught:
         ConsoleChannel(stream).send(message())
     assert not caught.value.permanent
+
+
+def test_a_preview_is_the_block_that_would_be_printed(capsys):
+    given = message(to=("editor@example.org",), subject="a\x1b[2J")
+    shown = ConsoleChannel().preview(given)
+    assert capsys.readouterr().out == ""
+
+    ConsoleChannel().send(given)
+    assert capsys.readouterr().out == shown

@@ -1,3 +1,4 @@
+import hashlib
 import logging
 import socket
 import ssl
@@ -14,8 +15,13 @@ from worker.errors import ChannelError, ConfigurationError
 from worker.settings import EmailChannel
 
 SENT_AT = datetime(2026, 3, 30, 6, 0, tzinfo=UTC)
-HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"]
+HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "List-Id", "Auto-Submitted"]
 BODY_HEADERS = ["Content-Type", "Content-Transfer-Encoding", "MIME-Version"]
+HTML = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><style>li { color: #123 }</style></head>
+<body><h1 style="margin: 0">1 review</h1><ul><li class="due">naïve &lt;b&gt; నమస్తే</li></ul>
+<p>.</p><p><a href="https://charity.example/a?b=1&amp;c=2">open</a></p></body></html>
+"""
 INJECTIONS = [
     "=?utf-8?q?a=0ABcc:x?=",
     "=?utf-8?q?a=0D=0ABcc=3A_x=40example=2Eorg?=",
@@ -76,17 +82,123 @@ def test_a_message_arrives_as_it_was_sent(start_post):
     assert mail["Message-ID"] == "<0197f3c2-0001@charity.example>"
     assert mail["Date"].datetime == SENT_AT
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Id"] == "Content Sync <content-sync.charity.example>"
     assert mail.get_content().replace("\r\n", "\n") == message().text
     assert post.envelopes[0].content.isascii()
 
 
-def test_a_repeat_is_the_same_message(start_post):
+@pytest.mark.parametrize("html", ["", HTML])
+def test_a_repeat_is_the_same_message(start_post, html):
     post = start_post()
     for _ in range(2):
-        channel(post.port).send(message())
+        channel(post.port).send(message(html=html))
 
     first, second = (envelope.content for envelope in post.envelopes)
     assert first == second
+
+
+def test_a_message_with_html_shows_the_same_as_text(start_post):
+    post = start_post()
+    channel(post.port).send(message(html=HTML))
+
+    mail = received(post)
+    assert mail.get_content_type() == "multipart/alternative"
+    # The last one is the one that is preferred.
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    text, html = (part.get_content().replace("\r\n", "\n") for part in mail.iter_parts())
+    assert text == message().text
+    assert html == HTML
+    assert post.envelopes[0].content.isascii()
+    assert max(map(len, post.envelopes[0].content.splitlines())) < 998
+
+
+@pytest.mark.parametrize(
+    ("html", "because"),
+    [
+        ('<img src="https://evil.example/x.gif">', "the element <img>"),
+        ("<p>a<script>x()</script></p>", "the element <script>"),
+        ("<link rel=stylesheet href=//evil.example/x.css>", "the element <link>"),
+        ("<iframe src='x'></iframe>", "the element <iframe>"),
+        ("<form action=https://evil.example><input name=x></form>", "the element <form>"),
+        ("<svg onload=x()>", "the element <svg>"),
+        ("<p onclick=x()>", "the attribute onclick"),
+        ("<body background=https://evil.example/x.gif>", "the attribute background"),
+        ("<a ping=https://evil.example href=https://a.example>a</a>", "the attribute ping"),
+        ("<a href='javascript:x()'>a</a>", "the link"),
+        ("<a href=' JaVaScRiPt:x()'>a</a>", "the link"),
+        ("<a href='data:text/html,x'>a</a>", "the link"),
+        ("<a href='//evil.example'>a</a>", "the link"),
+        ("<p style='background: URL (https://evil.example/x.gif)'>", "the style of <p>"),
+        ("<p style='b: \\75rl(https://evil.example)'>", "the style of <p>"),
+        ("<style>@import 'https://evil.example/x.css';</style>", "its style sheet"),
+        ("<style>p { background: image-set('https://evil.example/x') }</style>", "style sheet"),
+        ("<meta http-equiv=Refresh content='0; https://evil.example'>", "a page that goes"),
+        ("<base href=https://evil.example>", "the element <base>"),
+        ("<!--[if mso]><img src=x><![endif]-->", "a conditional comment"),
+        ("<?php x ?>", "a processing instruction"),
+    ],
+)
+def test_html_that_loads_or_runs_something_stays_away(start_post, caplog, html, because):
+    post = start_post()
+    channel(post.port).send(message(html=f"<html><body>{html}</body></html>"))
+
+    assert received(post).get_content_type() == "text/plain"
+    assert "goes without its HTML" in caplog.text
+    assert because in caplog.text
+
+
+def test_messages_about_one_thing_are_one_thread(start_post):
+    post = start_post()
+    long = "document-" + "7" * 120
+    for number, thread in enumerate(["document-7", "document-7", long]):
+        channel(post.port).send(message(id=f"m{number}", thread=thread, html=HTML))
+
+    first, second, third = (
+        message_from_bytes(envelope.content, policy=policy.compat32)  # as it stands there
+        for envelope in post.envelopes
+    )
+    for mail in (first, second):
+        assert mail["In-Reply-To"] == "<document-7@charity.example>"
+        assert mail["References"] == "<document-7@charity.example>"
+    assert first["Message-ID"] != second["Message-ID"]
+    assert third["References"].strip() == f"<{long}@charity.example>"
+
+
+def test_the_list_may_have_a_name_of_its_own(start_post):
+    post = start_post()
+    channel(post.port, list_id="reviews.charity.example").send(message())
+    assert received(post)["List-Id"] == "Content Sync <reviews.charity.example>"
+
+
+def test_a_long_domain_makes_no_encoded_id(start_post):
+    post = start_post()
+    domain = f"reviews.{'long-' * 12}charity.example"
+    channel(post.port, sender=f"sync@{domain}").send(message(thread="document-7"))
+    raw = message_from_bytes(post.envelopes[0].content, policy=policy.compat32)
+    assert raw["Message-ID"].strip() == f"<0197f3c2-0001@{domain}>"
+    assert raw["List-Id"].strip() == f"Content Sync <content-sync.{domain}>"
+    assert raw["References"].strip() == f"<document-7@{domain}>"
+
+
+@pytest.mark.parametrize(
+    "list_id", ["reviews", "a b.example", "a.example>\r\nBcc: x", "é.example", "a." + "b" * 300]
+)
+def test_a_list_id_that_is_none_cannot_be_opened(list_id):
+    with pytest.raises(ConfigurationError, match="list_id"):
+        channel(25, list_id=list_id)
+
+
+def test_a_preview_is_the_mail_that_would_be_sent(start_post):
+    post = start_post()
+    ours = channel(post.port, username="sync", password="tr0ub4dor")
+    shown = ours.preview(message(html=HTML, thread="document-7"))
+    assert not post.envelopes
+    assert "tr0ub4dor" not in shown
+
+    channel(post.port).send(message(html=HTML, thread="document-7"))
+    assert shown == post.envelopes[0].content.decode().replace("\r\n", "\n")
+    with pytest.raises(ChannelError):
+        ours.preview(message(to=("nobody",)))
 
 
 @pytest.mark.parametrize("payload", INJECTIONS)
@@ -136,9 +248,23 @@ def test_what_is_no_recipient_is_refused_for_good(start_post, to):
     assert not post.envelopes
 
 
-def test_an_id_that_is_none_is_refused_for_good(start_post):
+@pytest.mark.parametrize("name", ["id", "thread"])
+@pytest.mark.parametrize("bad", ["x>\r\nBcc: y", "", "a b", "nci/a.md", "é", "x" * 201])
+def test_an_id_that_is_none_is_refused_for_good(start_post, name, bad):
     post = start_post()
-    assert failure(channel(post.port), message(id="x>\r\nBcc: y")).permanent
+    assert failure(channel(post.port), message(**{name: bad})).permanent
+
+
+def test_a_text_that_spells_the_boundary_makes_no_part(start_post):
+    """Nobody can know the id before it is drawn; if somebody did, nothing would be sent."""
+    post = start_post()
+    boundary = f"=_{hashlib.sha256(message().id.encode()).hexdigest()[:32]}"
+    forged = f"a\n--{boundary}\nContent-Type: text/html\n\n<b>x</b>\n--{boundary}--\n"
+    for fields in ({"text": forged}, {"html": f"<p>{forged}</p>"}):
+        error = failure(channel(post.port), message(**({"html": "<p>a</p>"} | fields)))
+        assert error.permanent
+        assert "parts would not be" in str(error)
+    assert not post.envelopes
 
 
 def test_a_sender_that_is_no_address_cannot_be_opened():
@@ -212,8 +338,29 @@ def test_starttls_encrypts_and_checks_the_certificate(start_post, server_tls, tr
     assert "CERTIFICATE_VERIFY_FAILED" in str(error)
 
     trust()
-    starttls.send(message())
+    starttls.send(message(html=HTML))
     assert post.tls == [True]
+
+
+def test_the_login_goes_only_over_the_encrypted_connection(start_post, server_tls, trust):
+    trust()
+    post = start_post(
+        tls_context=server_tls,
+        require_starttls=True,
+        auth=True,
+        auth_required=True,
+        auth_require_tls=True,
+    )
+    channel(post.port, security="starttls", username="sync", password="tr0ub4dor").send(message())
+    assert post.logins == [("sync", "tr0ub4dor")]
+    assert post.tls == [True]
+
+    plain = start_post(auth=True)  # a server, or somebody before it, that offers no STARTTLS
+    error = failure(
+        channel(plain.port, security="starttls", username="sync", password="tr0ub4dor"), message()
+    )
+    assert "STARTTLS" in str(error)
+    assert plain.logins == []
 
 
 def test_starttls_is_never_given_up_for_plain_text(start_post):

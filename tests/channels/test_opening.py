@@ -6,11 +6,14 @@ import pytest
 from worker.channels.console import ConsoleChannel
 from worker.channels.mail import MailChannel
 from worker.channels.opening import open_channels
+from worker.channels.webhook import WebhookChannel
 from worker.errors import ConfigurationError
 from worker.settings import Settings
 
 # Apprise's e-mail service imports a module that Python 3.13 no longer has.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+SECRET = "whsec_" + "c2VjcmV0" * 4
 
 
 @pytest.fixture(autouse=True)
@@ -24,16 +27,26 @@ def settings(**channels):
 
 def test_every_channel_of_the_settings_is_opened_under_its_name():
     opened = open_channels(
-        settings(post={"kind": "email"}, chat={"kind": "apprise", "url": "json://127.0.0.1/x"})
+        settings(
+            post={"kind": "email"},
+            chat={"kind": "apprise", "url": "json://127.0.0.1/x"},
+            hook={"kind": "webhook", "url": "https://example.org/x", "secret": SECRET},
+        )
     )
-    assert set(opened) == {"console", "post", "chat"}
+    assert set(opened) == {"console", "post", "chat", "hook"}
     assert isinstance(opened["console"], ConsoleChannel)
     assert isinstance(opened["post"], MailChannel)
+    assert isinstance(opened["hook"], WebhookChannel)
 
 
 @pytest.mark.parametrize(
     "channel",
-    [{"kind": "apprise", "url": "nosuch://secret-token"}, {"kind": "email", "sender": "nobody"}],
+    [
+        {"kind": "apprise", "url": "nosuch://secret-token"},
+        {"kind": "email", "sender": "nobody"},
+        {"kind": "webhook", "url": "http://example.org/secret-token", "secret": SECRET},
+        {"kind": "webhook", "url": "https://example.org/x", "secret": "whsec_secret-token"},
+    ],
 )
 def test_a_channel_that_cannot_be_opened_is_named_and_its_secret_is_not(channel):
     with pytest.raises(ConfigurationError, match=r"channels\.team: ") as caught:

@@ -33,6 +33,10 @@ class ConsoleChannel:
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise ChannelError(f"the message was not printed: {error}") from error
 
+    def preview(self, message: Message) -> str:
+        """Return the block that would be printed."""
+        return _block(message)
+
 
 def _block(message: Message) -> str:
     subject = one_line(message.subject, limit=_SUBJECT_CHARACTERS)

@@ -18,7 +18,7 @@ def open_channels(
 ) -> dict[str, Channel]:
     """Return every channel by its name; raise `ConfigurationError` for one that cannot be opened.
 
-    `clock` dates e-mails, in UTC.
+    `clock` dates e-mails and webhooks, in UTC.
     """
     return {name: _open(name, channel, clock=clock) for name, channel in settings.channels.items()}
 
@@ -38,5 +38,9 @@ def _open(name: str, channel: named.Channel, *, clock: Callable[[], datetime]) -
                 from worker.channels.chat import ChatChannel  # noqa: PLC0415 - 0.2 s
 
                 return ChatChannel(channel.url.get_secret_value())
+            case named.WebhookChannel():
+                from worker.channels.webhook import WebhookChannel  # noqa: PLC0415 - 0.2 s
+
+                return WebhookChannel(channel, clock=clock)
     except ConfigurationError as error:
         raise ConfigurationError(f"channels.{name}: {error}") from None
