@@ -12,10 +12,10 @@ from typing import Any
 from worker.domain.change import compare, hunks
 from worker.domain.notice import Notice
 from worker.domain.policy import Policy
-from worker.domain.review import ReviewState, review_state
+from worker.domain.review import ReviewState
 from worker.domain.seed import Seed
 from worker.past import locate, state_at
-from worker.store import library, liveness
+from worker.store import channel_states, library, liveness
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
 
@@ -26,13 +26,10 @@ FILE = "file"
 _NO_DETAILS: dict[str, Any] = {"sections": [], "figures": [], "links": [], "risk": None}
 
 
-def status(connection: Connection, *, today: date, upcoming_days: int) -> dict[str, Any]:
+def status(connection: Connection, *, policy: Policy, today: date) -> dict[str, Any]:
     """Return the library at a glance."""
     counts = library.count_all(connection)
-    states = Counter(
-        review_state(row.due_on, exempt=row.exempt, today=today, upcoming_days=upcoming_days)
-        for row in library.review_rows(connection)
-    )
+    states = Counter(policy.state_of(row, today=today) for row in library.review_rows(connection))
     heartbeats = liveness.find_heartbeats(connection)
     watcher = heartbeats.get("watcher")
     hold = liveness.open_hold(connection)
@@ -52,27 +49,25 @@ def status(connection: Connection, *, today: date, upcoming_days: int) -> dict[s
             "seen_at": _iso(watcher.at) if watcher else None,
         },
         "last_sweep": _iso(heartbeats["sweep"].at) if "sweep" in heartbeats else None,
+        "last_delivery": _iso(heartbeats["delivery"].at) if "delivery" in heartbeats else None,
+        "failing": [
+            {"channel": row.name, "since": _iso(row.failing_since), "error": row.error}
+            for row in channel_states.list_failing(connection)
+        ],
         "held": len(hold.removals) if hold is not None and hold.state == "held" else 0,
     }
 
 
 def list_documents(
-    connection: Connection, *, state: str | None, today: date, upcoming_days: int
+    connection: Connection, *, state: str | None, policy: Policy, today: date
 ) -> list[dict[str, Any]]:
     """Return the documents, or those of one state: live, retired, rejected, or a review state."""
     rejected = {row.path for row in library.list_rejections(connection)}
+    reviews = {row.document_id: row for row in library.review_rows(connection)}
     listed = []
     for row in library.list_documents(connection):
-        live = row.state == LIVE
-        stage = (
-            str(
-                review_state(
-                    row.due_on, exempt=row.exempt, today=today, upcoming_days=upcoming_days
-                )
-            )
-            if live
-            else None
-        )
+        review = reviews.get(row.id)
+        stage = None if review is None else str(policy.state_of(review, today=today))
         if state not in {None, row.state, stage} and not (
             state == REJECTED and row.path in rejected
         ):
@@ -90,7 +85,8 @@ def list_documents(
                 "review_frequency": row.review_frequency,
                 "due_on": _iso(row.due_on),
                 "review_state": stage,
-                "owner": row.owner,
+                "planned_on": _iso(review.given.planned_on) if review is not None else None,
+                "owner": policy.owner_of(row.path, row.owner),
                 "updated_at": _iso(row.updated_at),
                 "rejected": row.path in rejected,
             }
@@ -253,23 +249,28 @@ def version_to_restore(connection: Connection, path: str, number: int) -> dict[s
 
 
 def due(
-    connection: Connection, *, today: date, within_days: int | None, upcoming_days: int
+    connection: Connection, *, policy: Policy, today: date, within_days: int | None
 ) -> list[dict[str, Any]]:
-    """Return the review calendar, soonest first; with `within_days` only what is due by then."""
+    """Return the review calendar, soonest first; with `within_days` only what is due by then.
+
+    Documents whose due date is unknown come last, and those without one, never.
+    """
     until = today + timedelta(days=within_days) if within_days is not None else None
+    rows = list(library.review_rows(connection, due_until=until))
+    rows.sort(key=lambda row: (row.due_on or date.max, row.path))
     return [
         {
             "path": row.path,
             "title": row.title,
             "due_on": _iso(row.due_on),
-            "state": str(
-                review_state(row.due_on, exempt=False, today=today, upcoming_days=upcoming_days)
-            ),
-            "days": (row.due_on - today).days,
-            "owner": row.owner,
+            "state": str(policy.state_of(row, today=today)),
+            "days": (row.due_on - today).days if row.due_on is not None else None,
+            "planned_on": _iso(row.given.planned_on),
+            "snoozed_until": _iso(row.given.snoozed_until),
+            "owner": policy.owner_of(row.path, row.owner),
         }
-        for row in library.review_rows(connection, due_until=until)
-        if row.due_on is not None
+        for row in rows
+        if not row.exempt
     ]
 
 

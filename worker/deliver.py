@@ -2,30 +2,34 @@
 
 A route's notices are one digest. A crash between sending and marking repeats the message with the
 same id, and never loses it. Steps are separate transactions, so that no lock is held while sending.
+A channel keeps to its rate, and rests when it fails again and again; a route has its hours.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
 
 from worker.channels import Channel, Message
 from worker.channels.stream import EventStream
-from worker.digest import Digest, DigestLine, compose
+from worker.digest import Composed, compose_digest
 from worker.domain.cloud_event import Event
+from worker.domain.hours import is_open
+from worker.domain.notice import failing_notices
 from worker.domain.policy import Policy
 from worker.domain.route import Route
 from worker.errors import ChannelError, ConfigurationError
-from worker.settings import DeliverySettings
-from worker.store import library
+from worker.settings import Settings
+from worker.store import channel_states, library
 from worker.store import notices as outbox
 from worker.store.engine import Store
 
@@ -34,13 +38,6 @@ logger = logging.getLogger("content_sync.deliver")
 FIRST_BACKOFF_SECONDS = 10
 LONGEST_BACKOFF_SECONDS = 3600
 EVENTS_AT_ONCE = 500
-#: What a digest tells of the library beside what is owed, by the kind of event that says so.
-NEWS = {
-    "stored": "version.stored",
-    "moved": "document.moved",
-    "retired": "document.retired",
-    "refused": "seed.refused",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,57 +50,61 @@ class Delivery:
     detail: str = ""
 
 
-def deliver(
-    store: Store,
-    channels: Mapping[str, Channel],
-    templates: Environment,
-    *,
-    policy: Policy,
-    settings: DeliverySettings,
-    zone: ZoneInfo,
-    now: Callable[[], datetime],
-) -> list[Delivery]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """What a delivery works with. `now` is the clock, in UTC: lease and mark are dated apart."""
+
+    store: Store
+    channels: Mapping[str, Channel]
+    templates: Environment
+    policy: Policy
+    settings: Settings
+    now: Callable[[], datetime]
+    wait: Callable[[float], object] = time.sleep
+
+    @property
+    def routes(self) -> dict[str, Route]:
+        """Return the routes by name."""
+        return {route.name: route for route in self.policy.routes}
+
+
+def deliver(out: Outgoing) -> list[Delivery]:
     """Send every digest that is ready and return what became of each. Commits each step.
 
-    `now` is the clock, in UTC: sending takes time, and the lease and the mark are dated apart.
+    A digest whose channel has no turn before the next tick stays for that one.
     """
-    start = now()
-    with store.read() as connection:
-        ready = outbox.ripe_routes(
-            connection,
-            now=start,
-            quiet_since=start - timedelta(seconds=settings.group_wait_seconds),
-            oldest=start - timedelta(seconds=settings.group_max_seconds),
-        )
-    routes = {route.name: route for route in policy.routes}
+    patience = out.settings.delivery.tick_seconds
     delivered = []
-    for name in ready:
-        message_id, leased = _lease(store, name, settings, now())
+    for name, urgent_only in _ready(out):
+        route = out.routes.get(name)
+        if route is not None:
+            waited = _await_turn(out, route.channel, patience)
+            if waited is None:
+                continue
+            patience -= waited
+        message_id, leased = _lease(out, name, urgent_only=urgent_only)
         if not leased:
             continue  # another worker was quicker
-        today = now().astimezone(zone).date()
-        owed = _recheck(store, leased, today=today, upcoming_days=policy.upcoming_days, now=now())
+        owed = _recheck(out, leased)
         if not owed:
             delivered.append(Delivery(route=name, state=outbox.CANCELLED, notices=len(leased)))
-            continue
-        route = routes.get(name)
-        if route is None:
-            delivered.append(
-                _close(store, name, owed, "the route is no longer in the settings", now())
-            )
-            continue
-        try:
-            subject, text = _compose(store, name, owed, templates, settings=settings, today=today)
-            channels[route.channel].send(
-                Message(id=message_id, to=route.to, subject=subject, text=text)
-            )
-        except (ChannelError, ConfigurationError) as error:  # the latter: a broken template
-            delivered.append(_not_sent(store, name, owed, error, settings=settings, now=now()))
-            continue
-        _mark(store, owed, outbox.SENT, now())
-        logger.info("told       %s over %s: %s", name, route.channel, subject)
-        delivered.append(Delivery(route=name, state=outbox.SENT, notices=len(owed), detail=subject))
+        elif route is None:
+            reason = "the route is no longer in the settings"
+            delivered.append(_close(out, name, owed, reason))
+        else:
+            delivered.append(_send(out, route, message_id, owed))
     return delivered
+
+
+def preview(out: Outgoing, route: Route, owed: Sequence[outbox.Leased]) -> str:
+    """Return what the channel of a route would send about these notices; nothing is opened.
+
+    Where there are none, that is the test message.
+    """
+    message = _test_message(route)
+    if owed:
+        message = _message(route, message.id, _compose(out, route, owed))
+    return out.channels[route.channel].preview(message)
 
 
 def publish_events(store: Store, stream: EventStream) -> int:
@@ -126,14 +127,8 @@ def send_test(routes: Sequence[Route], channels: Mapping[str, Channel]) -> list[
     """Send a test message over each route and return how that went."""
     results = []
     for route in routes:
-        message = Message(
-            id=f"test-{uuid4()}",
-            to=route.to,
-            subject="Content Sync: test message",
-            text=f"This is a test of the route {route.name!r}. Nothing needs to be done.\n",
-        )
         try:
-            channels[route.channel].send(message)
+            channels[route.channel].send(_test_message(route))
         except ChannelError as error:
             ok, detail = False, str(error)
         else:
@@ -142,133 +137,183 @@ def send_test(routes: Sequence[Route], channels: Mapping[str, Channel]) -> list[
     return results
 
 
+def _test_message(route: Route) -> Message:
+    return Message(
+        id=f"test-{uuid4()}",
+        to=route.to,
+        subject="Content Sync: test message",
+        text=f"This is a test of the route {route.name!r}. Nothing needs to be done.\n",
+    )
+
+
+def _ready(out: Outgoing) -> Iterator[tuple[str, bool]]:
+    """Yield the routes with a digest to send, and whether only what is urgent may go now."""
+    now, settings = out.now(), out.settings.delivery
+    ripe_routes = partial(
+        outbox.ripe_routes,
+        now=now,
+        quiet_since=now - timedelta(seconds=settings.group_wait_seconds),
+        oldest=now - timedelta(seconds=settings.group_max_seconds),
+    )
+    with out.store.read() as connection:
+        ripe = ripe_routes(connection)
+        urgent = ripe_routes(connection, urgent_only=True)
+    for name in sorted({*ripe, *urgent}):
+        route = out.routes.get(name)
+        hours = route.hours if route is not None else None
+        if hours is None or is_open(hours, now, who=name):
+            yield name, False
+        elif name in urgent:
+            yield name, True
+
+
+def _await_turn(out: Outgoing, channel: str, patience: float) -> float | None:
+    """Wait until a channel may send and return how many seconds that took; None when it is too long."""
+    per_minute = out.settings.channels[channel].per_minute
+    waited = 0.0
+    while True:
+        seconds = out.store.transact(
+            lambda c: channel_states.take_turn(c, channel, per_minute=per_minute, now=out.now())
+        )
+        if not seconds:
+            return waited
+        if waited + seconds > patience:
+            return None
+        out.wait(seconds)
+        waited += seconds
+
+
 def _lease(
-    store: Store, route: str, settings: DeliverySettings, now: datetime
+    out: Outgoing, route: str, *, urgent_only: bool = False
 ) -> tuple[str, list[outbox.Leased]]:
-    until = now + timedelta(seconds=settings.lease_seconds)
-    fresh_id = str(uuid4())
-    return store.transact(
-        lambda connection: outbox.lease_digest(
-            connection, route, now=now, until=until, message_id=fresh_id
+    now, fresh_id = out.now(), str(uuid4())
+    until = now + timedelta(seconds=out.settings.delivery.lease_seconds)
+    return out.store.transact(
+        lambda c: outbox.lease_digest(
+            c, route, now=now, until=until, message_id=fresh_id, urgent_only=urgent_only
         )
     )
 
 
-def _recheck(
-    store: Store, leased: list[outbox.Leased], *, today: date, upcoming_days: int, now: datetime
-) -> list[outbox.Leased]:
-    """Cancel what was answered in the meantime and return what is still owed."""
-    with store.read() as connection:
-        gone = outbox.outdated(connection, leased, today=today, upcoming_days=upcoming_days)
-    if gone:
-        _mark(store, [n for n in leased if n.id in gone], outbox.CANCELLED, now)
-    return [notice for notice in leased if notice.id not in gone]
+def _recheck(out: Outgoing, leased: list[outbox.Leased]) -> list[outbox.Leased]:
+    """Cancel what was answered in the meantime, take back what is snoozed, and return what is owed."""
+    now = out.now()
+    today = now.astimezone(out.settings.zone).date()
+    with out.store.read() as connection:
+        found = outbox.recheck(connection, leased, policy=out.policy, today=today)
+    if found.gone or found.snoozed:
+        with out.store.write() as connection:
+            outbox.mark(connection, found.gone, outbox.CANCELLED, now=now)
+            outbox.forget(connection, found.snoozed)
+    return found.owed
 
 
-def _compose(
-    store: Store,
-    route: str,
-    owed: list[outbox.Leased],
-    templates: Environment,
-    *,
-    settings: DeliverySettings,
-    today: date,
-) -> tuple[str, str]:
-    """Return subject and text of a digest: what is owed, and what happened since the last one."""
-    with store.read() as connection:
-        since = outbox.last_sent(connection, route)
-        happened = library.count_events(connection, since=since)
-    digest = Digest(
-        route=route,
-        lines=tuple(_lines(owed, today)),
-        news={word: happened.get(kind, 0) for word, kind in NEWS.items()},
+def _send(out: Outgoing, route: Route, message_id: str, owed: list[outbox.Leased]) -> Delivery:
+    """Compose a digest, send it and mark it; or note why it was not sent."""
+    try:
+        composed = _compose(out, route, owed)
+        out.channels[route.channel].send(_message(route, message_id, composed))
+    except ChannelError as error:
+        return _channel_failed(out, route, owed, error)
+    except ConfigurationError as error:  # a broken template
+        return _not_sent(out, route.name, owed, str(error))
+    _mark_sent(out, route, owed)
+    logger.info("told       %s over %s: %s", route.name, route.channel, composed.subject)
+    return Delivery(route=route.name, state=outbox.SENT, notices=len(owed), detail=composed.subject)
+
+
+def _mark_sent(out: Outgoing, route: Route, owed: list[outbox.Leased]) -> None:
+    ids, now = [notice.id for notice in owed], out.now()
+    with out.store.write() as connection:
+        outbox.mark(connection, ids, outbox.SENT, now=now)
+        channel_states.note_success(connection, route.channel, now=now)
+
+
+def _compose(out: Outgoing, route: Route, owed: Sequence[outbox.Leased]) -> Composed:
+    now = out.now()
+    with out.store.read() as connection:
+        return compose_digest(
+            connection,
+            route,
+            owed,
+            templates=out.templates,
+            settings=out.settings,
+            policy=out.policy,
+            today=now.astimezone(out.settings.zone).date(),
+            now=now,
+        )
+
+
+def _message(route: Route, message_id: str, composed: Composed) -> Message:
+    return Message(
+        id=message_id,
+        to=route.to,
+        subject=composed.subject,
+        text=composed.text,
+        html=composed.html,
+        thread=composed.thread,
+        data=composed.data,
     )
-    composed = compose(digest, today=today, templates=templates, digest_lines=settings.digest_lines)
-    if composed is None:
-        raise AssertionError("a digest with lines composes to nothing")
-    return composed
 
 
-def _lines(owed: list[outbox.Leased], today: date) -> list[DigestLine]:
-    """Return one line a fact; a review that reached a later stage while it waited is told once."""
-    lines: dict[tuple[str, str], DigestLine] = {}
-    for notice in owed:
-        data = notice.data
-        match notice.kind:
-            case "review":
-                stage, days = str(notice.stage), None
-                if notice.due_on is not None:
-                    days = (today - notice.due_on).days
-                    stage = "overdue" if days > 0 else "due" if days == 0 else "upcoming"
-                line = DigestLine(
-                    path=notice.path,
-                    stage=stage,
-                    title=data["title"],
-                    due_on=notice.due_on,
-                    days=days,
-                )
-            case "refused":
-                problem, kept = data["problem"], data["kept"]
-                served = f"version {kept} stays published" if kept else "nothing is published"
-                line = DigestLine(
-                    path=notice.path,
-                    stage="refused",
-                    detail=f"{problem['code']} {problem['message']}; {served}",
-                    line=problem["line"],
-                    hint=problem["hint"],
-                )
-            case _:
-                line = DigestLine(
-                    path=notice.path,
-                    stage="held",
-                    detail=f"{data['removals']} of {data['live']} documents vanished at once",
-                )
-        lines[notice.kind, notice.path] = line
-    return list(lines.values())
+def _channel_failed(
+    out: Outgoing, route: Route, owed: list[outbox.Leased], error: ChannelError
+) -> Delivery:
+    """Note the failure at the channel too: others are told when it rests, or when it lost a message."""
+    settings, now = out.settings.delivery, out.now()
+    failure = out.store.transact(
+        lambda c: channel_states.note_failure(
+            c,
+            route.channel,
+            error=str(error),
+            now=now,
+            retry_after=error.retry_after,
+            most_failures=settings.breaker_failures,
+            rest=timedelta(seconds=settings.breaker_seconds),
+        )
+    )
+    delivery = _not_sent(
+        out,
+        route.name,
+        owed,
+        str(error),
+        permanent=error.permanent,
+        retry_after=error.retry_after,
+    )
+    if failure.rests or delivery.state == outbox.FAILED:
+        told = failing_notices(
+            route.channel, since=failure.since, error=str(error), routes=out.policy.routes
+        )
+        out.store.transact(lambda c: outbox.add_notices(c, told, now=now))
+    return delivery
 
 
 def _not_sent(
-    store: Store,
+    out: Outgoing,
     route: str,
     owed: list[outbox.Leased],
-    error: ChannelError | ConfigurationError,
+    reason: str,
     *,
-    settings: DeliverySettings,
-    now: datetime,
+    permanent: bool = False,
+    retry_after: float | None = None,
 ) -> Delivery:
     """Give the notices back for another try, or fail them where that cannot help."""
-    reason = str(error)
     attempts = max(notice.attempts for notice in owed)
-    permanent = isinstance(error, ChannelError) and error.permanent
-    if permanent or attempts >= settings.max_attempts:
-        return _close(store, route, owed, reason, now)
-    asked = error.retry_after if isinstance(error, ChannelError) else None
-    until = now + _backoff(attempts, asked)
+    if permanent or attempts >= out.settings.delivery.max_attempts:
+        return _close(out, route, owed, reason)
+    until = out.now() + _backoff(attempts, retry_after)
     ids = [notice.id for notice in owed]
-    store.transact(lambda c: outbox.postpone(c, ids, until=until, error=reason))
+    out.store.transact(lambda c: outbox.postpone(c, ids, until=until, error=reason))
     logger.warning("not sent   %s: %s; next try at %s UTC", route, reason, f"{until:%H:%M:%S}")
     return Delivery(route=route, state="postponed", notices=len(owed), detail=reason)
 
 
-def _close(
-    store: Store, route: str, owed: list[outbox.Leased], reason: str, now: datetime
-) -> Delivery:
-    """Fail notices for good: they stay, for `notices --state failed` and `doctor`."""
-    _mark(store, owed, outbox.FAILED, now, error=reason)
+def _close(out: Outgoing, route: str, owed: list[outbox.Leased], reason: str) -> Delivery:
+    """Fail notices for good: they stay, for `notices --state failed`, `notices retry` and `doctor`."""
+    ids, now = [notice.id for notice in owed], out.now()
+    out.store.transact(lambda c: outbox.mark(c, ids, outbox.FAILED, now=now, error=reason))
     logger.error("failed     %s: %s", route, reason)
     return Delivery(route=route, state=outbox.FAILED, notices=len(owed), detail=reason)
-
-
-def _mark(
-    store: Store,
-    which: list[outbox.Leased],
-    state: str,
-    now: datetime,
-    *,
-    error: str | None = None,
-) -> None:
-    ids = [notice.id for notice in which]
-    store.transact(lambda connection: outbox.mark(connection, ids, state, now=now, error=error))
 
 
 def _backoff(attempts: int, retry_after: float | None) -> timedelta:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.errors import ContentSyncError
+from worker.oversight import DELIVERY, SWEEP, longest_silence
 from worker.services import Services
 from worker.settings import Settings
 from worker.store import liveness
@@ -71,6 +72,9 @@ def _everything(services: Services) -> Iterator[Check]:
         yield from _beats(services, "watcher", WATCHER_SECONDS)
         if not settings.in_process:
             yield from _beats(services, "beat", BEAT_SECONDS)
+        allowed = longest_silence(settings)
+        for part in (SWEEP, DELIVERY):
+            yield from _beats(services, part, allowed[part].total_seconds())
         yield from _waiting_for_people(services.status())
 
 
@@ -157,10 +161,16 @@ def _worker(services: Services) -> Iterator[Check]:
 
 def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:
     failed, held = status["notices"]["failed"], status["held"]
-    detail = (
-        f"{failed} failed: see `content-sync notices --state failed`" if failed else "none failed"
-    )
+    detail = "none failed"
+    if failed:
+        detail = (
+            f"{failed} failed: `content-sync notices --state failed` says why, "
+            "`content-sync notices retry` sends them again"
+        )
     yield Check(name="notices", ok=failed == 0, detail=detail)
+    for one in status["failing"]:
+        detail = f"fails since {one['since']}: {one['error']}"
+        yield Check(name=f"channel {one['channel']}", ok=False, detail=detail)
     if held:
         yield Check(
             name="removals",

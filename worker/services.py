@@ -7,43 +7,44 @@ here knows Celery, watchdog or a terminal.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from jinja2 import Environment
 
-from worker import answers, past, timeline
+from worker import answers, ownership, past, timeline
+from worker.calendar_feed import render_calendar, write_calendar
 from worker.channels import Channel
+from worker.channels.deadman import ping
 from worker.channels.opening import open_channels
 from worker.channels.stream import EventStream, open_stream
-from worker.deliver import Delivery, deliver, publish_events, send_test
+from worker.deliver import Delivery, Outgoing, deliver, preview, publish_events, send_test
 from worker.digest import open_templates
 from worker.domain.cloud_event import Event, cloud_event
-from worker.domain.notice import hold_notices
-from worker.domain.policy import Policy
-from worker.domain.review import DefaultFrequency
-from worker.domain.route import Route
+from worker.domain.notice import hold_notices, silent_notices
 from worker.domain.seed import Seed, read_facts
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
 from worker.export import export_documents, export_manifest
 from worker.ingest import ingest
 from worker.outcomes import log_outcomes
-from worker.reviews import sweep
-from worker.schema_file import load_rules
+from worker.oversight import DELIVERY, DELIVERY_NOTED_SECONDS, silent_parts
+from worker.reviews import owed_now, sweep
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
 from worker.store import documents, library, liveness
 from worker.store.engine import Store
-from worker.store.notices import add_notices
+from worker.store.notices import add_notices, as_leased, pending_of, retry_failed
+from worker.team_policy import make_policy
 from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync")
 
 #: Parts that were not heard for so long are forgotten.
 SILENT_DAYS = 30
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 EVENTS_AT_ONCE = 500
 
 
@@ -60,6 +61,8 @@ class Services:
         self.store = Store(settings.store_url.get_secret_value())
         self.spool: Spool = open_spool(settings)
         self.policy = make_policy(settings)
+        self.started_at = now()
+        self._delivery_noted_at = self._pinged_at = LONG_AGO
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
@@ -121,7 +124,14 @@ class Services:
     def sweep(self) -> int:
         """Add the review notices that are owed today; returns how many are new. Commits."""
         now = self.now()
-        owed = sweep(self.store, policy=self.policy, now=now, today=self.today())
+        owed = sweep(
+            self.store,
+            policy=self.policy,
+            now=now,
+            today=self.today(),
+            zone=self.settings.zone,
+        )
+        self._write_calendar()
         silent_since = now - timedelta(days=SILENT_DAYS)
         self.store.transact(lambda c: liveness.forget_silent(c, since=silent_since))
         self.heartbeat("sweep", {"today": self.today().isoformat(), "notices": len(owed)})
@@ -129,17 +139,11 @@ class Services:
 
     def deliver(self) -> list[Delivery]:
         """Send the digests that are ready, and publish new events to the stream. Commits each step."""
-        delivered = deliver(
-            self.store,
-            self.channels,
-            self.templates,
-            policy=self.policy,
-            settings=self.settings.delivery,
-            zone=self.settings.zone,
-            now=self.now,
-        )
+        self._tell_of_silence()
+        delivered = deliver(self._outgoing)
         if self.stream is not None:
             publish_events(self.store, self.stream)
+        self._note_delivery()
         return delivered
 
     # What the watcher asks and says.
@@ -195,13 +199,13 @@ class Services:
     def status(self) -> dict[str, Any]:
         """Return the library at a glance."""
         with self.store.read() as connection:
-            return answers.status(connection, today=self.today(), upcoming_days=self._upcoming_days)
+            return answers.status(connection, policy=self.policy, today=self.today())
 
     def list_documents(self, state: str | None) -> list[dict[str, Any]]:
         """Return the documents, or those of one state."""
         with self.store.read() as connection:
             return answers.list_documents(
-                connection, state=state, today=self.today(), upcoming_days=self._upcoming_days
+                connection, state=state, policy=self.policy, today=self.today()
             )
 
     def list_documents_at(self, at: datetime, state: str | None) -> list[dict[str, Any]]:
@@ -265,11 +269,14 @@ class Services:
         """Return the review calendar as of a day, by default today."""
         with self.store.read() as connection:
             return answers.due(
-                connection,
-                today=on or self.today(),
-                within_days=within_days,
-                upcoming_days=self._upcoming_days,
+                connection, policy=self.policy, today=on or self.today(), within_days=within_days
             )
+
+    def owners(self) -> dict[str, Any]:
+        """Return who answers for which live documents, and what is orphaned."""
+        with self.store.read() as connection:
+            rows = library.review_rows(connection)
+            return ownership.owners(rows, policy=self.policy, today=self.today())
 
     def remind(self, *, on: date | None, dry_run: bool) -> dict[str, Any]:
         """Run one review sweep as of a day, by default today; returns the new notices. Commits."""
@@ -278,6 +285,7 @@ class Services:
             policy=self.policy,
             now=self.now(),
             today=on or self.today(),
+            zone=self.settings.zone,
             dry_run=dry_run,
         )
         return answers.reminders(owed)
@@ -310,9 +318,79 @@ class Services:
             raise ConfigurationError(f"there is no route {route!r} in the settings")
         return send_test(routes, self.channels)
 
+    def retry_notices(self, ids: Sequence[int] | None) -> int:
+        """Try failed notices again, all or these; returns how many. Commits."""
+        now = self.now()
+        return self.store.transact(lambda c: retry_failed(c, ids, now=now))
+
+    def preview(self, name: str) -> dict[str, str]:
+        """Return what would be sent over a route now: what waits, or else all that is open."""
+        route = self._outgoing.routes[name]
+        with self.store.read() as connection:
+            owed = pending_of(connection, route.name)
+            if not owed:
+                everything = owed_now(
+                    connection, self.policy, self.today(), zone=self.settings.zone
+                )
+                owed = as_leased(n for n in everything if n.route == route.name)
+        shown = preview(self._outgoing, route, owed)
+        return {"route": name, "channel": route.channel, "preview": shown}
+
     @property
-    def _upcoming_days(self) -> int:
-        return self.policy.upcoming_days
+    def _outgoing(self) -> Outgoing:
+        return Outgoing(
+            store=self.store,
+            channels=self.channels,
+            templates=self.templates,
+            policy=self.policy,
+            settings=self.settings,
+            now=self.now,
+        )
+
+    def _write_calendar(self) -> None:
+        """Write the review calendar where the settings name a file; a failure ends no sweep."""
+        file = self.settings.calendar.file
+        if file is None:
+            return
+        with self.store.read() as connection:
+            rows = library.review_rows(connection)
+            data = render_calendar(rows, today=self.today(), now=self.now(), policy=self.policy)
+        try:
+            write_calendar(file, data)
+        except ConfigurationError as error:
+            logger.warning("%s", error)
+
+    def _tell_of_silence(self) -> None:
+        """Owe everyone a notice where the sweep or the watcher is silent for too long. Commits."""
+        now = self.now()
+        with self.store.read() as connection:
+            heartbeats = liveness.find_heartbeats(connection)
+        owed = [
+            notice
+            for silence in silent_parts(
+                heartbeats, self.settings, now=now, started_at=self.started_at
+            )
+            for notice in silent_notices(
+                silence.part, since=silence.since, today=self.today(), routes=self.policy.routes
+            )
+        ]
+        if owed:
+            self.store.transact(lambda c: add_notices(c, owed, now=now))
+
+    def _note_delivery(self) -> None:
+        """Note now and then that deliveries run, here and at the address outside. Commits."""
+        now = self.now()
+        if (now - self._delivery_noted_at).total_seconds() >= DELIVERY_NOTED_SECONDS:
+            self._delivery_noted_at = now
+            self.heartbeat(DELIVERY, {})
+        url = self.settings.deadman.url
+        every = self.settings.deadman.every_seconds
+        if url is not None and (now - self._pinged_at).total_seconds() >= every:
+            self._pinged_at = now
+            with self.store.read() as connection:
+                heartbeats = liveness.find_heartbeats(connection)
+            silent = silent_parts(heartbeats, self.settings, now=now, started_at=self.started_at)
+            ping(url.get_secret_value(), ok=not any(silent))
 
     def _decide_hold(self, state: str) -> int:
         now = self.now()
@@ -322,19 +400,3 @@ class Services:
                 return 0
             liveness.update_hold(connection, hold.id, state=state, decided_at=now)
             return len(hold.removals)
-
-
-def make_policy(settings: Settings) -> Policy:
-    """Return the team's policy; raise `ConfigurationError` where the schema file is unusable."""
-    return Policy(
-        rules=load_rules(settings),
-        fields=settings.fields,
-        routes=tuple(
-            Route(name=name, **route.model_dump()) for name, route in settings.routes.items()
-        ),
-        default_frequencies=tuple(
-            DefaultFrequency(**cadence.model_dump()) for cadence in settings.review.default_cadences
-        ),
-        upcoming_days=settings.review.upcoming_days,
-        max_file_bytes=settings.intake.max_file_bytes,
-    )

@@ -12,7 +12,8 @@ from worker.cli import run_command
 COMMANDS = (
     *("up", "watch", "worker", "beat", "migrate", "sync", "approve"),
     *("status", "list", "history", "show", "diff", "why", "restore", "events", "export"),
-    *("due", "remind", "notices", "notify-test", "validate", "rules", "explain", "doctor"),
+    *("due", "owners", "reviewed", "snooze", "ack", "assign", "retire"),
+    *("remind", "notices", "notify-test", "validate", "rules", "explain", "doctor"),
 )
 
 

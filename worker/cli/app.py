@@ -11,7 +11,18 @@ import typer
 from typer.core import TyperGroup
 
 from worker import __version__
-from worker.cli import changes, check, following, library, review, rules, run
+from worker.cli import (
+    answering,
+    changes,
+    check,
+    due,
+    following,
+    library,
+    owners,
+    review,
+    rules,
+    run,
+)
 from worker.cli.options import Flags, Seeds
 
 PROGRAM = "content-sync"
@@ -103,12 +114,22 @@ for heading, commands in (
             *(following.events, following.export),
         ),
     ),
-    (REVIEWS, (review.due, review.remind, review.notices, review.notify_test)),
+    (
+        REVIEWS,
+        (
+            due.due,
+            owners.owners,
+            *(answering.reviewed, answering.snooze, answering.ack),
+            *(answering.assign, answering.retire),
+            *(review.remind, review.notify_test),
+        ),
+    ),
     (CHECK, (check.validate, rules.rules, rules.explain, check.doctor)),
 ):
     for function in commands:
         name = function.__name__.strip("_").replace("_", "-")
         app.command(name, rich_help_panel=heading)(function)
+app.add_typer(review.notices_app, name="notices", rich_help_panel=REVIEWS)
 
 
 def command() -> Any:

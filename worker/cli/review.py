@@ -1,4 +1,4 @@
-"""Commands of the review calendar and its messages: due, remind, notices, notify-test."""
+"""Commands of the messages that reviews and refusals owe: remind, notices, notify-test."""
 
 import sys
 from contextlib import nullcontext, redirect_stdout
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import AsJson, OnDate, read_settings
-from worker.cli.output import print_json
+from worker.cli.output import complain, print_json
 
 
 class NoticeState(StrEnum):
@@ -18,36 +18,6 @@ class NoticeState(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-def due(
-    ctx: typer.Context,
-    on: OnDate = None,
-    within: Annotated[
-        int | None,
-        typer.Option(
-            "--within", metavar="DAYS", min=0, help="Only what is due within so many days."
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show which reviews are overdue, due, and to come.
-
-    The longest overdue come first.
-
-    Example: content-sync due --within 30
-    """
-    settings = read_settings(ctx)
-    from worker.processes import open_services
-
-    with open_services(settings) as services:
-        documents = services.due(on=on, within_days=within)
-    if as_json:
-        print_json(documents)
-        return
-    from worker.cli import text, views
-
-    text.show(views.calendar(documents))
 
 
 def remind(
@@ -77,6 +47,12 @@ def remind(
     text.show(views.reminders(answer["notices"], dry_run=dry_run))
 
 
+notices_app = typer.Typer(
+    invoke_without_command=True, subcommand_metavar="[retry]", rich_markup_mode=None
+)
+
+
+@notices_app.callback()
 def notices(
     ctx: typer.Context,
     state: Annotated[
@@ -88,6 +64,10 @@ def notices(
 
     Example: content-sync notices --state failed
     """
+    if ctx.invoked_subcommand is not None:
+        if state is not None or as_json:
+            raise typer.BadParameter(f"options go behind: notices {ctx.invoked_subcommand} …")
+        return
     settings = read_settings(ctx)
     from worker.processes import open_services
 
@@ -101,16 +81,51 @@ def notices(
     text.show(views.notice_table(listed, settings.zone))
 
 
+@notices_app.command()
+def retry(
+    ctx: typer.Context,
+    ids: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="ID", min=1, help="Only these; else all that failed."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send again what failed, as the same message.
+
+    The service tries as often as with a new one. What holds no longer is not sent.
+
+    Example: content-sync notices retry 12 13
+    """
+    settings = read_settings(ctx)
+    from worker.processes import open_services
+
+    with open_services(settings) as services:
+        retried = services.retry_notices(ids or None)
+    if as_json:
+        print_json({"retried": retried})
+    else:
+        from worker.cli import text
+
+        text.show(text.plain(f"{text.count(retried, 'notice')} will be sent again"))
+    if retried < len(set(ids or [])):
+        complain(f"{len(set(ids or [])) - retried} of these had not failed")
+        raise typer.Exit(1)
+
+
 def notify_test(
     ctx: typer.Context,
     route: Annotated[
         str | None, typer.Argument(metavar="ROUTE", help="Only this route of the settings.")
     ] = None,
+    preview: Annotated[
+        bool,
+        typer.Option("--preview", help="Print what would be sent now; send and open nothing."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send a test message over each route.
+    """Send a test message over each route, or show what would be sent.
 
-    Example: content-sync notify-test everyone
+    Example: content-sync notify-test --preview everyone
     """
     settings = read_settings(ctx)
     if route is not None and route not in settings.routes:
@@ -120,6 +135,14 @@ def notify_test(
         )
     from worker.processes import open_services
 
+    if preview:
+        with open_services(settings) as services:
+            shown = [services.preview(name) for name in ([route] if route else settings.routes)]
+        if as_json:
+            print_json(shown)
+        else:
+            print(*(one["preview"].strip("\n") for one in shown), sep="\n\n")  # noqa: T201 - for a file
+        return
     # The console channel prints on standard output, where JSON has to be alone.
     aside = redirect_stdout(sys.stderr) if as_json else nullcontext()
     with open_services(settings) as services, aside:

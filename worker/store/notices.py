@@ -7,16 +7,28 @@ their first lease and keep it, so that a repeat after a crash is the same messag
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
-from worker.domain.notice import Notice
-from worker.domain.review import STAGES, ReviewState, review_state
+from worker.domain.ladder import OVERDUE
+from worker.domain.notice import (
+    ASKED,
+    FAILING,
+    REFUSED,
+    RETRACTED,
+    REVIEW,
+    URGENT_KINDS,
+    Notice,
+)
+from worker.domain.policy import Policy
+from worker.domain.review import OPEN_STATES, ReviewRow, ReviewState
+from worker.domain.seed import ACTIVE
 from worker.store.documents import LIVE, batched, insert_new
-from worker.store.schema import documents, notices, rejections
+from worker.store.library import find_review_rows
+from worker.store.schema import channels, documents, notices, rejections
 
 PENDING, SENT, FAILED, CANCELLED = "pending", "sent", "failed", "cancelled"
 
@@ -29,9 +41,19 @@ class Leased:
     kind: str
     stage: str | None
     path: str
+    document_id: int | None
     due_on: date | None
     data: dict[str, Any]
     attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rechecked:
+    """What is left of a leased digest: the notices that hold, and the ids of those that do not."""
+
+    owed: list[Leased]
+    gone: list[int]
+    snoozed: list[int]
 
 
 def add_notices(connection: Connection, owed: Iterable[Notice], *, now: datetime) -> list[Notice]:
@@ -54,7 +76,12 @@ def new_notices(connection: Connection, owed: Iterable[Notice]) -> list[Notice]:
 
 
 def ripe_routes(
-    connection: Connection, *, now: datetime, quiet_since: datetime, oldest: datetime
+    connection: Connection,
+    *,
+    now: datetime,
+    quiet_since: datetime,
+    oldest: datetime,
+    urgent_only: bool = False,
 ) -> list[str]:
     """Return the routes that have a digest to send now.
 
@@ -62,13 +89,12 @@ def ripe_routes(
     a digest that was begun is due at its next attempt, once nobody leases it.
     """
     n = notices.c
+    wanted = _pending(urgent_only=urgent_only)
     free = or_(n.leased_until.is_(None), n.leased_until <= now)
-    begun = select(n.route).where(
-        n.state == PENDING, n.message_id.is_not(None), n.next_attempt_at <= now, free
-    )
+    begun = select(n.route).where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
     fresh = (
         select(n.route)
-        .where(n.state == PENDING, n.message_id.is_(None))
+        .where(wanted, n.message_id.is_(None))
         .group_by(n.route)
         .having(or_(func.max(n.created_at) <= quiet_since, func.min(n.created_at) <= oldest))
     )
@@ -76,7 +102,13 @@ def ripe_routes(
 
 
 def lease_digest(
-    connection: Connection, route: str, *, now: datetime, until: datetime, message_id: str
+    connection: Connection,
+    route: str,
+    *,
+    now: datetime,
+    until: datetime,
+    message_id: str,
+    urgent_only: bool = False,
 ) -> tuple[str, list[Leased]]:
     """Lease one digest of a route: one that was begun before, else all fresh notices as `message_id`.
 
@@ -84,25 +116,22 @@ def lease_digest(
     """
     n = notices.c
     free = or_(n.leased_until.is_(None), n.leased_until <= now)
+    wanted = and_(_pending(urgent_only=urgent_only), n.route == route)
     begun = connection.scalar(
         select(n.message_id)
-        .where(
-            n.route == route,
-            n.state == PENDING,
-            n.message_id.is_not(None),
-            n.next_attempt_at <= now,
-            free,
-        )
+        .where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
         .order_by(n.id)
         .limit(1)
     )
-    which = n.message_id == begun if begun else and_(n.route == route, n.message_id.is_(None))
+    # A digest that was begun is sent again as it was, with all that it held.
+    which = (
+        and_(n.message_id == begun, n.state == PENDING)
+        if begun
+        else and_(wanted, n.message_id.is_(None))
+    )
     ids = list(
         connection.scalars(
-            select(n.id)
-            .where(which, n.state == PENDING, free)
-            .order_by(n.id)
-            .with_for_update(skip_locked=True)
+            select(n.id).where(which, free).order_by(n.id).with_for_update(skip_locked=True)
         )
     )
     if not ids:
@@ -111,43 +140,116 @@ def lease_digest(
         update(notices)
         .where(n.id.in_(ids))
         .values(leased_until=until, message_id=begun or message_id, attempts=n.attempts + 1)
-        .returning(n.id, n.kind, n.stage, n.path, n.due_on, n.data, n.attempts)
+        .returning(*_columns_of(Leased))
     )
     rows = sorted(connection.execute(leased), key=lambda row: row.id)
     return begun or message_id, [Leased(**row._asdict()) for row in rows]
 
 
-def outdated(
-    connection: Connection, leased: Sequence[Leased], *, today: date, upcoming_days: int
-) -> set[int]:
-    """Return the ids of leased notices whose fact no longer holds: reviewed, mended or retired since."""
-    paths = {n.path for n in leased}
-    d, r = documents.c, rejections.c
-    clocks = {
-        row.path: row
-        for row in connection.execute(
-            select(d.path, d.due_on, d.exempt).where(d.path.in_(paths), d.state == LIVE)
-        )
-    }
-    current = select(r.path, r.sha256).where(r.path.in_(paths))
-    refused = {row.path: row.sha256 for row in connection.execute(current)}
-    gone = set()
+def recheck(
+    connection: Connection, leased: Sequence[Leased], *, policy: Policy, today: date
+) -> Rechecked:
+    """Return which leased notices still hold, which are answered or outdated, and which are snoozed.
+
+    A document that has moved is told by the path that it has now.
+    """
+    owed, gone, snoozed = [], [], []
+    rows = find_review_rows(connection, (n.document_id for n in leased if n.document_id))
+    facts = _Facts(connection, leased)
     for notice in leased:
+        row = rows.get(notice.document_id or 0)
         match notice.kind:
             case "review":
-                clock = clocks.get(notice.path)
-                holds = (
-                    clock is not None
-                    and clock.due_on == notice.due_on
-                    and _reached(notice.stage, clock, today, upcoming_days)
+                state = _state_in_cycle(notice, row, policy, today)
+                if state is ReviewState.SNOOZED:
+                    snoozed.append(notice.id)
+                    continue
+                holds = state in OPEN_STATES or (
+                    state is not None and str(notice.stage).startswith(ASKED)
                 )
             case "refused":
-                holds = refused.get(notice.path) == notice.data["sha256"]
+                holds = facts.refused.get(notice.path) == notice.data["sha256"]
+            case "retracted":
+                holds = notice.document_id not in facts.served
+            case "failing":
+                holds = facts.failing_since.get(notice.data["channel"]) == notice.data["since"]
             case _:
                 holds = True
-        if not holds:
-            gone.add(notice.id)
-    return gone
+        if holds:
+            owed.append(notice if row is None else replace(notice, path=row.path))
+        else:
+            gone.append(notice.id)
+    return Rechecked(owed=owed, gone=gone, snoozed=snoozed)
+
+
+def last_told(connection: Connection, *, today: date, zone: tzinfo) -> dict[int, dict[str, date]]:
+    """Return when each route was last told that a review is overdue, by document, in its cycle.
+
+    Only of documents that are overdue: an index range, whatever the library's size.
+    """
+    n, d = notices.c, documents.c
+    query = (
+        select(n.document_id, n.route, func.max(n.created_at).label("at"))
+        .join(documents, (d.id == n.document_id) & (d.due_on == n.due_on))
+        .where(
+            d.state == LIVE,
+            d.due_on < today,
+            n.kind == REVIEW,
+            n.stage.startswith(OVERDUE, autoescape=True),
+        )
+        .group_by(n.document_id, n.route)
+    )
+    told: dict[int, dict[str, date]] = {}
+    for row in connection.execute(query):
+        told.setdefault(row.document_id, {})[row.route] = row.at.astimezone(zone).date()
+    return told
+
+
+def pending_of(connection: Connection, route: str) -> list[Leased]:
+    """Return what waits for a route, without leasing it."""
+    waiting = select(*_columns_of(Leased)).where(
+        notices.c.route == route, notices.c.state == PENDING
+    )
+    rows = connection.execute(waiting.order_by(notices.c.id))
+    return [Leased(**row._asdict()) for row in rows]
+
+
+def as_leased(owed: Iterable[Notice]) -> list[Leased]:
+    """Return notices as if they were leased from the outbox, for a preview of their message."""
+    return [
+        Leased(
+            id=number,
+            kind=notice.kind,
+            stage=notice.stage,
+            path=notice.path,
+            document_id=notice.document_id,
+            due_on=notice.due_on,
+            data=notice.data,
+            attempts=0,
+        )
+        for number, notice in enumerate(owed)
+    ]
+
+
+def forget(connection: Connection, ids: Sequence[int]) -> None:
+    """Take pending notices back: what a snooze delays is owed again by a later sweep."""
+    for some in batched(ids, 500):
+        connection.execute(
+            delete(notices).where(notices.c.id.in_(some), notices.c.state == PENDING)
+        )
+
+
+def retry_failed(connection: Connection, ids: Sequence[int] | None, *, now: datetime) -> int:
+    """Try failed notices again, all or these, and return how many; their message ids stay."""
+    which = [notices.c.state == FAILED]
+    if ids is not None:
+        which.append(notices.c.id.in_(ids))
+    again = (
+        update(notices)
+        .where(*which)
+        .values(state=PENDING, attempts=0, next_attempt_at=now, error=None, leased_until=None)
+    )
+    return connection.execute(again).rowcount
 
 
 def mark(
@@ -209,9 +311,46 @@ def _row(notice: Notice, now: datetime) -> dict[str, Any]:
     }
 
 
-def _reached(stage: str | None, clock: Any, today: date, upcoming_days: int) -> bool:
-    """Tell whether the review has reached a stage; a later one still owes the message."""
-    state = review_state(
-        clock.due_on, exempt=clock.exempt, today=today, upcoming_days=upcoming_days
-    )
-    return state in STAGES and STAGES.index(state) >= STAGES.index(ReviewState(str(stage)))
+def _pending(*, urgent_only: bool) -> ColumnElement[bool]:
+    pending = notices.c.state == PENDING
+    return and_(pending, notices.c.kind.in_(sorted(URGENT_KINDS))) if urgent_only else pending
+
+
+def _state_in_cycle(
+    notice: Leased, row: ReviewRow | None, policy: Policy, today: date
+) -> ReviewState | None:
+    """Return the state of the review that a notice is about, None where its cycle has ended."""
+    if row is None or row.due_on != notice.due_on:
+        return None
+    return policy.state_of(row, today=today)
+
+
+class _Facts:
+    """What the store says now of the facts that leased notices are about."""
+
+    def __init__(self, connection: Connection, leased: Sequence[Leased]) -> None:
+        d, r, c = documents.c, rejections.c, channels.c
+        paths = sorted({n.path for n in leased if n.kind == REFUSED})
+        self.refused = {
+            row.path: row.sha256
+            for some in batched(paths, 500)
+            for row in connection.execute(select(r.path, r.sha256).where(r.path.in_(some)))
+        }
+        ids = sorted({n.document_id for n in leased if n.kind == RETRACTED and n.document_id})
+        self.served = {
+            number
+            for some in batched(ids, 500)
+            for number in connection.scalars(
+                select(d.id).where(d.id.in_(some), d.state == LIVE, d.status == ACTIVE)
+            )
+        }
+        self.failing_since = {}
+        if any(n.kind == FAILING for n in leased):
+            failing = select(c.name, c.failing_since).where(c.failing_since.is_not(None))
+            self.failing_since = {
+                row.name: row.failing_since.isoformat() for row in connection.execute(failing)
+            }
+
+
+def _columns_of(kind: type[Leased]) -> list[Any]:
+    return [notices.c[column.name] for column in fields(kind)]

@@ -1,0 +1,53 @@
+"""Delivers what is owed, as a worker does, and kills itself with SIGKILL at a step of its choice.
+
+`python mortal_delivery.py STEP NUMBER` dies at the step of the NUMBER-th digest; `never 0` goes on until
+nothing is owed. Run by `test_outbox.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+
+from worker import deliver
+from worker.services import Services
+from worker.settings import load_settings
+
+STEPS = {
+    "leased": "_recheck",  # leased, and not looked at again
+    "composing": "_compose",
+    "sending": "_message",  # composed, and not sent
+    "sent": "_mark_sent",  # sent, and not marked
+    "marked": "Delivery",  # marked, and not told to anybody
+}
+
+
+def main(step: str, number: int) -> None:
+    if step in STEPS:
+        _die_at(STEPS[step], number)
+    services = Services(load_settings(), now=lambda: datetime.now(UTC))
+    try:
+        while services.status()["notices"]["pending"]:
+            services.deliver()
+            time.sleep(0.02)
+    finally:
+        services.close()
+
+
+def _die_at(name: str, number: int) -> None:
+    whole, calls = getattr(deliver, name), itertools.count(1)
+
+    def mortal(*arguments, **named):
+        if next(calls) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(*arguments, **named)
+
+    setattr(deliver, name, mortal)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
