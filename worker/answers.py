@@ -58,6 +58,19 @@ def status(connection: Connection, *, policy: Policy, today: date) -> dict[str, 
     }
 
 
+def held(connection: Connection) -> dict[str, Any]:
+    """Return the plan that waits for a person: the documents that `approve` would retire."""
+    hold = liveness.open_hold(connection)
+    if hold is None or hold.state != liveness.HOLD_OPEN:
+        return {"since": None, "live": 0, "removals": []}
+    titles = library.titles_of(connection, hold.removals)
+    return {
+        "since": _iso(hold.at),
+        "live": hold.live,
+        "removals": [{"path": path, "title": titles.get(path)} for path in hold.removals],
+    }
+
+
 def list_documents(
     connection: Connection, *, state: str | None, policy: Policy, today: date
 ) -> list[dict[str, Any]]:

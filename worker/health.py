@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from worker.domain.reconcile import is_mass_removal
 from worker.errors import ContentSyncError
 from worker.oversight import DELIVERY, SWEEP, longest_silence
 from worker.services import Services
 from worker.settings import Settings
-from worker.store import liveness
+from worker.store import library, liveness
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.tasks import create_app, node_name, send_canary, worker_heartbeat
@@ -76,6 +77,7 @@ def _everything(services: Services) -> Iterator[Check]:
         for part in (SWEEP, DELIVERY):
             yield from _beats(services, part, allowed[part].total_seconds())
         yield from _waiting_for_people(services.status())
+        yield from _refusals(services)
 
 
 def _store(services: Services) -> list[Check]:
@@ -177,6 +179,21 @@ def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:
             ok=False,
             detail=f"{held} removals are held: look at the folder, then `content-sync approve`",
         )
+
+
+def _refusals(services: Services) -> Iterator[Check]:
+    """Check that not a mass of documents has newest contents that are refused, at once.
+
+    One refused file is its author's to mend; a fifth of the library is a schema, or a tool, gone wrong.
+    """
+    with services.store.read() as connection:
+        refused, live = library.count_refused_live(connection)
+    brake = services.settings.brake
+    mass = is_mass_removal(refused, live, share=brake.share, count=brake.count)
+    detail = f"{refused} of {live} live documents have a newer content that is refused"
+    if mass:
+        detail += ": look at the schema, and at the program that wrote them (`content-sync status`)"
+    yield Check(name="refusals", ok=not mass, detail=detail)
 
 
 def _heartbeat(services: Services, name: str) -> Any | None:

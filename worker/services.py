@@ -196,6 +196,11 @@ class Services:
         """Let a held mass disappearance go on; returns how many documents it retires. Commits."""
         return {"approved": self._decide_hold(liveness.HOLD_APPROVED)}
 
+    def held(self) -> dict[str, Any]:
+        """Return which documents a held mass disappearance would retire, and since when it is held."""
+        with self.store.read() as connection:
+            return answers.held(connection)
+
     def status(self) -> dict[str, Any]:
         """Return the library at a glance."""
         with self.store.read() as connection:

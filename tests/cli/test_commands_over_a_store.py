@@ -182,6 +182,7 @@ def test_a_test_message_leaves_json_alone_on_standard_output(library, synced):
 def test_nothing_is_held_so_nothing_is_approved(library, synced):
     assert synced("approve") == {"approved": 0}
     assert "nothing is held" in library("approve").stderr
+    assert synced("approve", "--show") == {"since": None, "live": 0, "removals": []}
 
 
 def test_a_mass_disappearance_waits_for_a_person(library, seeds, tmp_path):
@@ -200,7 +201,12 @@ def test_a_mass_disappearance_waits_for_a_person(library, seeds, tmp_path):
     assert status["documents"]["live"] == 23
     assert status["held"] == 20
     assert "content-sync approve" in library("status").stdout
+    plan = json.loads(library("approve", "--show", "--json").stdout)
+    assert len(plan["removals"]) == 20
+    assert plan["removals"][0]["title"]
+    assert plan["removals"][0]["path"] in library("approve", "--show").stdout
     assert json.loads(library("approve", "--json").stdout) == {"approved": 20}
+    assert "Nothing is held." in library("approve", "--show").stdout
     library("sync")
     assert json.loads(library("status", "--json").stdout)["documents"] == {"live": 3, "retired": 20}
 
@@ -222,6 +228,20 @@ def test_migrating_twice_does_no_harm(library):
     assert "up to date" in library("migrate").stdout
     assert json.loads(library("list", "--json").stdout) == []
     assert library("list").stdout == "No documents.\n"
+
+
+def test_the_doctor_is_alarmed_when_a_mass_of_pages_is_refused(library, seeds):
+    paths = [write(seeds / f"{number}.md", a_seed(title=f"Page {number}")) for number in range(12)]
+    library("sync", code=1)
+    checks = json.loads(library("doctor", "--json", code=None).stdout)["checks"]
+    assert [check["ok"] for check in checks if check["name"] == "refusals"] == [True]
+    for path in paths:
+        path.write_text(path.read_text().replace("license: public_domain", "license: whatever"))
+    library("sync", code=1)
+    checks = json.loads(library("doctor", "--json", code=None).stdout)["checks"]
+    [refusals] = [check for check in checks if check["name"] == "refusals"]
+    assert not refusals["ok"]
+    assert refusals["detail"].startswith("12 of 15 live documents")
 
 
 def test_the_doctor_names_each_check(library, synced):

@@ -145,19 +145,30 @@ def sync(
         raise typer.Exit(1)
 
 
-def approve(ctx: typer.Context, as_json: AsJson = False) -> None:
+def approve(
+    ctx: typer.Context,
+    show: Annotated[
+        bool, typer.Option("--show", help="Only show what would be retired; agree to nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Agree to a large removal that was held.
 
     When very many files vanish at once the service waits for a person: the folder may be unmounted.
     Once you agree, the documents are retired; they keep their history.
 
-    Example: content-sync approve
+    Example: content-sync approve --show
     """
     settings = read_settings(ctx)
     from worker.processes import open_services
 
     with open_services(settings) as services:
-        answer = services.approve()
+        answer = services.held() if show else services.approve()
+    if show and not as_json:
+        from worker.cli import text, views
+
+        text.show(views.held_table(answer, settings.zone))
+        return
     if as_json:
         print_json(answer)
     elif answer["approved"]:

@@ -90,6 +90,19 @@ def glance(
     return lines
 
 
+def held_table(held: dict[str, Any], zone: tzinfo) -> RenderableType:
+    """Return `approve --show`: the documents that would be retired."""
+    removals = held["removals"]
+    if not removals:
+        return Text("Nothing is held.")
+    table = table_of("path", "title")
+    for one in removals:
+        table.add_row(plain(one["path"]), plain(one["title"]))
+    since = local_time(held["since"], zone)
+    told = f"\n{count(len(removals), 'document')} of {held['live']:,}, held since {since}: "
+    return Group(table, Text(told + ASK_TO_APPROVE))
+
+
 def _refused(rejections: Sequence[dict[str, Any]]) -> Text:
     if not rejections:
         return Text("none", style="green")

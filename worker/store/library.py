@@ -121,6 +121,14 @@ def list_rejections(connection: Connection) -> Sequence[Any]:
     return connection.execute(select(rejections).order_by(rejections.c.path)).all()
 
 
+def count_refused_live(connection: Connection) -> tuple[int, int]:
+    """Return how many live documents have a refused file at their path, and how many live."""
+    d = documents.c
+    live = select(func.count()).select_from(documents).where(d.state == LIVE)
+    refused = live.join_from(documents, rejections, rejections.c.path == d.path)
+    return connection.scalar(refused) or 0, connection.scalar(live) or 0
+
+
 def find_rejection(connection: Connection, path: str) -> Any | None:
     """Return what is refused at a path."""
     return connection.execute(select(rejections).where(rejections.c.path == path)).one_or_none()
@@ -129,6 +137,16 @@ def find_rejection(connection: Connection, path: str) -> Any | None:
 def find_document(connection: Connection, path: str) -> Any | None:
     """Return the document at a path, live or retired."""
     return connection.execute(select(documents).where(documents.c.path == path)).one_or_none()
+
+
+def titles_of(connection: Connection, paths: Sequence[str]) -> dict[str, str]:
+    """Return the titles of the documents at these paths."""
+    d = documents.c
+    return {
+        row.path: row.title
+        for some in batched(paths, 500)
+        for row in connection.execute(select(d.path, d.title).where(d.path.in_(some)))
+    }
 
 
 def list_versions(connection: Connection, document_id: int) -> Sequence[Any]:
