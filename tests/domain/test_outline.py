@@ -157,3 +157,16 @@ def test_outlines_beyond_the_limits_are_those_read_alone_too():
     new = old.replace("# b", "# c")
     both = read_outlines(old, new, compare_lines(old, new).edits)
     assert both == (read_outline(old), read_outline(new))
+
+
+WORDS = st.text(st.sampled_from("ab1é ,.;:()'\"?/%–’-_*`[]<>&!#\\~"), min_size=1, max_size=20)
+
+
+@given(st.integers(1, 6), WORDS)
+def test_the_title_of_a_heading_is_what_markdown_reads_of_it(level, words):
+    source = f"{'#' * level} {words}\n"
+    tokens = MarkdownIt("commonmark").parse(source)
+    inline = next(token for token in tokens if token.type == "inline")
+    read = "".join(child.content or " " for child in inline.children or ())
+    if tokens[0].type == "heading_open":
+        assert Heading(line=0, level=level, source=source).title == " ".join(read.split())

@@ -13,6 +13,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from markdown_it import MarkdownIt
@@ -38,6 +39,8 @@ _MARK = re.compile(
     r")"
 )
 _PARSER = MarkdownIt("commonmark")
+#: A heading without anything that Markdown would read otherwise than as it is written.
+_PLAIN_HEADING = re.compile(r"#{1,6}[ \t]+((?:[^\W_]|[ ,.;:()'\"?/%–’-])*[^\W_])\n?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +54,19 @@ class Heading:
     @property
     def title(self) -> str:
         """Return what a reader sees of it, at most 200 characters."""
-        tokens = _PARSER.parse(self.source[:1000])
-        inline = next((token for token in tokens if token.type == "inline"), None)
-        if inline is None:
-            return ""
-        parts = (child.content or " " for child in inline.children or ())
-        return " ".join("".join(parts).split())[:200]
+        return _title_of(self.source[:1000])
+
+
+@lru_cache(maxsize=1024)  # most sections keep their heading
+def _title_of(source: str) -> str:
+    if plain := _PLAIN_HEADING.fullmatch(source):
+        return " ".join(plain[1].split())[:200]
+    tokens = _PARSER.parse(source)
+    inline = next((token for token in tokens if token.type == "inline"), None)
+    if inline is None:
+        return ""
+    parts = (child.content or " " for child in inline.children or ())
+    return " ".join("".join(parts).split())[:200]
 
 
 @dataclass(slots=True, kw_only=True)

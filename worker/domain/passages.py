@@ -37,6 +37,7 @@ _COSTLY = re.compile(r"[^\w\s]|_|\d++")
 _MARKED = re.compile(r"^[^\S\n]*+(?:[^\w\s]|\d)", re.MULTILINE)
 
 _PARSER = MarkdownIt("commonmark")
+_PARSER.normalizeLink = str  # type: ignore[assignment] # a target is told as it is written
 _TAG = re.compile(r"<[^<>]*+>")
 #: A line that is the same with Markdown and without it: an empty one, or words that begin no list.
 _PLAIN = re.compile(
