@@ -18,7 +18,7 @@ def library(store_url: str):
 
 
 def stages(library: Library) -> list[tuple[str, str]]:
-    return [(n["stage"], n["due_on"]) for n in reversed(library.services.notices(None))]
+    return [(n["rung"], n["due_on"]) for n in reversed(library.services.notices(None))]
 
 
 def test_a_page_that_is_overdue_when_it_arrives_is_told_of_at_once(library: Library):
@@ -87,9 +87,18 @@ def test_a_dry_run_tells_and_writes_nothing(library: Library):
     told = library.services.remind(on=date(2026, 11, 26), dry_run=True)
 
     assert told == {
-        "notices": [{"path": "a.md", "stage": "due", "due_on": "2026-11-26", "route": "everyone"}]
+        "notices": [
+            {
+                "path": "a.md",
+                "stage": "due",
+                "rung": "due",
+                "due_on": "2026-11-26",
+                "route": "everyone",
+            }
+        ]
     }
-    assert library.services.notices(None)[0]["stage"] == "ahead-3"
+    assert library.services.notices(None)[0]["rung"] == "ahead-3"
+    assert library.services.notices(None)[0]["stage"] == "upcoming"
     assert len(library.services.notices(None)) == 1
 
 
@@ -151,7 +160,7 @@ def owed(library: Library, day: date) -> set[tuple[str, str]]:
     before = {n["id"] for n in library.services.notices(None)}
     library.services.sweep()
     new = [n for n in library.services.notices(None) if n["id"] not in before]
-    return {(n["route"], n["stage"]) for n in new}
+    return {(n["route"], n["rung"]) for n in new}
 
 
 def answer(library: Library, how, **details) -> None:
@@ -190,7 +199,7 @@ def test_every_date_owes_its_stage_once_however_often_it_is_swept(sqlite_url: st
             library.services.sweep()
             library.later(minutes=30)
 
-        told = [n["stage"] for n in reversed(library.services.notices(None))]
+        told = [n["rung"] for n in reversed(library.services.notices(None))]
         assert told == ["ahead-3", "due", "overdue", "overdue+8", "overdue+15"]
 
 
@@ -303,7 +312,7 @@ def test_an_edit_of_high_risk_may_ask_for_a_review(sqlite_url: str, ask, stages)
         text = "Take 20 mg each day, for as long as the nurse tells you to, and with some water.\n"
         library.drop("a.md", body=text, **known)
         library.drop("a.md", body=text.replace("20 mg", "40 mg"), **known)
-        assert [n["stage"] for n in library.services.notices(None)] == stages
+        assert [n["rung"] for n in library.services.notices(None)] == stages
         assert library.document("a.md")["due_on"] == "2027-11-20", "the clock is left alone"
         library.drop("a.md", body=text, **(known | {"lastReviewed": "2026-11-24"}))
         assert len(library.services.notices(None)) == len(stages), "an edit that was reviewed"

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from worker.domain.change import compare, hunks
+from worker.domain.ladder import state_told
 from worker.domain.notice import Notice
 from worker.domain.policy import Policy
 from worker.domain.review import ReviewState
@@ -293,7 +294,8 @@ def notices(connection: Connection, state: str | None) -> list[dict[str, Any]]:
         {
             "id": row.id,
             "kind": row.kind,
-            "stage": row.stage,
+            "stage": state_told(row.stage) if row.stage else None,
+            "rung": row.stage,
             "path": row.path,
             "due_on": _iso(row.due_on),
             "route": row.route,
@@ -311,7 +313,13 @@ def reminders(owed: list[Notice]) -> dict[str, Any]:
     """Return the notices of a sweep as `remind --json` prints them."""
     return {
         "notices": [
-            {"path": n.path, "stage": n.stage, "due_on": _iso(n.due_on), "route": n.route}
+            {
+                "path": n.path,
+                "stage": state_told(n.stage) if n.stage else None,
+                "rung": n.stage,
+                "due_on": _iso(n.due_on),
+                "route": n.route,
+            }
             for n in owed
         ]
     }

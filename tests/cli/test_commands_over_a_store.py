@@ -154,9 +154,10 @@ def test_reminders_are_owed_once(library, synced):
     on_its_day = ("remind", "--on", current["due_on"])
     first = synced(*on_its_day, "--dry-run")["notices"]
     assert {
-        "path": "current.md", "stage": "due", "due_on": current["due_on"], "route": "everyone",
+        "path": "current.md", "stage": "due", "rung": "due",
+        "due_on": current["due_on"], "route": "everyone",
     } in first  # fmt: skip
-    assert [one["stage"][:8] for one in first if one["path"] != "current.md"] == ["overdue+"]
+    assert [one["rung"][:8] for one in first if one["path"] != "current.md"] == ["overdue+"]
     assert synced(*on_its_day)["notices"] == first
     assert synced(*on_its_day)["notices"] == []
     assert "Nobody has to be told" in library(*on_its_day).stdout

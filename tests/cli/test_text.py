@@ -73,7 +73,8 @@ def a_version(**fields):
 
 def a_notice(**fields):
     return {
-        "id": 7, "kind": "review", "stage": "overdue", "path": "a.md", "due_on": "2026-03-30",
+        "id": 7, "kind": "review", "stage": "overdue", "rung": "overdue",
+        "path": "a.md", "due_on": "2026-03-30",
         "route": "everyone", "channel": "console", "state": "failed", "attempts": 12,
         "sent_at": None, "error": "refused", **fields,
     }  # fmt: skip

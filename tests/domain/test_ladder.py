@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.ladder import Audience, Rung, rungs
+from worker.domain.ladder import Audience, Rung, rungs, state_told
 from worker.domain.review import NONE_GIVEN, Acknowledgement, Clock, Ladder
 
 LADDER = Ladder(lead_days=(30, 7), repeat_days=7, backup_days=7, lead_escalation_days=21)
@@ -120,3 +120,20 @@ def test_two_sweeps_at_once_owe_the_same(number, told):
         # One of them may see the next day already.
         again = {stage for stage in stages(number, told=told) if stage.startswith("overdue")}
         assert again <= set(stages(number - 1, told=told))
+
+
+@pytest.mark.parametrize(
+    ("rung", "state"),
+    [
+        ("ahead-30", "upcoming"),
+        ("planned", "upcoming"),
+        ("due", "due"),
+        ("overdue", "overdue"),
+        ("overdue+246", "overdue"),
+        ("backup", "escalated"),
+        ("lead", "escalated"),
+        ("asked-2", "asked"),
+    ],
+)
+def test_a_rung_tells_a_state(rung, state):
+    assert state_told(rung) == state

@@ -280,7 +280,7 @@ def reminders(notices: Sequence[dict[str, Any]], *, dry_run: bool) -> Renderable
     for one in notices:
         table.add_row(
             plain(one["due_on"]),
-            plain(one["stage"], REVIEW_STYLES.get(one["stage"], "")),
+            plain(one["rung"], REVIEW_STYLES.get(one["stage"], "")),
             plain(one["path"]),
             plain(one["route"]),
         )
@@ -299,7 +299,7 @@ def notice_table(notices: Sequence[dict[str, Any]], zone: tzinfo) -> RenderableT
     for one in notices:
         table.add_row(
             plain(one["id"]),
-            plain(one["stage"] or one["kind"], REVIEW_STYLES.get(one["stage"], "")),
+            plain(one["rung"] or one["kind"], REVIEW_STYLES.get(one["stage"], "")),
             plain(one["path"]),
             plain(f"{one['route']} ({one['channel']})"),
             plain(one["state"], NOTICE_STYLES.get(one["state"], "")),

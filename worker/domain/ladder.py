@@ -34,6 +34,15 @@ class Rung:
     audience: Audience = Audience.OWNER
 
 
+def state_told(rung: str) -> str:
+    """Return the state of a review that a rung tells: `upcoming` for `ahead-7`, and so on."""
+    if rung.startswith(AHEAD) or rung == PLANNED:
+        return ReviewState.UPCOMING
+    if rung in {BACKUP, LEAD}:
+        return ReviewState.ESCALATED
+    return ReviewState.OVERDUE if rung.startswith(OVERDUE) else rung.partition("-")[0]
+
+
 def rungs(
     clock: Clock,
     *,
