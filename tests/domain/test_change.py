@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.change import ChangeClass, compare, first_change, hunks
+from worker.domain.risk import Risk
 
 REVIEW_FIELDS = frozenset({"lastReviewed", "reviewerName", "reviewStatus"})
 OLD = {"title": "Bones", "status": "active", "lastReviewed": "2025-12-30"}
@@ -55,6 +56,19 @@ def test_lines_are_counted():
     changed = change(OLD, "# Bones\n\nTwo pictures\nare taken.\n")
     assert (changed.lines_added, changed.lines_removed) == (2, 1)
     assert first_change(BODY).lines_added == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"), [("", 0), ("a", 1), ("a\n", 1), ("a\nb", 2), ("\n", 1), ("a\n\n", 2)]
+)
+def test_the_lines_of_a_first_version_are_counted_with_an_unended_last_one(body, lines):
+    first = first_change(body)
+    assert (first.kind, first.lines_added, first.lines_removed) == ("content", lines, 0)
+
+
+def test_classes_and_risks_are_words_of_the_store():
+    assert [str(kind) for kind in ChangeClass] == ["content", "metadata", "review", "cosmetic"]
+    assert [str(risk) for risk in Risk] == ["high", "medium", "low"]
 
 
 def test_hunks_show_the_lines_around():

@@ -76,6 +76,12 @@ def test_an_edit_is_told_with_its_section():
     assert found.sections[0].level == 2
 
 
+def test_a_section_is_kept_with_its_level_and_its_lines():
+    assert edit("once daily", "each\nmorning").details_json()["sections"] == [
+        {"heading": "Dose", "level": 2, "status": "changed", "lines_added": 2, "lines_removed": 1}
+    ]
+
+
 def test_text_before_the_first_heading_is_a_section_without_one():
     assert told(edit("Before the", "Above the")) == [("", "changed", 1, 1)]
 
@@ -115,6 +121,29 @@ def test_a_heading_that_a_fence_swallows_is_removed():
 def test_sections_of_one_name_are_told_apart():
     page = "## Dose\n\nOne.\n\n## Dose\n\nTwo.\n"
     assert told(change(page, page.replace("Two", "Two, or more"))) == [("Dose", "changed", 1, 1)]
+
+
+def test_of_two_sections_of_one_name_the_one_that_was_taken_out_is_gone():
+    page = "# A\n\n## Dose\n\nOne.\n\n## Dose\n\nTwo.\n"
+    found = change(page, "# A\n\n## Dose\n\nTwo.\n")
+    assert [str(s.status) for s in found.sections].count("removed") == 1
+    assert sum(s.lines_removed for s in found.sections) == 4
+
+
+def test_sections_of_one_name_that_move_together_are_matched_in_their_order():
+    both = "## Dose\n\nOne.\n\n## Dose\n\nTwo.\n\n"
+    rest = "".join(f"Line {n} stays.\n" for n in range(12)) + "\n"
+    found = change(f"{both}# Rest\n\n{rest}", f"# Rest\n\n{rest}{both}")
+    assert "removed" not in [str(s.status) for s in found.sections]
+    assert "added" not in [str(s.status) for s in found.sections]
+
+
+def test_a_section_of_another_level_is_another_section():
+    found = change("# A\n\n## Dose\n\nOne.\n", "# A\n\n### Dose\n\nOne.\n")
+    assert [(s.heading, s.level, str(s.status)) for s in found.sections] == [
+        ("Dose", 3, "added"),
+        ("Dose", 2, "removed"),
+    ]
 
 
 # Figures
@@ -162,6 +191,14 @@ def test_a_figure_goes_on_over_the_end_of_a_line():
 )
 def test_what_is_no_figure_changes_none(old: str, new: str):
     assert change(old, new).figures == ()
+
+
+def test_figures_in_code_within_a_line_and_over_a_hard_break_count():
+    assert figures(change("Take `5 mg` now.\n", "Take `6 mg` now.\n")) == [("5 mg", "6 mg")]
+    assert figures(change("Take 5\\\nmg\n", "Take 6\\\nmg\n")) == [("5\nmg", "6\nmg")]
+    assert figures(change("1 <https://x.org/1> 5 mg\n", "1 <https://x.org/1> 6 mg\n")) == [
+        ("5 mg", "6 mg")
+    ]
 
 
 def test_code_behind_an_opening_fence_far_above_is_code():

@@ -2,6 +2,7 @@
 
 import re
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +141,34 @@ def test_an_edit_that_does_not_fit_mends_nothing(examined, rules):
     edits = edits_of(examined(HEAD).seed, (), rules, words=False)
     other = HEAD.replace("lastReviewed: ", "lastReviewed:  ").encode()
     assert mend(other, edits) == other
+
+
+def test_an_edit_names_the_rule_that_it_obeys(examined, rules):
+    [edit] = edits_of(examined(HEAD).seed, (), rules, words=False)
+    assert (edit.rule, edit.old, edit.new) == ("unquoted-date", "2026-10-01", "'2026-10-01'")
+
+
+def test_an_edit_that_would_read_otherwise_than_meant_is_not_made(examined, rules):
+    [edit] = edits_of(examined(HEAD).seed, (), rules, words=False)
+    for wrong in (
+        replace(edit, value="2026-10-02"),
+        replace(edit, new="'2026"),
+        replace(edit, new=""),
+    ):
+        assert mend(HEAD.encode(), [wrong]) == HEAD.encode()
+    assert mend(b"lastReviewed: 2026-10-01\n", [edit]) == b"lastReviewed: 2026-10-01\n"
+    assert mend(HEAD.encode(), [edit, edit]) == HEAD.encode()
+
+
+def test_a_date_in_the_first_field_gets_quotes(mended):
+    first = HEAD.replace("---\n# what", "---\nseen: 2026-01-02\n# what")
+    assert "---\nseen: '2026-01-02'\n" in mended(first).decode()
+
+
+def test_a_word_is_no_longer_than_sixty_letters():
+    assert only_near("a" * 60, ["a" * 60]) == "a" * 60
+    assert only_near("a" * 61, ["a" * 61]) is None
+    assert only_near("A-B", ["ab", "a_b"]) is None
 
 
 def test_a_file_that_is_no_seed_is_not_mended(mended):

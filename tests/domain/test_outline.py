@@ -170,3 +170,41 @@ def test_the_title_of_a_heading_is_what_markdown_reads_of_it(level, words):
     read = "".join(child.content or " " for child in inline.children or ())
     if tokens[0].type == "heading_open":
         assert Heading(line=0, level=level, source=source).title == " ".join(read.split())
+
+
+def test_the_section_of_a_line_is_that_of_the_heading_above_it():
+    outline = read_outline("before\n\n# One\n\ntext\n\n## Two\ntext\n")
+    assert [outline.section(line) for line in range(8)] == [-1, -1, 0, 0, 0, 0, 1, 1]
+
+
+def test_a_body_without_headings_and_fences_has_neither():
+    outline = read_outline("text\n")
+    assert (outline.headings, outline.fences, outline.complete) == ([], [], True)
+    assert outline.section(0) == -1
+    assert not outline.in_fence(0)
+
+
+def test_several_fences_are_told_apart():
+    outline = read_outline("```\na\n```\ntext\n~~~\nb\n~~~\ntext\n")
+    assert [line for line in range(8) if outline.in_fence(line)] == [0, 1, 2, 4, 5, 6]
+
+
+def test_a_heading_has_its_level_and_its_lines_as_written():
+    outline = read_outline("# Schön ##\n\nTwo\nlines\n---\n\n   ### Three\n")
+    assert outline.headings == [
+        Heading(line=0, level=1, source="# Schön ##"),
+        Heading(line=2, level=2, source="Two\nlines\n---"),
+        Heading(line=6, level=3, source="   ### Three"),
+    ]
+
+
+def test_a_title_has_two_hundred_characters_at_most():
+    assert Heading(line=0, level=1, source="# " + "x" * 201).title == "x" * 200
+
+
+def test_a_heading_below_much_doubtful_text_is_found():
+    far = "<b>x</b>\n\n" * 1000
+    outline = read_outline(f"# One\n\n{far}# Two\n\n```\n# no\n```\n\n# Three\n")
+    assert [heading.title for heading in outline.headings] == ["One", "Two", "Three"]
+    assert [heading.line for heading in outline.headings] == [0, 2002, 2008]
+    assert outline.complete

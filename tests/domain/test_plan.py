@@ -66,6 +66,61 @@ def test_a_move_needs_a_live_source_of_the_same_bytes():
     assert decide(snapshot(), head(), source=source, title="B") == plan.Advance(revives=False)
 
 
+def test_a_move_is_newer_than_what_was_seen_of_its_source():
+    source = head(path="old.md", sha256="s2")
+    assert decide(snapshot(observed=10), None, source=source) == plan.Create()
+    assert decide(snapshot(observed=11), None, source=source) == plan.Move(source=source)
+
+
+def test_an_edited_file_continues_the_document_that_it_is_like():
+    source = head(path="old.md", sha256="s1")
+    same = plan.decide_snapshot(
+        snapshot(), None, None, source, metadata={"title": "A"}, body_sha256="b1", similarity=0.9
+    )
+    assert same == plan.Move(source=source, similarity=0.9, advances=False)
+    for metadata, body in (({"title": "B"}, "b1"), ({"title": "A"}, "b2")):
+        other = plan.decide_snapshot(
+            snapshot(), None, None, source, metadata=metadata, body_sha256=body, similarity=0.9
+        )
+        assert other == plan.Move(source=source, similarity=0.9, advances=True)
+
+
+def test_another_body_under_equal_metadata_advances():
+    found = plan.decide_snapshot(
+        snapshot(), head(), None, None, metadata={"title": "A"}, body_sha256="b2"
+    )
+    assert found == plan.Advance(revives=False)
+
+
+WHILE = plan.RETIRED_WITH_MICROSECONDS
+
+
+@pytest.mark.parametrize(
+    ("source", "refused", "observed", "continues"),
+    [
+        (head(observed=10), None, 11, True),
+        (head(observed=10), None, 10, False),
+        (head(observed=10), 10, 11, True),
+        (head(observed=10), 11, 11, False),
+        (head(observed=10), 12, 11, False),
+        # It was retired a while before its new path was seen, or a while after.
+        (head(live=False, observed=10), None, 10 + WHILE, True),
+        (head(live=False, observed=10), None, 11 + WHILE, False),
+        (head(live=False, observed=10 + WHILE), None, 10, True),
+        (head(live=False, observed=11 + WHILE), None, 10, False),
+    ],
+)
+def test_a_candidate_continues_where_nothing_newer_was_seen_of_it(
+    source, refused, observed, continues
+):
+    refusal = plan.Refusal(sha256="x", observed=refused) if refused else None
+    assert plan.may_continue(source, refusal, observed) is continues
+
+
+def test_a_document_and_its_file_were_retired_within_five_minutes_of_a_move():
+    assert WHILE == 5 * 60 * 1_000_000
+
+
 def test_a_removal_retires_or_withdraws():
     refusal = plan.Refusal(sha256="x", observed=5)
     gone = Removal(path="a.md", observed=11)
@@ -73,6 +128,16 @@ def test_a_removal_retires_or_withdraws():
     assert plan.decide_removal(gone, None, refusal) == plan.Withdraw()
     assert plan.decide_removal(gone, head(live=False), None) == plan.Stale()
     assert plan.decide_removal(Removal(path="a.md", observed=10), head(), None) == plan.Stale()
+
+
+def test_a_removal_that_is_not_newer_than_a_refusal_is_stale():
+    refusal = plan.Refusal(sha256="x", observed=11)
+    gone = Removal(path="a.md", observed=11)
+    assert plan.decide_removal(gone, head(), refusal) == plan.Stale()
+    assert plan.decide_removal(gone, head(live=False, observed=5), None) == plan.Stale()
+    later = Removal(path="a.md", observed=12)
+    assert plan.decide_removal(later, head(), refusal) == plan.Retire()
+    assert plan.decide_removal(later, head(live=False), refusal) == plan.Withdraw()
 
 
 def test_the_same_bytes_refused_again_are_no_news():
@@ -141,3 +206,24 @@ def test_a_batch_of_a_newer_format_is_refused():
     message = Batch(id="x").as_json() | {"format": 3}
     with pytest.raises(ValueError, match="format"):
         Batch.from_json(message)
+
+
+def test_a_refusal_that_is_not_newer_is_stale():
+    refusal = plan.Refusal(sha256="s2", observed=12)
+    assert plan.decide_refusal(snapshot(observed=12), "s3", None, refusal) == plan.Stale()
+    assert plan.decide_refusal(snapshot(observed=10), "s3", head(), None) == plan.Stale()
+    assert plan.decide_refusal(snapshot(observed=11), "s3", head(), None) == plan.Refuse(new=True)
+
+
+def test_nothing_was_seen_before_the_first_observation():
+    assert plan.last_seen(None, None) == 0
+    assert plan.last_seen(head(observed=10), plan.Refusal(sha256="x", observed=11)) == 11
+    assert plan.last_seen(head(observed=12), plan.Refusal(sha256="x", observed=11)) == 12
+
+
+def test_unread_bytes_are_told_apart_by_stamp_and_reason():
+    stamps = [Stamp(size=1, mtime_ns=2, inode=3), Stamp(size=2, mtime_ns=2, inode=3)]
+    stamps.append(Stamp(size=1, mtime_ns=3, inode=3))
+    hashes = {plan.unread_sha256(stamp, code) for stamp in stamps for code in ("CS002", "CS003")}
+    assert len(hashes) == 6
+    assert plan.unread_sha256(stamps[0], "CS002") == "unread-CS002-1-2"

@@ -263,3 +263,10 @@ def test_the_first_default_that_fits_fills_a_missing_frequency():
 def test_a_default_may_exempt():
     defaults = (DefaultFrequency(frequency="as_needed"),)
     assert clock(frequency=None, defaults=defaults) == Clock(due_on=None, exempt=True)
+
+
+def test_states_are_words_of_the_store():
+    assert [str(state) for state in ReviewState] == [
+        *("current", "upcoming", "due", "overdue"),
+        *("escalated", "snoozed", "exempt", "unknown"),
+    ]

@@ -8,7 +8,7 @@ KINDS = ("review", "refused", "held")
 PAGE = Subject(
     path="02_nci_core/coping/page.md",
     source_type="02_nci_core",
-    owner="ada@example.org",
+    owners=("ada@example.org",),
     tags=("support", "pdq"),
 )
 

@@ -7,7 +7,7 @@ import pytest
 from worker.domain import codes
 from worker.domain.codes import CODES, OFF_BY_DEFAULT, PROTECTED, code_of
 from worker.domain.problem import Severity
-from worker.domain.rule_book import RULE_BOOK
+from worker.domain.rule_book import RULE_BOOK, Entry
 from worker.domain.rules import compile_rules, examine
 from worker.domain.seed import Fields
 
@@ -87,3 +87,11 @@ def test_an_owner_or_a_reviewer_is_an_owner(schema):
 def test_a_schema_without_a_list_of_required_fields_is_refused_in_one_line(schema, required):
     with pytest.raises(ValueError, match="or no list `required`"):
         compile_rules({**schema, "required": required}, Fields())
+
+
+def test_a_summary_is_the_first_sentence_without_its_stop():
+    assert Entry("It is empty. Mostly by v1.2 of it.", "a", "b").summary == "It is empty"
+    assert Entry("`v1.2` is no date.", "a", "b").summary == "`v1.2` is no date"
+    assert Entry("X marks it.", "a", "b").summary == "X marks it"
+    assert Entry("It is MAXX. Yes.", "a", "b").summary == "It is MAXX"
+    assert RULE_BOOK[codes.FIELD_NAME].summary == "A field's name is empty or no plain text"

@@ -170,9 +170,24 @@ def test_an_item_is_told_by_its_number(spoiled):
     assert place(problem) == (11, 3, 11, 9)
 
 
+def test_a_field_that_is_wrong_as_a_whole_is_told_by_its_name(spoiled):
+    assert only(spoiled("source: SCCF", "source: [SCCF]")).message == "`source` has to be a text"
+    assert only(spoiled("- nausea", "- ''")).message == "item 1 of `tags` is empty"
+
+
 def test_a_block_of_text_ends_with_its_last_line(spoiled):
     problem = only(spoiled("version: v1", "version: |\n  one\n  two\n"))
     assert place(problem) == (3, 10, 5, 6)
+
+
+def test_a_field_that_the_schema_fixes_is_told_what_it_may_be(schema):
+    fixed = {**schema["properties"], "source": {"anyOf": [{"const": "SCCF"}, {"enum": ["NCI"]}]}}
+    rules = compile_rules({**schema, "properties": fixed}, Fields())
+    head = "title: a\nversion: v1\nstatus: inactive\nsource: x"
+    examined = examine(
+        f"---\n{head}\n---\ntext\n".encode(), rules=rules, today=date(2026, 11, 24), max_bytes=999
+    )
+    assert only(examined).hint == "it may be NCI"
 
 
 def test_a_script_is_no_address_of_a_page(spoiled):
@@ -290,6 +305,60 @@ def test_thousands_of_unknown_fields_are_summed_up(spoiled):
     assert problems[-1].message == f"{3000 - MOST_FINDINGS} more fields are not in the schema"
 
 
+def test_a_field_more_than_is_told_is_summed_up(spoiled):
+    def unknown(number):
+        return "source: SCCF\n" + "".join(f"zz{n}: x\n" for n in range(number))
+
+    assert len(spoiled("source: SCCF\n", unknown(MOST_FINDINGS)).problems) == MOST_FINDINGS
+    problems = spoiled("source: SCCF\n", unknown(MOST_FINDINGS + 1)).problems
+    assert [(p.message, p.hint, p.fixable) for p in problems[MOST_FINDINGS:]] == [
+        ("1 more fields are not in the schema", "", False)
+    ]
+    assert place(problems[-1])[0] == 6 + MOST_FINDINGS
+
+
+def test_no_more_is_told_of_one_schema_than_helps(spoiled):
+    items = "".join(f"- [{n}]\n" for n in range(3 * MOST_FINDINGS))
+    problems = spoiled("- nausea\n- side-effects\n", items).problems
+    assert len(problems) == MOST_FINDINGS
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("x" * 60, "x" * 60), ("x" * 61, "x" * 59 + "…"), ("a  b", "a b")]
+)
+def test_a_wrong_value_is_shown_in_sixty_characters(spoiled, written, shown):
+    problem = only(spoiled("status: active", f"status: {written}"))
+    assert problem.message == f'`status` may not be "{shown}"'
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("2026-02-30", '"2026-02-30" is not a day of the calendar'),
+        ("30.02.2026", '"30.02.2026" is not a date of the form YYYY-MM-DD'),
+        ("2026-11-25", "2026-11-25 is in the future: today is 2026-11-24"),
+    ],
+)
+def test_what_is_wrong_with_a_review_date_is_said(spoiled, written, message):
+    problem = only(spoiled("lastReviewed: 2026-10-01", f"lastReviewed: {written}"))
+    assert problem.message == message
+
+
+@pytest.mark.parametrize(
+    ("written", "hint", "fixable"),
+    [
+        ("quaterly", 'did you mean "quarterly"? (', True),
+        ("now and then", "it may be monthly, quarterly, ", False),
+        ("q" * 61, "it may be monthly, quarterly, ", False),
+    ],
+)
+def test_a_frequency_that_was_meant_is_suggested(spoiled, written, hint, fixable):
+    problem = only(spoiled("reviewFrequency: quarterly", f"reviewFrequency: {written}"))
+    assert problem.hint.startswith(hint)
+    assert problem.hint.rstrip(")").endswith("6 months, 90 days, P6M")
+    assert problem.fixable is fixable
+
+
 # The body
 
 
@@ -337,6 +406,14 @@ def test_a_phrase_of_a_web_server_in_a_real_text_is_content(spoiled):
 )
 def test_a_short_text_is_content(spoiled, text):
     assert spoiled("Tell your team when it began.", text).problems == ()
+
+
+@pytest.mark.parametrize(("words", "content"), [(59, False), (60, True)])
+def test_sixty_words_are_content_whatever_a_web_server_says_among_them(spoiled, words, content):
+    # The heading has five words with its mark, and the phrase three.
+    text = "404 not found" + " word" * (words - 8)
+    examined = spoiled("Tell your team when it began.", text)
+    assert (examined.facts is not None) is content
 
 
 # Files whose bytes are not taken

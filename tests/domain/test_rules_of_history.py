@@ -6,7 +6,7 @@ import pytest
 
 from worker.domain import codes
 from worker.domain.context import LEAST_CHARACTERS, check_against
-from worker.domain.problem import Severity
+from worker.domain.problem import Severity, Span
 from worker.domain.rules import compile_rules
 from worker.domain.seed import Fields, Seed, parse_seed
 
@@ -55,6 +55,9 @@ def test_a_missing_or_equal_review_date_is_not_an_earlier_one(rules, reviewed):
         ("v2.1", "v2", True),
         ("v2.10", "v2.9", True),
         ("v2", "v2.0", False),
+        ("v2", "v2.0.0", False),
+        ("v1", "v0", True),
+        ("v1", "v0.0", True),
         ("v9", "v10", False),
         ("v2", "v2.0.1", False),
         ("draft", "v1", False),
@@ -128,3 +131,36 @@ def test_a_field_that_is_gone_from_the_text_is_told_at_the_fence(rules):
     now = replace(a_version(), front_matter="other: x\n")
     [problem] = check_against({"version": "v3"}, now.body, now, rules)
     assert problem.span.line == now.body_line - 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "shrank"), [(LEAST_CHARACTERS // 2 - 1, True), (LEAST_CHARACTERS // 2, False)]
+)
+def test_a_text_that_keeps_half_of_its_characters_did_not_shrink(rules, kept, shrank):
+    before = a_version(body="x" * LEAST_CHARACTERS)
+    found = dict(told(before, a_version(body="x" * kept), rules))
+    assert (codes.BODY_SHRANK in found) is shrank
+
+
+def test_white_space_around_a_text_is_not_measured(rules):
+    before = a_version(body="x" * LEAST_CHARACTERS + "\n" * 2_000)
+    assert told(before, a_version(body="x" * LEAST_CHARACTERS), rules) == []
+
+
+def test_a_label_that_goes_back_is_told_at_the_label(rules):
+    [problem] = against(a_version(version="v3"), a_version(version=" v2"), rules)
+    assert (problem.span.line, problem.span.column, problem.span.end_column) == (3, 11, 13)
+    assert problem.message == "`version` goes back from v3 to v2"
+
+
+def test_a_text_without_characters_is_told_at_the_fence(rules):
+    now = replace(a_version(), body="\n \n")
+    shrank = [p for p in against(a_version(), now, rules) if p.code == codes.BODY_SHRANK]
+    assert [p.span for p in shrank] == [Span(line=6, column=1, end_line=6, end_column=4)]
+
+
+def test_the_hint_of_a_cut_names_the_label_to_change(rules):
+    found = against(a_version(), a_version(body="Cut."), rules)
+    [shrank] = [p for p in found if p.code == codes.BODY_SHRANK]
+    assert "change `version: v2`" in shrank.hint
+    assert (shrank.span.line, shrank.span.end_column) == (8, 5)

@@ -76,3 +76,52 @@ def test_an_address_of_another_name_is_compared(schema):
     rules = compile_rules(schema, Fields(url="source_url"))
     entries = [an_entry(f"{n}.md", source_url="https://a.org/1") for n in range(2)]
     assert len(check_library(entries, rules)) == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "others"),
+    [
+        (2, "1.md"),
+        (4, "1.md, 2.md, 3.md"),
+        (5, "1.md, 2.md, 3.md and 1 more"),
+        (1205, "1.md, 2.md, 3.md and 1,201 more"),
+    ],
+)
+def test_three_of_the_others_are_named(rules, number, others):
+    told = check_library([an_entry(f"{n}.md", body="s") for n in range(number)], rules)
+    assert told["0.md"][0].message == f"the text is also that of {others}"
+
+
+def test_an_address_is_compared_without_the_blanks_around_it(rules):
+    entries = [an_entry("a.md", url="https://a.org"), an_entry("b.md", url=" https://a.org ")]
+    assert set(check_library(entries, rules)) == {"a.md", "b.md"}
+    empty = [an_entry("a.md", url=""), an_entry("b.md", url=""), an_entry("c.md", url=["x"])]
+    assert check_library(empty, rules) == {}
+
+
+def test_without_its_front_matter_a_finding_stands_at_the_first_line(rules):
+    entries = [
+        LibraryEntry(path=path, metadata={"url": "https://a.org"}, body_sha256=path)
+        for path in ("a.md", "b.md")
+    ]
+    [problem] = check_library(entries, rules)["a.md"]
+    assert (problem.span.line, problem.span.column) == (1, 1)
+
+
+def test_a_date_of_many_files_is_told_at_the_date(rules):
+    [problem] = check_library(many(1_201), rules)["0000.md"]
+    assert problem.message == "1,201 of 1,201 files have the review date 2025-12-30"
+    assert (problem.span.line, problem.span.column, problem.span.end_column) == (2, 15, 25)
+
+
+def test_fifty_files_of_one_date_are_not_yet_suspicious(rules):
+    assert check_library(many(50), rules) == {}
+    assert set(check_library(many(51), rules)) == {"0000.md"}
+
+
+def test_a_text_that_is_told_stands_at_the_first_line_of_the_body(rules):
+    [problem] = check_library([an_entry("a.md", body="s"), an_entry("b.md", body="s")], rules)[
+        "a.md"
+    ]
+    span = problem.span
+    assert (span.line, span.column, span.end_line, span.end_column) == (3, 1, 3, 1)

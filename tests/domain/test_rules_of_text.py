@@ -39,6 +39,30 @@ def test_a_lost_character_in_a_good_text_is_a_warning_at_its_place(spoiled):
     assert place(problem) == (16, 22, 16, 23)
 
 
+@pytest.mark.parametrize(("lost", "more"), [(1, ""), (2, ", and 1 more"), (4, ", and 3 more")])
+def test_lost_characters_are_counted_beyond_the_first(spoiled, lost, more):
+    problem = only(spoiled("when it began", "\ufffd" * lost))
+    assert problem.message == f"a character is lost (U+FFFD){more}"
+
+
+@pytest.mark.parametrize(
+    ("lost", "characters", "code"),
+    [
+        (4, 10, codes.LOST_CHARACTER),
+        (5, 10, codes.GARBLED_TEXT),
+        (5, 499, codes.GARBLED_TEXT),
+        (5, 500, codes.LOST_CHARACTER),
+        (6, 500, codes.GARBLED_TEXT),
+    ],
+)
+def test_five_lost_characters_and_more_than_one_in_a_hundred_are_no_text(
+    examined, lost, characters, code
+):
+    body = "\ufffd" * lost + "x" * (characters - lost)
+    head = "title: a\nversion: v1\nstatus: inactive\nsource: b\n"
+    assert only(examined(f"---\n{head}---\n{body}")).code == code
+
+
 # Hidden characters
 
 
@@ -55,6 +79,19 @@ def test_a_mark_that_reorders_text_is_told_in_body_and_metadata(spoiled, mark):
     assert only(spoiled("your team", f"your {mark}team")).code == codes.REORDERED_TEXT
     problem = only(spoiled("source: SCCF", f"source: SC{mark}CF"))
     assert (problem.code, place(problem)) == (codes.REORDERED_TEXT, (5, 9, 5, 14))
+
+
+@pytest.mark.parametrize(
+    ("number", "more"),
+    [(1, ""), (2, ", and 1 more"), (1000, ", and 999 more"), (1001, ", and over 1,000 more")],
+)
+def test_hidden_characters_are_counted_up_to_a_thousand(spoiled, number, more):
+    problem = only(spoiled("your team", "\x07" * number))
+    assert problem.message == f"the text holds the control character U+0007{more}"
+
+
+def test_control_characters_are_told_before_marks(spoiled):
+    assert only(spoiled("your team", "\u202e\x07")).code == codes.CONTROL_IN_TEXT
 
 
 @pytest.mark.parametrize("text", ["क्\u200dष", "a\u200eb", "naïve – “quoted”\u00a0text", "a\tb"])
@@ -182,6 +219,49 @@ def test_a_whole_address_a_place_on_the_page_and_another_document_are_fine(spoil
     assert spoiled(TEXT, f"See [a]({link}).").problems == ()
 
 
+def test_further_relative_links_are_counted(spoiled):
+    problem = only(spoiled(TEXT, "[a](/a) and\n[b](b.html) [c](<c d>)"))
+    assert problem.message.endswith("(and 2 more)")
+    assert place(problem) == (16, 5, 16, 7)
+    assert not only(spoiled(TEXT, "[a](/a)")).message.endswith("more)")
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("a <script>", (16, 3, 16, 10)),
+        ("a <img\n src=x onerror=y>", (16, 3, 17, 16)),
+        ("[a](javascript:b)", (16, 3, 16, 16)),
+    ],
+)
+def test_a_program_is_told_at_its_place(spoiled, text, where):
+    assert place(only(spoiled(TEXT, text))) == where
+
+
+def test_a_heading_is_looked_for_at_the_beginning_only(spoiled):
+    heading = "# When you feel sick"
+    far = "word " * 800
+    assert spoiled(heading, f"{far}\n\n# Another page").problems == ()
+    assert only(spoiled(heading, f"{far[:-60]}\n\n# Another page")).code == codes.OTHER_HEADING
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "# When you feel sick: what helps",
+        "# When you",
+        "# WHEN *you* feel [sick](https://example.org)",
+        "When you feel sick\n===",
+        "# When you feel sick ##",
+        "## Another page",
+        "Another page\n---",
+        "```\n# Another page\n```",
+    ],
+)
+def test_a_heading_that_begins_like_the_title_is_its_own(spoiled, heading):
+    assert spoiled("# When you feel sick", heading).problems == ()
+
+
 # YAML 1.1
 
 
@@ -257,6 +337,56 @@ def test_a_value_without_quotes_is_a_warning_at_its_place(spoiled):
 @pytest.mark.parametrize("written", ["'no'", '"no"', "|-\n  no", ">-\n  no"])
 def test_a_value_in_quotes_is_the_same_for_all(spoiled, written):
     assert spoiled("source: SCCF", f"source: {written}").problems == ()
+
+
+def test_a_trap_far_within_a_value_is_told(spoiled):
+    problems = spoiled("tags:", "extra: [[a, {b: no}]]\ntags:").problems
+    [problem] = [problem for problem in problems if problem.code == codes.YAML_TRAP]
+    assert problem.severity is Severity.WARNING
+    assert place(problem) == (9, 17, 9, 19)
+    assert problem.hint == "put it into quotes: `'no'`"
+
+
+def test_a_number_of_more_than_forty_digits_is_left_alone(spoiled):
+    assert only(spoiled("source: SCCF", f"source: 0{'1' * 39}")).code == codes.YAML_TRAP
+    assert spoiled("source: SCCF", f"source: 0{'1' * 40}").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "meaning"),
+    [
+        ("Null", "nothing"),
+        ("y", "true"),
+        ("OFF", "false"),
+        ("-12:30", "the number -750"),
+        ("+1:30.5", "the number 90.5"),
+        ("1:00:00", "the number 3600"),
+        ("-0x1_0", "the number -16"),
+        ("-017", "the number -15"),
+        ("-.INF", "a number that is none"),
+        (".NaN", "a number that is none"),
+        ("1_0.5", "the number 10.5"),
+        ("1.", "the number 1.0"),
+        ("1.0e+3", "the number 1000.0"),
+        ("2001-1-1T1:00:00Z", "a point in time"),
+    ],
+)
+def test_further_forms_of_yaml_1_1_are_told(written, meaning):
+    assert yaml_1_1(written) == meaning
+
+
+def test_a_value_in_quotes_does_not_silence_those_behind_it(spoiled):
+    problem = only(
+        spoiled("source: SCCF\nsourceType: 02", "source: 'no'\nowner: no\nsourceType: 02")
+    )
+    assert (problem.code, place(problem)[0]) == (codes.YAML_TRAP, 6)
+
+
+@pytest.mark.parametrize("quoted", ["'no'", '"no"', "|\n  no", ">\n  no"])
+def test_each_kind_of_quotes_says_that_it_is_a_text(spoiled, quoted):
+    assert codes.YAML_TRAP not in [
+        p.code for p in spoiled("source: SCCF", f"source: {quoted}").problems
+    ]
 
 
 def test_an_item_of_a_list_is_told_too(spoiled):

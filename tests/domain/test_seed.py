@@ -222,6 +222,41 @@ def test_a_byte_that_is_not_utf8_is_told_with_offset_line_and_a_guess():
     assert (problem.span.line, problem.span.column) == (2, 13)
 
 
+@pytest.mark.parametrize(
+    ("before", "line", "column"),
+    [
+        (b"", 1, 1),
+        (b"---\n", 2, 1),
+        (b"---\r\na", 2, 2),
+        (b"---\ra\r\n\n", 4, 1),
+        ("---\näöü".encode(), 2, 4),
+        ("\ufeff---".encode(), 1, 4),
+    ],
+)
+@pytest.mark.parametrize(
+    ("byte", "code"), [(b"\xb5", codes.NOT_UTF8), (b"\0", codes.NUL_BYTE)], ids=["utf8", "nul"]
+)
+def test_a_bad_byte_is_told_at_its_character_whatever_ends_the_lines(
+    before, line, column, byte, code
+):
+    problem = problem_of(before + byte + b" g")
+    span = problem.span
+    assert (problem.code, span.line, span.column) == (code, line, column)
+    assert (span.end_line, span.end_column) == (line, column + 1)
+    assert f"byte {len(before)}" in problem.message
+
+
+def test_a_byte_that_would_be_invisible_has_no_guess():
+    assert problem_of(b"---\n\xb5").message.endswith("in Windows-1252 that byte is 'µ'")
+    assert problem_of(b"---\n\x81").message.endswith("byte 4 is 0x81"), "nothing in Windows-1252"
+    assert problem_of(b"---\n\xa0").message.endswith("byte 4 is 0xa0")
+
+
+@pytest.mark.parametrize("data", [b"", b" \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf \r\n"])
+def test_a_file_of_nothing_but_blanks_is_empty(data):
+    assert problem_of(data).code == codes.EMPTY_FILE
+
+
 def test_utf16_is_named_as_such():
     assert "UTF-16" in problem_of("---\ntitle: One\n---\n".encode("utf-16")).message
 
@@ -399,6 +434,55 @@ def test_the_reviewer_answers_where_no_owner_is_named():
     assert read_facts({}, Fields()).owner is None
 
 
+def test_facts_of_no_metadata_are_none():
+    nothing = Facts(
+        title="",
+        status="",
+        label="",
+        source_type=None,
+        owner=None,
+        tags=(),
+        last_reviewed=None,
+        review_frequency=None,
+    )
+    assert read_facts({}, Fields()) == nothing
+    odd = {"title": ["a"], "status": {"a": "b"}, "version": " ", "tags": [["a"]], "owner": " \n"}
+    assert read_facts(odd, Fields()) == nothing
+
+
+def test_a_tag_alone_is_a_list_of_one():
+    assert read_facts({"tags": " nausea "}, Fields()).tags == ("nausea",)
+
+
+def test_the_owner_answers_before_the_reviewer():
+    assert read_facts({"owner": "Ada", "reviewerName": "Grace"}, Fields()).owner == "Ada"
+
+
+def test_every_fact_is_read_from_the_field_that_the_library_names():
+    names = Fields(
+        title="t", version="v", status="s", source_type="st", owner="o", reviewer="r", tags="k"
+    )
+    facts = read_facts({"t": "1", "v": "2", "s": "3", "st": "4", "r": "5", "k": ["6"]}, names)
+    assert (facts.title, facts.label, facts.status) == ("1", "2", "3")
+    assert (facts.source_type, facts.owner, facts.tags) == ("4", "5", ("6",))
+
+
+def test_the_fields_have_their_usual_names():
+    assert Fields() == Fields(
+        title="title",
+        version="version",
+        status="status",
+        source_type="sourceType",
+        last_reviewed="lastReviewed",
+        review_frequency="reviewFrequency",
+        owner="owner",
+        reviewer="reviewerName",
+        review_status="reviewStatus",
+        tags="tags",
+        url="url",
+    )
+
+
 def test_field_names_are_the_librarys():
     names = Fields(last_reviewed="last_reviewed_on", review_frequency="review_in")
     facts = read_facts({"last_reviewed_on": "2026-01-15", "review_in": "6 months"}, names)
@@ -482,3 +566,15 @@ def test_a_retraction_is_seen_under_the_librarys_own_name():
 
 def test_the_sha256_of_a_body_is_that_of_its_utf8():
     assert body_sha256("é") == "4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c"
+
+
+def test_a_retraction_is_looked_for_where_front_matter_may_be():
+    filler = b"a: " + b"x" * MAX_BYTES
+    assert not looks_retracted(b"---\n" + filler + b"\nstatus: inactive\n---\n", Fields())
+    assert looks_retracted(b"---\nstatus: inactive\n" + filler, Fields())
+    assert not looks_retracted(b"---\n---\nstatus: inactive\n", Fields())
+
+
+def test_front_matter_that_is_not_closed_yet_may_retract():
+    assert looks_retracted(b"---\nstatus: inactive", Fields())
+    assert looks_retracted(b"status: inactive\n---\n", Fields())

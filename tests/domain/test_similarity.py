@@ -71,6 +71,14 @@ def test_a_short_body_has_to_be_more_alike():
     assert moves([page("new/a.md", edited(LINES[:5], 2), title="A")], [old]) == {}
 
 
+def test_a_body_of_ten_lines_is_long_enough_for_its_title_to_count():
+    old = page("old/a.md", LINES[:10], title="A")
+    new = page("new/b.md", edited(LINES[:10], 4), title="A")
+    assert moves([new], [old]) == {"new/b.md": "old/a.md"}
+    old = page("old/a.md", LINES[:9], title="A")
+    assert moves([page("new/b.md", edited(LINES[:9], 4), title="A")], [old]) == {}
+
+
 def test_the_more_similar_of_two_files_takes_the_document():
     old = page("a.md", LINES, title="A")
     new = [page("b.md", edited(LINES, 6), title="A"), page("c.md", edited(LINES, 2), title="A")]
@@ -88,6 +96,18 @@ def test_metadata_decide_between_equal_bodies():
     assert moves([page("b.md", LINES, title="A", owner="y")], olds) == {"b.md": "2.md"}
     olds = [page("1.md", LINES, title="A"), page("2.md", LINES, title="B")]
     assert moves([page("b.md", LINES, title="B")], olds) == {"b.md": "2.md"}
+
+
+def test_metadata_that_only_one_of_them_has_count_against_a_document():
+    less, more = page("1.md", LINES, a=1), page("2.md", LINES, a=1, b=2, c=3)
+    assert moves([page("new.md", LINES, a=1, b=2, c=9)], [less, more]) == {"new.md": "2.md"}
+    less, more = page("1.md", LINES, a=1, b=2), page("2.md", LINES, a=1, b=2, c=3, d=4)
+    assert moves([page("new.md", LINES, a=1, b=2)], [more, less]) == {"new.md": "1.md"}
+
+
+def test_of_documents_that_nothing_tells_apart_the_likeliest_continues():
+    olds = [page("2.md", LINES), page("1.md", LINES)]
+    assert moves([page("new.md", LINES)], olds) == {"new.md": "2.md"}
 
 
 def test_of_equal_documents_the_file_with_the_same_name_continues():
@@ -124,3 +144,11 @@ def test_a_bar_only_takes_away(old, new):
     share = similarity(old, new)
     assert 0 <= share <= 1
     assert similarity(old, new, least=LEAST_ALONE) == (share if share >= LEAST_ALONE else 0)
+
+
+def test_a_quick_count_never_takes_away_what_is_similar_enough():
+    old = page("a.md", LINES[:10])
+    new = page("b.md", LINES[:5] + [f"Anew {n}" for n in range(5)])
+    assert similarity(old, new, least=0.5) == 0.5
+    # The same lines in another order share less than their count says.
+    assert similarity(old, page("b.md", LINES[9::-1]), least=0.5) == 0.0

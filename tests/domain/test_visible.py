@@ -46,6 +46,20 @@ def test_a_url_is_shown_without_what_is_secret(url, shown):
     assert without_password(url) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("x" * 10, "x" * 10), ("x" * 11, "x" * 9 + "…"), ("", ""), ("a\x1bb", "a\\x1bb")],
+)
+def test_one_line_is_cut_only_where_it_is_longer_than_the_limit(text, shown):
+    assert one_line(text, limit=10) == shown
+
+
+def test_tabs_and_line_ends_are_named_by_their_letters():
+    assert visible("a\tb\nc\rd") == "a\\tb\\nc\\rd"
+    assert visible("a\tb\nc\rd", lines=True) == "a\tb\nc\\rd"
+    assert visible("\x0b\x0c\x1f \xa0", lines=True) == "\\x0b\\x0c\\x1f \xa0"
+
+
 @given(st.text())
 def test_no_text_leaves_anything_hidden(text):
     for shown in (visible(text + HOSTILE, lines=True), one_line(text + HOSTILE, limit=50)):

@@ -103,7 +103,7 @@ _UNITS: dict[str, tuple[str, ...]] = {
 }
 _NAMES = {spelling: name for name, spellings in _UNITS.items() for spelling in spellings}
 _UNIT = "(?:" + "|".join(map(re.escape, sorted(_NAMES, key=len, reverse=True))) + r")(?![^\W_])"
-_EACH = r"(?:\s?/\s?|\s(?:per|a|an|each|every)\s)"
+_EACH = r"(?:\s?/\s?|\s(?:per(?!\scent\b)|a|an|each|every)\s)"
 _FIGURE = rf"{_SIGN}{_NUMBER}(?:[\s-]?{_UNIT}(?:{_EACH}{_UNIT}){{0,3}})?(?!\w)"
 _TO = r"(?:\s[–—-]\s|[–—-]|\sto\s)"
 _TOKEN = re.compile(

@@ -130,8 +130,8 @@ def _not_utf8(data: bytes, offset: int) -> Problem:
     if data.startswith(_UTF16_BOMS):
         message = "the file is UTF-16, not UTF-8"
         return found(codes.NOT_UTF8, message, hint="save it with the encoding UTF-8")
-    guess = data[offset : offset + 1].decode("cp1252", errors="replace")
-    meant = f"; in Windows-1252 that byte is {guess!r}" if guess.isprintable() else ""
+    guess = data[offset : offset + 1].decode("cp1252", errors="ignore")
+    meant = f"; in Windows-1252 that byte is {guess!r}" if guess and guess.isprintable() else ""
     return found(
         codes.NOT_UTF8,
         f"the file is not UTF-8: byte {offset} is 0x{data[offset]:02x}{meant}",
