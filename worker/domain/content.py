@@ -60,7 +60,8 @@ _C1_BYTES: Final = re.compile(b"\xc2[\x80-\x9f]")
 _REORDERING_BYTES: Final = re.compile(b"\xe2(?:\x80[\xaa-\xae]|\x81[\xa6-\xa9])")
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: Embeddings, overrides and isolates. Marks without a scope (U+200E) and joiners are letters' kin.
-REORDERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_REORDERING_MARKS: Final = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+REORDERING: Final = re.compile(f"[{_REORDERING_MARKS}]")
 
 #: What a browser would run: a script, a handler in a tag, a link that is a program.
 _SCRIPT: Final = re.compile(
@@ -86,8 +87,12 @@ _HANDLER_BYTES: Final = re.compile(rb" on[a-z]++ *+=")
 #: A link's target without a scheme, that is neither a place on the page nor another seed.
 _RELATIVE_LINK: Final = re.compile(
     r"\]\(\s*+<?(?![a-zA-Z][a-zA-Z0-9+.-]*+:|//|\#)"
-    r"(?!(?:[^)\s>#]{0,2000}\.(?:md|markdown|txt))(?:\#[^)\s>]*)?[)\s>])([^)\s>]++)"
+    r"(?![^)\s>#]{0,2000}+(?:(?<=\.md)|(?<=\.markdown)|(?<=\.txt))(?:\#[^)\s>]*+)?[)\s>])"
+    r"([^)\s>]++)"
 )
+
+#: Links are looked at in so many characters of the body: twice the longest page of the library.
+_LINKS_WITHIN: Final = 2_500_000
 
 #: So many findings of one kind are counted.
 _MOST_COUNTED: Final = 1000
@@ -189,11 +194,17 @@ def _may_hold_program(data: bytes) -> bool:
 
 def _check_hidden(seed: Seed, *, control: bool) -> Problem | None:
     """Tell of control characters first: where both are, the file is no text anyhow."""
-    for pattern, code, what in (
-        *(((_CONTROL, codes.CONTROL_IN_TEXT, "control character"),) if control else ()),
-        (REORDERING, codes.REORDERED_TEXT, "mark that reorders what is shown"),
+    # Nine searches for one character each are quicker than one for any of nine.
+    marks = [at for mark in _REORDERING_MARKS if (at := seed.body.find(mark)) >= 0]
+    for pattern, start, code, what in (
+        *(((_CONTROL, 0, codes.CONTROL_IN_TEXT, "control character"),) if control else ()),
+        *(
+            ((REORDERING, min(marks), codes.REORDERED_TEXT, "mark that reorders what is shown"),)
+            if marks
+            else ()
+        ),
     ):
-        matches = pattern.finditer(seed.body)
+        matches = pattern.finditer(seed.body, start)
         first = next(matches, None)
         if first is None:
             continue
@@ -231,7 +242,7 @@ def _check_heading(seed: Seed, rules: Rules) -> Problem | None:
 
 
 def _check_links(seed: Seed, rules: Rules) -> Problem | None:
-    matches = _RELATIVE_LINK.finditer(seed.body)
+    matches = _RELATIVE_LINK.finditer(seed.body, 0, _LINKS_WITHIN)
     first = next(matches, None)
     if first is None:
         return None
