@@ -6,6 +6,7 @@ Every function takes a connection and changes nothing. Dates are ISO dates; inst
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -121,14 +122,17 @@ def refusal(connection: Connection, path: str, zone: tzinfo) -> dict[str, Any] |
     rejection = library.find_rejection(connection, path)
     if rejection is None:
         return None
-    effect = "not published"
-    document = library.find_document(connection, path)
-    if document is not None and document.state == LIVE:
-        version = library.find_version(connection, document.id)
-        if version is not None:
-            day = version.stored_at.astimezone(zone).date()
-            effect += f"; version {version.number} of {day} stays"
-    return {"problems": rejection.problems, "effect": effect}
+    stays = what_stays(connection, [path], zone)
+    return {"problems": rejection.problems, "effect": stays.get(path, "not published")}
+
+
+def what_stays(connection: Connection, paths: Iterable[str], zone: tzinfo) -> dict[str, str]:
+    """Return what an error at these paths means, of those that are published and stay as they are."""
+    return {
+        row.path: f"not published; version {row.number} of "
+        f"{row.stored_at.astimezone(zone).date()} stays"
+        for row in library.heads_of(connection, paths)
+    }
 
 
 def history(connection: Connection, path: str) -> dict[str, Any] | None:

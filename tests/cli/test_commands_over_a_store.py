@@ -1,6 +1,7 @@
 """The commands as real processes over a folder and a SQLite store: JSON, texts, exit codes."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -229,6 +230,18 @@ def test_migrating_twice_does_no_harm(library):
     assert "up to date" in library("migrate").stdout
     assert json.loads(library("list", "--json").stdout) == []
     assert library("list").stdout == "No documents.\n"
+
+
+def test_validate_says_which_version_stays(library, seeds):
+    page = write(seeds / "page.md", a_seed(title="A page"))
+    library("sync", code=1)
+    page.write_text(page.read_text().replace("status: active", "status: activ"))
+    new = write(seeds / "new.md", a_seed(title="Another", status="activ"))
+    told = library("validate", str(page), str(new), code=1).stdout
+    assert re.findall("effect: (.*)", told) == [
+        f"not published; version 1 of {datetime.now(UTC).date()} stays",
+        "not published",
+    ]
 
 
 def test_the_doctor_is_alarmed_when_a_mass_of_pages_is_refused(library, seeds):

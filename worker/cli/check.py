@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.cli.effects import effects_of
 from worker.cli.inspection import (
     STANDARD_INPUT,
     Inspector,
@@ -143,6 +144,8 @@ def validate(
         return
     if accepted is not None:
         report = _without(accepted, report, settings)
+    if output is Format.TEXT:
+        report = replace(report, effects=effects_of(report.findings, settings))
     if diff:
         tell_diff(report)
     elif output is Format.SARIF:

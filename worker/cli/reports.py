@@ -8,8 +8,8 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from worker.cli.output import print_json
@@ -25,11 +25,15 @@ _GITHUB_LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What is told: the findings, without those that a baseline accepts, and how many those are."""
+    """What is told: the findings, without those that a baseline accepts, and how many those are.
+
+    `effects` says by path what an error means for what is published, where that is known.
+    """
 
     findings: Sequence[Finding]
     fixing: bool
     accepted: int | None = None
+    effects: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -77,7 +81,7 @@ def tell_json(report: Report) -> None:
 
 
 def tell_text(report: Report) -> None:
-    """Print each finding with its line and carets, what was mended, and a summary."""
+    """Print each finding with its line and carets, what it does, what was mended, and a summary."""
     from worker.cli import findings as shown
     from worker.cli import text
 
@@ -86,7 +90,12 @@ def tell_text(report: Report) -> None:
         for line in mended_lines(finding):
             console.print(text.plain(line, "green"), soft_wrap=True)
         if finding.problems:
-            for row in shown.finding_lines(finding.path, finding.data, finding.problems):
+            for row in shown.finding_lines(
+                finding.path,
+                finding.data,
+                finding.problems,
+                effect=report.effects.get(finding.path),
+            ):
                 console.print(row, soft_wrap=True)
     for line in _counts(report):
         text.show(text.plain(line))

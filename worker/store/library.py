@@ -139,6 +139,16 @@ def find_document(connection: Connection, path: str) -> Any | None:
     return connection.execute(select(documents).where(documents.c.path == path)).one_or_none()
 
 
+def heads_of(connection: Connection, paths: Iterable[str]) -> Iterator[Any]:
+    """Yield path, number and stored_at of the newest versions of the documents that live at paths."""
+    d, v = documents.c, versions.c
+    query = select(d.path, v.number, v.stored_at).join(
+        versions, (v.document_id == d.id) & (v.number == d.number)
+    )
+    for some in batched(sorted(set(paths)), 500):
+        yield from connection.execute(query.where(d.path.in_(some), d.state == LIVE))
+
+
 def titles_of(connection: Connection, paths: Sequence[str]) -> dict[str, str]:
     """Return the titles of the documents at these paths."""
     d = documents.c
