@@ -15,6 +15,8 @@ from typing import Any
 from worker.settings import Settings
 
 SWEEP, DELIVERY, WATCHER = "sweep", "delivery", "watcher"
+#: No part that lives: the note of when a `sync` began that has taken in all that it found.
+SYNC = "sync"
 #: How often a delivery notes that it ran: each tick would be a write too many.
 DELIVERY_NOTED_SECONDS = 20
 _WATCHER_SECONDS = 600

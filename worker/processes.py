@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from worker.domain.snapshot import Batch
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
 from worker.outcomes import SyncReport
+from worker.oversight import SYNC
 from worker.services import Services
 from worker.settings import Settings
 from worker.store.engine import Store
@@ -32,7 +33,9 @@ from worker.store.migrate import migrate as migrate_store
 from worker.store.migrate import require_schema
 
 if TYPE_CHECKING:
+    from worker.domain.laws import Findings
     from worker.tasks import EmbeddedWorkers
+    from worker.verify import Mended
     from worker.watch.watcher import Watcher
 
 logger = logging.getLogger("content_sync")
@@ -299,7 +302,7 @@ def sync(
         migrate_store(store)
     store.close()
     report = SyncReport()
-    started = time.monotonic()
+    started, started_at = time.monotonic(), utc_now()
     with open_services(settings) as services:
 
         def take_in(batch: Batch, data: bytes) -> None:
@@ -315,6 +318,8 @@ def sync(
             full=full,
             dry_run=dry_run,
         )
+        if not (dry_run or found.busy or found.unsure):
+            services.heartbeat(SYNC, {"started": started_at.isoformat()})
     if dry_run:
         report.new, report.changed, report.retired = found.new, found.changed, len(found.removed)
     report.scanned = found.scanned
@@ -325,3 +330,28 @@ def sync(
     report.held = len(found.held)
     report.seconds = time.monotonic() - started
     return report
+
+
+def verify(settings: Settings, *, most: int, progress: Callable[[int, int], None]) -> Findings:
+    """Check every law in the store and the folder; at most `most` breaches of each are kept."""
+    from worker.verify import verify as verify_all
+
+    with open_services(settings) as services:
+        return verify_all(services, most=most, progress=progress)
+
+
+def repair(
+    settings: Settings, *, progress: Callable[[int, int], None]
+) -> tuple[Mended, SyncReport, int]:
+    """Mend what the store and the folder allow, and delete nothing. Commits.
+
+    Heads are derived again, then the whole folder is read again, then reviews are swept. Returns
+    what was mended, what the sync did, and how many notices were missing.
+    """
+    from worker.verify import mend
+
+    with open_services(settings) as services:
+        mended = mend(services)
+    report = sync(settings, full=True, dry_run=False, progress=progress)
+    with open_services(settings) as services:
+        return mended, report, services.sweep()

@@ -13,7 +13,7 @@ COMMANDS = (
     *("up", "watch", "worker", "beat", "migrate", "sync", "approve"),
     *("status", "list", "history", "show", "diff", "why", "restore", "events", "export"),
     *("due", "owners", "reviewed", "snooze", "ack", "assign", "retire"),
-    *("remind", "notices", "notify-test", "validate", "rules", "explain", "doctor"),
+    *("remind", "notices", "notify-test", "validate", "rules", "explain", "verify", "doctor"),
 )
 
 

@@ -22,6 +22,7 @@ from worker.cli import (
     review,
     rules,
     run,
+    verifying,
 )
 from worker.cli.options import Flags, Seeds
 
@@ -124,7 +125,7 @@ for heading, commands in (
             *(review.remind, review.notify_test),
         ),
     ),
-    (CHECK, (check.validate, rules.rules, rules.explain, check.doctor)),
+    (CHECK, (check.validate, rules.rules, rules.explain, verifying.verify, check.doctor)),
 ):
     for function in commands:
         name = function.__name__.strip("_").replace("_", "-")

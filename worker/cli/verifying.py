@@ -1,0 +1,123 @@
+"""The command `verify`: what is checked, what is wrong with each, and how to mend it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.options import AsJson, read_settings
+from worker.cli.output import print_json
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from worker.domain.laws import Findings
+
+#: What the counts are called, in the order in which they are shown.
+_COUNTED = (
+    *("documents", "versions", "bodies", "files", "rejections", "events", "notices"),
+    "acknowledgements",
+)
+
+
+def verify(
+    ctx: typer.Context,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Mend what the folder and the versions allow, then verify again."
+        ),
+    ] = False,
+    most: Annotated[
+        int, typer.Option("--most", metavar="N", min=1, help="Show at most N breaches of a law.")
+    ] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Check that nothing stored is damaged, lost or untrue.
+
+    Hashes the folder, all versions and all texts again, and checks whatever must hold between them,
+    the events and the messages. --repair reads the whole folder again and derives documents from
+    their versions; it deletes nothing.
+
+    Exits with 1 when something is wrong.
+
+    Example: content-sync verify
+    """
+    settings = read_settings(ctx)
+    from worker import processes
+    from worker.cli import text
+
+    with text.progress("Verifying") as progress:
+        findings = processes.verify(settings, most=most, progress=progress)
+    answer = findings.as_json()
+    if repair and not findings.ok and not findings.unsound:
+        with text.progress("Reading the folder") as progress:
+            mended, report, notices = processes.repair(settings, progress=progress)
+        with text.progress("Verifying") as progress:
+            findings = processes.verify(settings, most=most, progress=progress)
+        answer = findings.as_json() | {
+            "repaired": {
+                "documents": mended.heads,
+                "leases": mended.leases,
+                "notices": notices,
+                "sync": report.as_json(),
+            }
+        }
+    if as_json:
+        print_json(answer)
+    else:
+        if "repaired" in answer:
+            text.show(text.plain(_repaired(answer["repaired"])))
+        text.show(_shown(findings))
+    if not findings.ok:
+        raise typer.Exit(1)
+
+
+def _repaired(done: dict[str, Any]) -> str:
+    from worker.cli.text import count
+
+    sync = done["sync"]
+    read = (
+        f"read {count(sync['scanned'], 'file')} again ({sync['new']} new, {sync['changed']} changed, "
+        f"{sync['moved']} moved, {sync['retired']} retired, {sync['rejected']} refused)"
+    )
+    parts = [
+        f"derived {count(done['documents'], 'document')} again from their versions",
+        f"ended {count(done['leases'], 'lease')}",
+        read,
+        f"added {count(done['notices'], 'notice')}",
+    ]
+    return "Repaired: " + "; ".join(parts) + "."
+
+
+def _shown(findings: "Findings") -> "Text":
+    """Return each broken law with its breaches and its mend, and what was checked."""
+    from rich.text import Text
+
+    from worker.cli.text import count, plain
+    from worker.domain.laws import LAWS
+
+    told = Text()
+    for law, number in findings.found.items():
+        statement, mend = LAWS[law]
+        told.append(f"{law}: {statement}: broken {number:,} times\n", "bold red")
+        here = [breach for breach in findings.breaches if breach.law is law]
+        for breach in here:
+            told.append("  ").append_text(plain(breach.path or "(no path)"))
+            told.append(": ").append_text(plain(breach.detail)).append("\n")
+        if number > len(here):
+            told.append(f"  and {number - len(here):,} more: --most {number}\n", "dim")
+        repairable = all(breach.repairable for breach in here)
+        told.append(f"  mend: {'content-sync verify --repair, or ' if repairable else ''}{mend}\n")
+    counts = ", ".join(
+        f"{findings.checked[name]:,} {name}" for name in _COUNTED if findings.checked[name]
+    )
+    told.append(f"Checked {counts or 'the database alone'}.")
+    if waiting := findings.checked["waiting"]:
+        told.append(f"\n{count(waiting, 'change')} in the folder: the next look takes them in.")
+    if unproven := findings.checked["unproven"]:
+        told.append(
+            f"\n{count(unproven, 'version')} cannot be built again byte for byte (mixed line ends), "
+            "so no hash proves more than the text."
+        )
+    told.append("\nEverything holds." if findings.ok else "")
+    return told

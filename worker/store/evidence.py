@@ -1,0 +1,305 @@
+"""What `verify` reads of the store, as streams of rows: a library larger than memory passes through.
+
+Reads only, but for `end_leases`, and commits nothing. What the rows mean is in `worker.domain.laws`;
+instants are aware. Called by `worker.verify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
+
+from worker.domain.ladder import DUE, OVERDUE
+from worker.domain.laws import KnownFile
+from worker.domain.notice import REVIEW
+from worker.store.documents import LIVE, batched
+from worker.store.notices import PENDING, SENT
+from worker.store.past import MOVED, RETIRED, REVIVED, STORED
+from worker.store.schema import (
+    acknowledgements,
+    bodies,
+    documents,
+    events,
+    metadata,
+    notices,
+    rejections,
+    versions,
+)
+
+#: Bodies run to megabytes, so a whole library is read in small runs; other rows in longer ones.
+_FEW, _MANY = 50, 1000
+_PARAMETERS = 500
+
+
+def database_faults(connection: Connection) -> Iterator[str]:
+    """Yield what the database says of itself: damaged pages, lost references, ids given twice."""
+    if connection.dialect.name == "sqlite":
+        for (told,) in connection.execute(text("PRAGMA integrity_check(20)")):
+            if told != "ok":
+                yield str(told)
+        for row in connection.execute(text("PRAGMA foreign_key_check")):
+            yield f"row {row[1]} of {row[0]} names a row of {row[2]} that is not there"
+        given = text("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+        newest = connection.scalar(select(func.max(events.c.id))) or 0
+        if (connection.scalar(given) or 0) < newest:
+            yield f"the next event would not come behind the newest, {newest}"
+        return
+    for table in metadata.sorted_tables:
+        if (column := table.c.get("id")) is None:
+            continue
+        given = text(
+            f"SELECT pg_sequence_last_value(pg_get_serial_sequence('{table.name}', 'id')::regclass)"
+        )
+        newest = connection.scalar(select(func.max(column))) or 0
+        if (connection.scalar(given) or 0) < newest:
+            yield f"the next id of {table.name} would not come behind the newest, {newest}"
+
+
+def count_rows(connection: Connection) -> dict[str, int]:
+    """Return how many rows each table has that is verified."""
+    counted = (documents, versions, bodies, rejections, events, notices, acknowledgements)
+    queries = union_all(
+        *(select(literal(table.name), func.count()).select_from(table) for table in counted)
+    )
+    return {row[0]: row[1] for row in connection.execute(queries)}
+
+
+def stored_versions(connection: Connection) -> Iterator[Any]:
+    """Yield every version with its body, by document (`d_id`, `d_path`) and number.
+
+    A document without a version yields one row without `number`.
+    """
+    d, v = documents.c, versions.c
+    yield from connection.execute(
+        select(
+            d.id.label("d_id"), d.path.label("d_path"),
+            v.number, v.sha256, v.body_sha256, v.front_matter, v.metadata, bodies.c.body,
+        )
+        .outerjoin(versions, v.document_id == d.id)
+        .outerjoin(bodies, bodies.c.sha256 == v.body_sha256)
+        .order_by(d.id, v.number)
+        .execution_options(yield_per=_FEW)
+    )  # fmt: skip
+
+
+def unused_bodies(connection: Connection) -> Iterator[Any]:
+    """Yield the bodies that no version has: sha256, body."""
+    b = bodies.c
+    unused = select(b.sha256).except_(select(versions.c.body_sha256))
+    for sha256 in connection.scalars(unused.execution_options(yield_per=_MANY)):
+        yield connection.execute(select(b.sha256, b.body).where(b.sha256 == sha256)).one()
+
+
+def newest_versions(connection: Connection) -> Iterator[Any]:
+    """Yield every document's row with the number, hash and metadata of its newest version (`v_…`)."""
+    yield from connection.execute(
+        _newest_version().order_by(documents.c.id).execution_options(yield_per=_MANY)
+    )
+
+
+def find_newest_versions(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
+    """Return the same of these documents, locked until the transaction ends."""
+    query = _newest_version().where(documents.c.id.in_(ids)).order_by(documents.c.path)
+    return connection.execute(query.with_for_update(of=documents)).all()
+
+
+def find_version_at(connection: Connection, path: str) -> Any | None:
+    """Return the newest version of the document at a path, without its body."""
+    v = versions.c
+    return connection.execute(
+        select(v.number, v.sha256, v.body_sha256, v.front_matter, v.metadata)
+        .join(documents, documents.c.id == v.document_id)
+        .where(documents.c.path == path)
+        .order_by(v.number.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def versions_without_event(connection: Connection) -> Iterator[Any]:
+    """Yield the versions that no event tells of: path, number."""
+    v, e = versions.c, events.c
+    yield from connection.execute(
+        select(v.path, v.number)
+        .outerjoin(events, and_(_tells_of_version(), e.kind == STORED))
+        .where(e.id.is_(None))
+        .order_by(v.path, v.number)
+        .execution_options(yield_per=_MANY)
+    )
+
+
+def events_without_version(connection: Connection) -> Iterator[Any]:
+    """Yield the events of versions that are not there, or not at that path: id, path, number."""
+    v, e = versions.c, events.c
+    yield from connection.execute(
+        select(e.id, e.path, e.number)
+        .outerjoin(versions, _tells_of_version())
+        .where(e.kind == STORED, v.id.is_(None))
+        .order_by(e.id)
+        .execution_options(yield_per=_MANY)
+    )
+
+
+def life_events(connection: Connection) -> Iterator[Any]:
+    """Yield what the life of each document was, by document and oldest first.
+
+    With the document's path and state as `d_path` and `d_state`; a document without such events
+    yields one row without `id`.
+    """
+    d, e = documents.c, events.c
+    kinds = e.kind.in_((STORED, MOVED, RETIRED, REVIVED))
+    yield from connection.execute(
+        select(d.id.label("d_id"), d.path.label("d_path"), d.state.label("d_state"))
+        .add_columns(e.id, e.kind, e.path, e.data)
+        .outerjoin(events, and_(e.document_id == d.id, kinds))
+        .order_by(d.id, e.id)
+        .execution_options(yield_per=_MANY)
+    )
+
+
+def lost_subjects(connection: Connection) -> Iterator[tuple[str, int, str]]:
+    """Yield the rows that are about no document: their table, their id (or that document's), path."""
+    d = documents.c
+    about: tuple[tuple[str, Any, Any, Any], ...] = (
+        ("events", events.c.document_id, events.c.id, events.c.path),
+        ("notices", notices.c.document_id, notices.c.id, notices.c.path),
+        (
+            "acknowledgements",
+            acknowledgements.c.document_id,
+            acknowledgements.c.document_id,
+            literal(""),
+        ),
+    )
+    for name, document_id, row_id, path in about:
+        lost = (
+            select(row_id, path)
+            .select_from(document_id.table.outerjoin(documents, d.id == document_id))
+            .where(document_id.is_not(None), d.id.is_(None))
+            .execution_options(yield_per=_MANY)
+        )
+        for found_id, found_path in connection.execute(lost):
+            yield name, found_id, found_path
+
+
+def notices_against_the_law(connection: Connection) -> Iterator[tuple[str, int, str]]:
+    """Yield the notices that contradict themselves or each other: path, id, and what is wrong."""
+    n = notices.c
+    wrong: tuple[tuple[str, Any], ...] = (
+        ("it is sent, and nothing says when", and_(n.state == SENT, n.sent_at.is_(None))),
+        ("it says when it was sent, and is not", and_(n.state != SENT, n.sent_at.is_not(None))),
+        ("it is closed and still leased", and_(n.state != PENDING, n.leased_until.is_not(None))),
+    )
+    for what, condition in wrong:
+        for row in connection.execute(select(n.path, n.id).where(condition).order_by(n.id)):
+            yield row.path, row.id, what
+    twice = (
+        select(func.min(n.path), func.max(n.id))
+        .where(n.kind == REVIEW)
+        .group_by(n.document_id, n.due_on, n.stage, n.route)
+        .having(func.count() > 1)
+    )
+    for path, notice_id in connection.execute(twice):
+        yield path, notice_id, "the same stage of one review was owed to its route twice"
+
+
+def leases_beyond(connection: Connection, instant: datetime) -> Iterator[Any]:
+    """Yield the pending notices that are leased for longer than that: path, id, leased_until."""
+    n = notices.c
+    yield from connection.execute(
+        select(n.path, n.id, n.leased_until)
+        .where(n.state == PENDING, n.leased_until > instant)
+        .order_by(n.id)
+    )
+
+
+def end_leases(connection: Connection, instant: datetime) -> int:
+    """Give back the notices that are leased for longer than that; returns how many."""
+    n = notices.c
+    beyond = update(notices).where(n.state == PENDING, n.leased_until > instant)
+    return connection.execute(beyond.values(leased_until=None)).rowcount
+
+
+def reviews_told(connection: Connection, document_ids: Sequence[int]) -> set[tuple[Any, ...]]:
+    """Return for which (document, due date, route) there is a notice that the review is due."""
+    n = notices.c
+    rows = connection.execute(
+        select(n.document_id, n.due_on, n.route).where(
+            n.document_id.in_(document_ids),
+            n.kind == REVIEW,
+            or_(n.stage == DUE, n.stage.startswith(OVERDUE, autoescape=True)),
+        )
+    )
+    return {tuple(row) for row in rows}
+
+
+def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, KnownFile]:
+    """Return what the store holds of these paths."""
+    d, v, r = documents.c, versions.c, rejections.c
+    found: dict[str, KnownFile] = {}
+    for some in batched(paths, _PARAMETERS):
+        held = select(d.path, d.state, d.sha256, v.sha256.label("version_sha256")).outerjoin(
+            versions, and_(v.document_id == d.id, v.number == d.number)
+        )
+        for row in connection.execute(held.where(d.path.in_(some))):
+            found[row.path] = KnownFile(
+                state=row.state, sha256=row.sha256, version_sha256=row.version_sha256
+            )
+        for path, sha256 in connection.execute(select(r.path, r.sha256).where(r.path.in_(some))):
+            known = found.get(path, KnownFile())
+            found[path] = replace(known, refused_sha256=sha256)
+    return found
+
+
+def expected_files(connection: Connection) -> Iterator[tuple[str, bool]]:
+    """Yield each path that the folder should hold, and whether its newest content was refused."""
+    d = documents.c
+    refused = select(rejections.c.path).execution_options(yield_per=_MANY)
+    for path in connection.scalars(refused):
+        yield path, True
+    live = (
+        select(d.path)
+        .outerjoin(rejections, rejections.c.path == d.path)
+        .where(d.state == LIVE, rejections.c.path.is_(None))
+        .execution_options(yield_per=_MANY)
+    )
+    for path in connection.scalars(live):
+        yield path, False
+
+
+def _tells_of_version() -> ColumnElement[bool]:
+    v, e = versions.c, events.c
+    return and_(e.document_id == v.document_id, e.number == v.number, e.path == v.path)
+
+
+def _newest_version() -> Select[Any]:
+    d, v = documents.c, versions.c
+    newest = (
+        select(v.document_id, func.max(v.number).label("number"))
+        .group_by(v.document_id)
+        .subquery("newest")
+    )
+    return (
+        select(
+            *documents.c,
+            v.number.label("v_number"),
+            v.sha256.label("v_sha256"),
+            v.metadata.label("v_metadata"),
+        )
+        .join(newest, newest.c.document_id == d.id)
+        .join(versions, and_(v.document_id == d.id, v.number == newest.c.number))
+    )
