@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from library import Library, a_library
+from pydantic import SecretStr
 
 from worker.deliver import deliver
 from worker.settings import EmailChannel, RouteSettings, WebhookChannel
@@ -218,3 +219,25 @@ def test_failed_notices_are_sent_again_with_the_same_id(sqlite_url: str, post):
         assert library.services.retry_notices(None) == 1
         assert sent(library) == [("team", "sent", 1)]
         assert library.services.status()["notices"]["failed"] == 0
+
+
+# The address outside
+
+
+def test_an_address_outside_hears_of_each_delivery_and_of_what_fails(two, post, web):
+    library, _other = two
+    settings = library.services.settings
+    deadman = settings.deadman.model_copy(
+        update={"url": SecretStr(f"http://127.0.0.1:{web.port}/ping")}
+    )
+    library.services.settings = settings.model_copy(update={"deadman": deadman})
+    web.answer = b"OK"
+    post.replies["DATA"] = "451 Try again later"
+    library.services.deliver()
+    library.later(seconds=1)
+    library.services.deliver()
+    assert web.paths == ["/ping"]
+
+    library.later(seconds=60)
+    library.services.deliver()
+    assert web.paths == ["/ping", "/ping/fail"]

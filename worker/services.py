@@ -34,7 +34,7 @@ from worker.oversight import DELIVERY, DELIVERY_NOTED_SECONDS, silent_parts
 from worker.reviews import owed_now, sweep
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
-from worker.store import documents, library, liveness
+from worker.store import channel_states, documents, library, liveness
 from worker.store.engine import Store
 from worker.store.notices import add_notices, as_leased, pending_of, retry_failed
 from worker.team_policy import make_policy
@@ -394,8 +394,10 @@ class Services:
             self._pinged_at = now
             with self.store.read() as connection:
                 heartbeats = liveness.find_heartbeats(connection)
+                # Whoever is told over a channel that fails can be told by nobody else.
+                resting = channel_states.any_resting(connection, now=now)
             silent = silent_parts(heartbeats, self.settings, now=now, started_at=self.started_at)
-            ping(url.get_secret_value(), ok=not any(silent))
+            ping(url.get_secret_value(), ok=not any(silent) and not resting)
 
     def _decide_hold(self, state: str) -> int:
         now = self.now()

@@ -88,6 +88,14 @@ def list_failing(connection: Connection) -> Sequence[Any]:
     return connection.execute(failing.order_by(channels.c.name)).all()
 
 
+def any_resting(connection: Connection, *, now: datetime) -> bool:
+    """Return whether a channel fails and is left alone for now."""
+    resting = select(channels.c.name).where(
+        channels.c.failing_since.is_not(None), channels.c.open_until > now
+    )
+    return connection.execute(resting.limit(1)).first() is not None
+
+
 def _lock(connection: Connection, name: str, per_minute: float | None, now: datetime) -> Any:
     first = {"name": name, "tokens": _holds(per_minute), "refilled_at": now, "failures": 0}
     connection.execute(insert_new(connection, channels).values(**first))
