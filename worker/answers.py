@@ -17,7 +17,7 @@ from worker.domain.policy import Policy
 from worker.domain.review import ReviewState
 from worker.domain.seed import Seed
 from worker.past import locate, state_at
-from worker.store import channel_states, library, liveness
+from worker.store import channel_states, leases, library, liveness
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
 
@@ -28,12 +28,12 @@ FILE = "file"
 _NO_DETAILS: dict[str, Any] = {"sections": [], "figures": [], "links": [], "risk": None}
 
 
-def status(connection: Connection, *, policy: Policy, today: date) -> dict[str, Any]:
-    """Return the library at a glance."""
+def status(connection: Connection, *, policy: Policy, today: date, now: datetime) -> dict[str, Any]:
+    """Return the library at a glance; `now` is aware."""
     counts = library.count_all(connection)
     states = Counter(policy.state_of(row, today=today) for row in library.review_rows(connection))
     heartbeats = liveness.find_heartbeats(connection)
-    watcher = heartbeats.get("watcher")
+    watcher, lead = heartbeats.get("watcher"), leases.leader(heartbeats)
     hold = liveness.open_hold(connection)
     return {
         "documents": {state: counts["documents"].get(state, 0) for state in (LIVE, RETIRED)},
@@ -49,6 +49,11 @@ def status(connection: Connection, *, policy: Policy, today: date) -> dict[str, 
             "last_scan": watcher.data.get("last_scan") if watcher else None,
             "mode": watcher.data.get("mode") if watcher else None,
             "seen_at": _iso(watcher.at) if watcher else None,
+            "leader": {"host": lead.host, "pid": lead.pid, "since": lead.since} if lead else None,
+            "stand_by": [
+                {"host": row.data["host"], "pid": row.data["pid"]}
+                for row in leases.standing_by(heartbeats, now=now)
+            ],
         },
         "last_sweep": _iso(heartbeats["sweep"].at) if "sweep" in heartbeats else None,
         "last_delivery": _iso(heartbeats["delivery"].at) if "delivery" in heartbeats else None,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from worker.errors import ContentSyncError
 from worker.oversight import DELIVERY, SWEEP, longest_silence
 from worker.services import Services
 from worker.settings import Settings
-from worker.store import library, liveness
+from worker.signing import make_signer
+from worker.store import leases, library, liveness
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.tasks import create_app, node_name, send_canary, worker_heartbeat
@@ -28,6 +30,8 @@ from worker.tasks import create_app, node_name, send_canary, worker_heartbeat
 WATCHER_SECONDS = 30
 BEAT_SECONDS = 40
 CANARY_SECONDS = 8
+#: How long a refused message counts as news.
+REFUSED_FOR = timedelta(hours=1)
 LOW_SPACE_BYTES = 100 * 1024 * 1024
 MAX_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 
@@ -50,7 +54,7 @@ def doctor(settings: Settings, as_: str | None) -> list[Check]:
     try:
         match as_:
             case "watcher":
-                return [*_store(services), *_beats(services, "watcher", WATCHER_SECONDS)]
+                return [*_store(services), *_watcher_of_this_host(services)]
             case "beat":
                 return [*_store(services), *_beats(services, "beat", BEAT_SECONDS)]
             case "worker":
@@ -76,6 +80,7 @@ def _everything(services: Services) -> Iterator[Check]:
         allowed = longest_silence(settings)
         for part in (SWEEP, DELIVERY):
             yield from _beats(services, part, allowed[part].total_seconds())
+        yield from _refused_messages(services)
         yield from _waiting_for_people(services.status())
         yield from _refusals(services)
 
@@ -97,7 +102,11 @@ def _broker(services: Services) -> Iterator[Check]:
     except ContentSyncError as error:
         yield Check(name="broker", ok=False, detail=str(error))
     else:
-        yield Check(name="broker", ok=True, detail=f"Redis answers; {waiting} batches unconsumed")
+        signer = make_signer(services.settings)
+        source = signer.source if signer is not None else ""
+        signed = f"signed with {source}" if source else "not protected: set broker_secret"
+        detail = f"Redis answers; {waiting} batches unconsumed; messages are {signed}"
+        yield Check(name="broker", ok=True, detail=detail)
 
 
 def _folder(settings: Settings) -> Iterator[Check]:
@@ -128,7 +137,9 @@ def _space(store: Store) -> Iterator[Check]:
 
 def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Check]:
     """Check that a part wrote its heartbeat lately."""
-    row = _heartbeat(services, name)
+    with services.store.read() as connection:
+        rows = liveness.find_heartbeats(connection)
+    row = rows.get(name)
     if row is None:
         yield Check(name=name, ok=False, detail="it has never run on this store")
         return
@@ -137,8 +148,35 @@ def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Che
     yield Check(
         name=name,
         ok=age <= within_seconds and state != "stopped",
-        detail=f"{state}, heard {age:.0f} s ago",
+        detail=f"{state}, heard {age:.0f} s ago{_lead(rows) if name == 'watcher' else ''}",
     )
+
+
+def _watcher_of_this_host(services: Services) -> Iterator[Check]:
+    """Check the watcher of this host, which leads or stands by; where none ever ran here, the leader."""
+    here = socket.gethostname()
+    with services.store.read() as connection:
+        rows = liveness.find_heartbeats(connection)
+    leading, waiting = rows.get("watcher"), rows.get(f"{leases.STAND_BY}{here}")
+    if waiting is None or (leading is not None and leading.data.get("host") == here):
+        leads = next(_beats(services, "watcher", WATCHER_SECONDS))
+        if leads.ok or waiting is None:
+            yield leads
+            return
+    age = (services.now() - waiting.at).total_seconds()
+    well = age <= WATCHER_SECONDS and waiting.data["state"] == leases.STANDS_BY
+    yield Check(
+        name="watcher",
+        ok=well,
+        detail=f"{waiting.data['state']}, heard {age:.0f} s ago{_lead(rows)}",
+    )
+
+
+def _lead(rows: Mapping[str, Any]) -> str:
+    leader = leases.leader(rows)
+    if leader is None:
+        return "; nobody leads"
+    return f"; {leader.host} (process {leader.pid}) leads since {leader.since}"
 
 
 def _worker(services: Services) -> Iterator[Check]:
@@ -159,6 +197,27 @@ def _worker(services: Services) -> Iterator[Check]:
             return
         time.sleep(0.1)
     yield Check(name="worker", ok=False, detail=f"{worker} consumed nothing for {CANARY_SECONDS} s")
+
+
+def _refused_messages(services: Services) -> Iterator[Check]:
+    """Check that nobody writes messages to the broker who does not know the secret."""
+    with services.store.read() as connection:
+        rows = liveness.find_heartbeats(connection)
+    refused = [
+        row.data
+        for name, row in rows.items()
+        if name.startswith(worker_heartbeat("")) and row.data.get("refused")
+    ]
+    if not refused:
+        return
+    last = max(data["refused_at"] for data in refused)
+    recent = services.now() - datetime.fromisoformat(last) < REFUSED_FOR
+    yield Check(
+        name="messages",
+        ok=not recent,
+        detail=f"{sum(data['refused'] for data in refused)} refused, the last at {last}: unsigned, or "
+        "signed with another secret. Have all parts the same broker_secret? Who else writes to Redis?",
+    )
 
 
 def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from worker.domain import plan
+from worker.domain.codes import GIVEN_UP, found
 from worker.domain.context import check_against
 from worker.domain.plan import Head, Refusal
 from worker.domain.policy import Policy
@@ -28,14 +29,25 @@ from worker.writes import Accepted, Observation, Outcome, Refused, Writes
 
 
 def ingest(
-    store: Store, batch: Batch, data: bytes, *, policy: Policy, now: datetime, today: date
+    store: Store,
+    batch: Batch,
+    data: bytes,
+    *,
+    policy: Policy,
+    now: datetime,
+    today: date,
+    hopeless: bool = False,
 ) -> list[Outcome]:
     """Take in a batch with its bytes and return what became of each path. Commits once.
 
-    `now` is aware, `today` the date in the team's zone. Raises `StoreUnavailableError` when the
+    `now` is aware, `today` the date in the team's zone. `hopeless` snapshots were tried too often:
+    they are refused without a look at their bytes. Raises `StoreUnavailableError` when the
     database does not answer; then nothing of the batch is stored.
     """
-    observations = _observe(batch, data, policy, today)
+    if hopeless:
+        observations = {snapshot.path: _give_up(snapshot) for snapshot in batch.snapshots}
+    else:
+        observations = _observe(batch, data, policy, today)
     if not observations:
         return []
 
@@ -85,6 +97,16 @@ def _observe(batch: Batch, data: bytes, policy: Policy, today: date) -> dict[str
     for removal in batch.removals:
         add(removal)
     return newest
+
+
+def _give_up(snapshot: Snapshot) -> Observation:
+    problem = found(
+        GIVEN_UP,
+        "taking in this file failed or ended the worker three times",
+        hint="save it again to try again, and show it to who runs Content Sync: "
+        "the log says what happened",
+    )
+    return Refused(item=snapshot, sha256=snapshot.sha256, problems=(problem,))
 
 
 def _examine(snapshot: Snapshot, data: bytes, policy: Policy, today: date) -> Accepted | Refused:

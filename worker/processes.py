@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from worker.domain.laws import Findings
     from worker.tasks import EmbeddedWorkers
     from worker.verify import Mended
-    from worker.watch.watcher import Watcher
 
 logger = logging.getLogger("content_sync")
 
@@ -81,12 +80,14 @@ def up(settings: Settings) -> None:
     Raises `AlreadyRunningError` when another process does so on the same store.
     """
     from worker.tasks import EmbeddedWorkers, create_app, publisher
+    from worker.watch.watcher import require_folder
 
     if not settings.in_process:
         raise ConfigurationError(
             "`up` brings its own broker, and broker_url names another: unset it, "
             "or run `content-sync watch`, `worker` and `beat` over it"
         )
+    require_folder(settings.seeds)
     migrate(settings)
     with _only_one(settings), open_services(settings) as services:
         _say_what_is_watched(settings)
@@ -96,12 +97,11 @@ def up(settings: Settings) -> None:
         logger.info("Drop a seed into the folder. Ctrl-C stops.")
         app = create_app(settings, lambda: services)
         workers = EmbeddedWorkers(app, concurrency=EMBEDDED_CONCURRENCY)
-        watcher = _watcher(settings, services, publisher(app))
         stop = _stop_on_signals()
         workers.start()
         Thread(target=_supervise, args=(workers, stop), name="supervisor", daemon=True).start()
         try:
-            watcher.run(stop)
+            _watch_while_leading(settings, services, publisher(app), stop)
             complete = workers.alive()
         finally:
             _drain(services)
@@ -112,17 +112,21 @@ def up(settings: Settings) -> None:
 
 
 def watch(settings: Settings) -> None:
-    """Run the watcher in this process until SIGTERM or SIGINT, over Redis."""
+    """Run the watcher in this process until SIGTERM or SIGINT, over Redis.
+
+    Of several over one store, one watches and the others stand by.
+    """
     from worker.tasks import create_app, publisher
+    from worker.watch.watcher import require_folder
 
     require_redis(settings)
     stop = _stop_on_signals()
     services = Services(settings, now=utc_now)
     app = create_app(settings, lambda: services)
-    watcher = _watcher(settings, services, publisher(app))
+    require_folder(settings.seeds)
     if _wait_for_store(services.store, stop):
         _say_what_is_watched(settings)
-        watcher.run(stop)
+        _watch_while_leading(settings, services, publisher(app), stop)
         logger.info("stopped")
     services.close()
 
@@ -181,19 +185,37 @@ def services_of_this_process(settings: Settings) -> Callable[[], Services]:
     return lambda: of(os.getpid())
 
 
-def _watcher(
-    settings: Settings, services: Services, publish: Callable[[Batch, str], None]
-) -> Watcher:
-    from worker.watch.watcher import Watcher
+def _watch_while_leading(
+    settings: Settings, services: Services, publish: Callable[[Batch, str], None], stop: Event
+) -> None:
+    """Stand by until this process leads, watch until it does not, and so on until told to stop.
 
-    return Watcher(
-        settings=settings,
-        spool=services.spool,
-        publish=publish,
-        record=services,
-        now=utc_now,
-        monotonic=time.monotonic,
-    )
+    A watcher that has lost its lead is thrown away with all that it knew of the folder.
+    """
+    from worker.watch.lead import Lead, LeadLostError
+    from worker.watch.watcher import Term, Watcher
+
+    begun_before = services.begun_before()
+    lead = Lead(services.store, now=utc_now, monotonic=time.monotonic)
+    while lead.stand_by(stop):
+        try:
+            Watcher(
+                settings=settings,
+                spool=services.spool,
+                publish=publish,
+                record=services,
+                now=utc_now,
+                monotonic=time.monotonic,
+                term=Term(
+                    confirm=lead.confirm,
+                    observed_above=lead.observed_above,
+                    begun_before=begun_before,
+                ),
+            ).run(stop)
+        except LeadLostError as error:
+            logger.warning("%s", error)
+        finally:
+            lead.hand_back()
 
 
 @contextmanager

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
 
 from worker import answers, ownership, past, timeline
+from worker.begun import Begun
 from worker.calendar_feed import render_calendar, write_calendar
 from worker.channels import Channel
 from worker.channels.deadman import ping
 from worker.channels.opening import open_channels
 from worker.channels.stream import EventStream, open_stream
+from worker.claim import take_in_claimed
 from worker.deliver import Delivery, Outgoing, deliver, preview, publish_events, send_test
 from worker.digest import open_templates
 from worker.domain.cloud_event import Event, cloud_event
@@ -60,6 +64,8 @@ class Services:
         self.now = now
         self.store = Store(settings.store_url.get_secret_value())
         self.spool: Spool = open_spool(settings)
+        in_one = settings.in_process and self.store.is_sqlite
+        self._begun = Begun(Path(f"{self.store.url.database}.begun")) if in_one else None
         self.policy = make_policy(settings)
         self.started_at = now()
         self._delivery_noted_at = self._pinged_at = LONG_AGO
@@ -93,32 +99,33 @@ class Services:
         """Take in a batch whose bytes are in the spool; then forget them. Commits.
 
         Bytes that are gone were taken in before, or are lost: the next scan compares the folder
-        with the store and brings again what is missing.
+        with the store and brings again what is missing. Raises `ValueError` when the bytes are not
+        those of the batch.
         """
-        data = self.spool.get(batch.id) if batch.snapshots else b""
-        if data is None:
+        with self._begun.noting(batch) if self._begun is not None else nullcontext():
+            outcomes = take_in_claimed(batch, self.spool, self.take_in_bytes)
+        if outcomes is None:
             logger.info(
                 "batch %s is no longer in the spool: taken in, or the next scan repeats it",
                 batch.id,
             )
-            self.spool.drop(batch.id)
             return []
-        outcomes = self.take_in_bytes(batch, data)
-        self.spool.drop(batch.id)
         log_outcomes(outcomes, bulk=batch.bulk)
         return outcomes
 
-    def take_in_bytes(self, batch: Batch, data: bytes) -> list[Outcome]:
+    def take_in_bytes(self, batch: Batch, data: bytes, *, hopeless: bool = False) -> list[Outcome]:
         """Take in a batch with its bytes and return what became of each path. Commits.
 
-        Raises `ValueError` when the bytes are not those of the batch.
+        With `hopeless` its snapshots are refused, and not looked at.
         """
-        if len(data) != batch.size:
-            raise ValueError(
-                f"batch {batch.id} has {len(data)} bytes in the spool, not {batch.size}"
-            )
         return ingest(
-            self.store, batch, data, policy=self.policy, now=self.now(), today=self.today()
+            self.store,
+            batch,
+            data,
+            policy=self.policy,
+            now=self.now(),
+            today=self.today(),
+            hopeless=hopeless,
         )
 
     def sweep(self) -> int:
@@ -147,6 +154,10 @@ class Services:
         return delivered
 
     # What the watcher asks and says.
+
+    def begun_before(self) -> list[Batch]:
+        """Return what the process before this one did not end taking in, where one process does all."""
+        return [] if self._begun is None else self._begun.left_over()
 
     def known_files(self) -> dict[str, Known]:
         """Return every path that should be in the folder, with what was last seen of it."""
@@ -204,7 +215,9 @@ class Services:
     def status(self) -> dict[str, Any]:
         """Return the library at a glance."""
         with self.store.read() as connection:
-            return answers.status(connection, policy=self.policy, today=self.today())
+            return answers.status(
+                connection, policy=self.policy, today=self.today(), now=self.now()
+            )
 
     def list_documents(self, state: str | None) -> list[dict[str, Any]]:
         """Return the documents, or those of one state."""

@@ -97,6 +97,14 @@ class Settings(BaseSettings):
     broker_url: SecretStr = Field(
         SecretStr(MEMORY_BROKER), description="`memory://` or a Redis URL"
     )
+    broker_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="signs the messages over Redis; default: from the broker's password",
+    )
+    broker_old_secret: SecretStr | None = Field(
+        None, min_length=16, description="still accepted, until every part knows the new one"
+    )
     schema_file: Path | None = Field(
         None, description="default: seed.schema.json beside the settings file"
     )

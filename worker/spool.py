@@ -2,12 +2,14 @@
 
 Redis holds them where the broker is Redis, a dictionary where the broker lives in this process.
 The spool is a hint like the message: bytes that are lost cost a scan, never data, so nothing lives
-longer than `spool_seconds` in Redis. It knows nothing of seeds. The watcher puts and counts;
-workers get and drop.
+longer than `spool_seconds` in Redis. Beside the bytes it counts which were begun: what ends a worker
+is told by that. It knows nothing of seeds. The watcher puts and counts; workers begin, get and drop.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from threading import Lock
 from typing import Protocol, cast
 
@@ -15,6 +17,8 @@ from worker.broker import RedisLink
 from worker.settings import Settings
 
 _PREFIX = "content-sync:"
+#: Added to how often a file was begun: far below zero it is taken in.
+_FINISHED = -1_000_000
 _UNCONSUMED = f"{_PREFIX}spool"
 
 # Scores are seconds of Redis's own clock, which also expires the bytes: hosts whose clocks differ
@@ -41,6 +45,21 @@ class Spool(Protocol):
     def drop(self, batch_id: str) -> None:
         """Forget a batch that was consumed; one that is not there is fine."""
 
+    def begin(self, batch_id: str, part: int | None = None) -> int:
+        """Note that a batch, or one of its files, is begun; return how often it was before."""
+
+    def release(self, batch_id: str, part: int | None = None) -> None:
+        """Note that what was begun last was not tried: what it needs was away."""
+
+    def finish(self, batch_id: str, part: int) -> None:
+        """Note that a file of a batch was taken in."""
+
+    def unfinished(self, batch_id: str, parts: int) -> list[int]:
+        """Return which of a batch's files were not taken in yet, those that were begun most last."""
+
+    def was_begun(self, batch_id: str) -> bool:
+        """Return whether a worker has begun a batch, and nobody has dropped it."""
+
     def outstanding(self) -> int:
         """Return how many batches were put and not yet dropped."""
 
@@ -51,6 +70,7 @@ class MemorySpool:
     def __init__(self) -> None:
         self._lock = Lock()
         self._batches: dict[str, bytes] = {}
+        self._begun: dict[str, Counter[str]] = {}
 
     def put(self, batch_id: str, data: bytes) -> None:
         """Keep the bytes of a batch."""
@@ -66,6 +86,37 @@ class MemorySpool:
         """Forget a batch."""
         with self._lock:
             self._batches.pop(batch_id, None)
+            self._begun.pop(batch_id, None)
+
+    def begin(self, batch_id: str, part: int | None = None) -> int:
+        """Note that a batch, or one of its files, is begun; return how often it was before."""
+        with self._lock:
+            return self._add(batch_id, part, 1) - 1
+
+    def release(self, batch_id: str, part: int | None = None) -> None:
+        """Note that what was begun last was not tried."""
+        with self._lock:
+            self._add(batch_id, part, -1)
+
+    def finish(self, batch_id: str, part: int) -> None:
+        """Note that a file of a batch was taken in."""
+        with self._lock:
+            self._add(batch_id, part, _FINISHED)
+
+    def unfinished(self, batch_id: str, parts: int) -> list[int]:
+        """Return which of a batch's files were not taken in yet, those that were begun most last."""
+        with self._lock:
+            return _unfinished(self._begun.get(batch_id, {}), parts)
+
+    def was_begun(self, batch_id: str) -> bool:
+        """Return whether a worker has begun a batch."""
+        with self._lock:
+            return self._begun.get(batch_id, Counter())[_field(None)] > 0
+
+    def _add(self, batch_id: str, part: int | None, number: int) -> int:
+        counts = self._begun.setdefault(batch_id, Counter())
+        counts[_field(part)] += number
+        return counts[_field(part)]
 
     def outstanding(self) -> int:
         """Return how many batches are kept."""
@@ -105,9 +156,44 @@ class RedisSpool:
             self._link.failing_as_unavailable(),
             self._link.client.pipeline(transaction=True) as pipe,
         ):
-            pipe.unlink(_key(batch_id))
+            pipe.unlink(_key(batch_id), _begun_key(batch_id))
             pipe.zrem(_UNCONSUMED, batch_id)
             pipe.execute()
+
+    def begin(self, batch_id: str, part: int | None = None) -> int:
+        """Note that a batch, or one of its files, is begun; return how often it was before."""
+        return self._add(batch_id, part, 1) - 1
+
+    def release(self, batch_id: str, part: int | None = None) -> None:
+        """Note that what was begun last was not tried."""
+        self._add(batch_id, part, -1)
+
+    def finish(self, batch_id: str, part: int) -> None:
+        """Note that a file of a batch was taken in."""
+        self._add(batch_id, part, _FINISHED)
+
+    def unfinished(self, batch_id: str, parts: int) -> list[int]:
+        """Return which of a batch's files were not taken in yet, those that were begun most last."""
+        with self._link.failing_as_unavailable():
+            counts = cast("dict[bytes, bytes]", self._link.client.hgetall(_begun_key(batch_id)))
+        return _unfinished({key.decode(): int(n) for key, n in counts.items()}, parts)
+
+    def was_begun(self, batch_id: str) -> bool:
+        """Return whether a worker has begun a batch."""
+        with self._link.failing_as_unavailable():
+            number = cast(
+                "bytes | None", self._link.client.hget(_begun_key(batch_id), _field(None))
+            )
+        return number is not None and int(number) > 0
+
+    def _add(self, batch_id: str, part: int | None, number: int) -> int:
+        with (
+            self._link.failing_as_unavailable(),
+            self._link.client.pipeline(transaction=True) as pipe,
+        ):
+            pipe.hincrby(_begun_key(batch_id), _field(part), number)
+            pipe.expire(_begun_key(batch_id), self._spool_seconds)
+            return int(pipe.execute()[0])
 
     def outstanding(self) -> int:
         """Return how many batches were put in the last `spool_seconds` and not dropped."""
@@ -133,3 +219,17 @@ def open_spool(settings: Settings) -> MemorySpool | RedisSpool:
 
 def _key(batch_id: str) -> str:
     return f"{_UNCONSUMED}:{batch_id}"
+
+
+def _begun_key(batch_id: str) -> str:
+    return f"{_PREFIX}begun:{batch_id}"
+
+
+def _field(part: int | None) -> str:
+    """Return the name of what is counted: one file of a batch, or the whole."""
+    return "whole" if part is None else str(part)
+
+
+def _unfinished(counts: Mapping[str, int], parts: int) -> list[int]:
+    begun = {part: counts.get(_field(part), 0) for part in range(parts)}
+    return sorted((part for part, times in begun.items() if times >= 0), key=begun.__getitem__)

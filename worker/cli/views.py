@@ -157,6 +157,13 @@ def _watcher(watcher: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
     if scanned := watcher["last_scan"]:
         since = ago(now - datetime.fromisoformat(scanned))
         parts.append(Text(f", saw the whole folder {since} ({local_time(scanned, zone)})"))
+    if leader := watcher.get("leader"):
+        since = local_time(leader["since"], zone)
+        parts.append(plain(f"; {leader['host']} (process {leader['pid']}) leads since {since}"))
+    parts += [
+        plain(f"; {one['host']} (process {one['pid']}) stands by")
+        for one in watcher.get("stand_by", ())
+    ]
     return Text.assemble(*parts)
 
 

@@ -60,6 +60,12 @@ _BYTES: Final = {
         "nausea.md, written by a word processor",
         "nausea.md, exported as plain text",
     ),
+    codes.GIVEN_UP: Entry(
+        "Taking in the file failed or ended the worker three times. It is not tried again until it is"
+        " saved anew, so that it holds up no other; the last good version is served.",
+        "nausea.md, whose workers ran out of memory",
+        "nausea.md, saved again in parts",
+    ),
 }
 
 _FRONT_MATTER: Final = {

@@ -6,6 +6,7 @@ in the spool. Its JSON form is the contract between watchers and workers of diff
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,12 @@ from typing import Any
 #: The newest format: a batch that names no candidates is written as 1, which every worker reads.
 BATCH_FORMAT = 2
 _PLAIN_FORMAT = 1
+
+_BATCH_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NOT_IN_PATHS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
+_MOST_PATH_CHARACTERS = 4096
+_LARGEST = 2**63 - 1  # that the store's columns hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +80,17 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one message carries. The bytes of `snapshots` lie in the spool in this order."""
+    """What one message carries. The bytes of `snapshots` lie in the spool in this order.
+
+    `attempts` is how often its files were sent before, and were begun, and not taken in.
+    """
 
     id: str
     snapshots: tuple[Snapshot, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     removals: tuple[Removal, ...] = ()
     bulk: bool = False
+    attempts: int = 0
 
     @property
     def paths(self) -> list[str]:
@@ -114,25 +125,30 @@ class Batch:
                 for u in self.unreadable
             ],
             "removals": [[r.path, r.observed] for r in self.removals],
+            **({"attempts": self.attempts} if self.attempts else {}),
         }
 
     @classmethod
     def from_json(cls, message: Mapping[str, Any]) -> Batch:
-        """Read a message's JSON; raise `ValueError` when it is not a batch of a known format."""
+        """Read a message's JSON; raise `ValueError` when it is not a batch of a known format.
+
+        Paths that lead out of the folder, and values that no file has, are no batch either.
+        """
         if message.get("format") not in {_PLAIN_FORMAT, BATCH_FORMAT}:
             raise ValueError(f"batch format {message.get('format')!r} is not {BATCH_FORMAT}")
         try:
             return cls(
-                id=str(message["id"]),
+                id=_batch_id(message["id"]),
                 bulk=bool(message["bulk"]),
+                attempts=_whole(message.get("attempts", 0)),
                 snapshots=tuple(
                     Snapshot(
-                        path=path,
-                        stamp=Stamp(size=size, mtime_ns=mtime_ns, inode=inode),
-                        sha256=sha256,
-                        observed=observed,
-                        moved_from=moved_from,
-                        candidates=tuple(candidates[0]) if candidates else (),
+                        path=_path(path),
+                        stamp=_stamp(size, mtime_ns, inode),
+                        sha256=_sha256(sha256),
+                        observed=_whole(observed),
+                        moved_from=None if moved_from is None else _path(moved_from),
+                        candidates=tuple(map(_path, candidates[0])) if candidates else (),
                     )
                     for path, size, mtime_ns, inode, sha256, observed, moved_from, *candidates in (
                         message["snapshots"]
@@ -140,20 +156,57 @@ class Batch:
                 ),
                 unreadable=tuple(
                     Unreadable(
-                        path=path,
-                        stamp=Stamp(size=size, mtime_ns=mtime_ns, inode=inode),
-                        observed=observed,
-                        code=code,
-                        detail=detail,
+                        path=_path(path),
+                        stamp=_stamp(size, mtime_ns, inode),
+                        observed=_whole(observed),
+                        code=str(code),
+                        detail=str(detail),
                     )
                     for path, size, mtime_ns, inode, observed, code, detail in message["unreadable"]
                 ),
                 removals=tuple(
-                    Removal(path=path, observed=observed) for path, observed in message["removals"]
+                    Removal(path=_path(path), observed=_whole(observed))
+                    for path, observed in message["removals"]
                 ),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a batch: {error}") from error
+
+
+def _batch_id(value: Any) -> str:
+    if not isinstance(value, str) or not _BATCH_ID.fullmatch(value):
+        raise ValueError("not a batch: its id is not one")
+    return value
+
+
+def _path(value: Any) -> str:
+    """Return a path below the folder: relative, plain, of characters that a seed's name may have."""
+    if (
+        not isinstance(value, str)
+        or len(value) > _MOST_PATH_CHARACTERS
+        or any(part in {"", ".", ".."} for part in value.split("/"))
+        or _NOT_IN_PATHS.search(value)
+    ):
+        raise ValueError(f"not a batch: {value!r:.200} is no path in the folder")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= _LARGEST:
+        raise ValueError(f"not a batch: {value!r:.100} is no number that it may have")
+    return value
+
+
+def _sha256(value: Any) -> str:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise ValueError("not a batch: a hash is none")
+    return value
+
+
+def _stamp(size: Any, mtime_ns: Any, inode: Any) -> Stamp:
+    if type(mtime_ns) is not int or abs(mtime_ns) > _LARGEST:  # before 1970 it is negative
+        raise ValueError("not a batch: a time of modification is none")
+    return Stamp(size=_whole(size), mtime_ns=mtime_ns, inode=_whole(inode))
 
 
 def _stamp_list(stamp: Stamp) -> tuple[int, int, int]:

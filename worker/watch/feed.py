@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -34,6 +34,7 @@ from worker.watch.read import (
     read_file,
     stamp_of,
 )
+from worker.watch.suspects import Suspects
 
 logger = logging.getLogger("content_sync.watch")
 
@@ -83,6 +84,7 @@ class _OpenBatch:
     removals: list[Removal] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
+    attempts: int = 0
 
     @property
     def files(self) -> int:
@@ -93,7 +95,9 @@ class Feed:
     """Reads settled paths and sends what is new of them.
 
     `send` takes a batch, its bytes and its lane; what it raises passes through, and then `known`
-    must be loaded from the store again. `withdraw` forgets a batch that was lost.
+    must be loaded from the store again. `withdraw` forgets a batch that was lost, and tells whether
+    a worker had begun it: then one of its files may have ended that worker, and each is sent again
+    alone, with the number of its attempts. So is what a process before this one had begun.
     """
 
     def __init__(
@@ -104,7 +108,8 @@ class Feed:
         send: Callable[[Batch, bytes, Lane], None],
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
-        withdraw: Callable[[str], None] = lambda _batch_id: None,
+        withdraw: Callable[[str], bool] = lambda _batch_id: False,
+        begun_before: Iterable[Batch] = (),
     ) -> None:
         self._intake = settings.intake
         self._fields = settings.fields
@@ -120,6 +125,7 @@ class Feed:
         self.verified = 0  # when all racy files were last hashed again, as an observation
         self._open = {lane: _OpenBatch() for lane in Lane}
         self._sent: dict[str, _Sent] = {}
+        self._suspects = Suspects(begun_before)
         self._patience_seconds = IN_FLIGHT_SECONDS
         self._notes: dict[str, Stamp] = {}
 
@@ -130,15 +136,16 @@ class Feed:
         """
         self.observed.raise_to(newest)
         at = self._monotonic()
-        lost: set[str] = set()
+        lost: dict[str, list[tuple[str, Known | None]]] = {}
         arrived = False
         for path, sent in list(self._sent.items()):
             if _arrived(sent, fresh.get(path)):
                 del self._sent[path]
+                self._suspects.discard(path)
                 arrived = True
             elif at - sent.at >= self._patience_seconds:
                 del self._sent[path]
-                lost.add(sent.batch_id)
+                lost.setdefault(sent.batch_id, []).append((path, sent.known))
             elif sent.known is None:
                 fresh.pop(path, None)
             else:
@@ -146,8 +153,10 @@ class Feed:
         self.known = fresh
         self._origins = None
         self.missing.keep(fresh, at)
-        for batch_id in lost:
-            self._withdraw(batch_id)
+        for batch_id, files in lost.items():
+            if self._withdraw(batch_id):
+                self._suspects.add(files)
+                arrived = True  # at a worker, which ended
         if arrived:
             self._patience_seconds = IN_FLIGHT_SECONDS
         elif lost:
@@ -264,7 +273,7 @@ class Feed:
             lane = Lane.LIVE
         elif candidates and hasty:
             return Outcome.UNSURE
-        self._make_room(lane, len(found.data))
+        self._make_room(lane, len(found.data), self._suspects.attempts(path, found.sha256))
         if source is not None and any(s.path == source for s in self._open[lane].snapshots):
             self.flush(lane)  # two steps of one document need two transactions
         batch = self._open[lane]
@@ -348,11 +357,13 @@ class Feed:
         except OSError:
             return False
 
-    def _make_room(self, lane: Lane, size: int) -> None:
+    def _make_room(self, lane: Lane, size: int, attempts: int = 0) -> None:
+        """Send the open batch where the next file is one too many; a suspect travels alone."""
         batch = self._open[lane]
-        full = batch.files >= self._intake.batch_files
+        full = batch.files >= self._intake.batch_files or attempts or batch.attempts
         if full or (batch.size and batch.size + size > self._intake.batch_bytes):
             self.flush(lane)
+        self._open[lane].attempts = attempts
 
     def _dispatch(self, open_batch: _OpenBatch, lane: Lane) -> None:
         batch = Batch(
@@ -361,6 +372,7 @@ class Feed:
             unreadable=tuple(open_batch.unreadable),
             removals=tuple(open_batch.removals),
             bulk=lane is Lane.BULK,
+            attempts=open_batch.attempts,
         )
         self._send(batch, b"".join(open_batch.parts), lane)
         at = self._monotonic()

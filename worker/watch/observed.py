@@ -21,6 +21,10 @@ class Observed:
         self._last = max(self._last + 1, self.clock())
         return self._last
 
+    def ceiling(self) -> int:
+        """Return a number that none so far exceeds, nor any that the clock would give now."""
+        return max(self._last, self.clock())
+
     def clock(self) -> int:
         """Return the wall clock in microseconds since the epoch."""
         return (self._now() - _EPOCH) // _MICROSECOND

@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -41,6 +42,20 @@ _LONGEST_WAIT_SECONDS = 30.0
 _FIRST_LEARN_SECONDS = 0.25
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """What a watcher goes by that may be one of several, or the next of several.
+
+    `confirm` makes sure that this watcher leads, and raises where another does; it is told the largest
+    number that an observation may have had. All observations are numbered above `observed_above`.
+    `begun_before` is what a process before this one did not end taking in.
+    """
+
+    confirm: Callable[[int], None] = lambda _observed: None
+    observed_above: int = 0
+    begun_before: Iterable[Batch] = ()
+
+
 class Watcher:
     """Watches one folder. Make it, `run` it in a thread, end it by the event given to `run`.
 
@@ -57,7 +72,9 @@ class Watcher:
         publish: Callable[[Batch, str], None],
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        term: Term | None = None,
     ) -> None:
+        term = term or Term()
         require_folder(settings.seeds)
         self._settings = settings
         self._record = record
@@ -65,16 +82,20 @@ class Watcher:
         self._publish = publish
         self._now = now
         self._monotonic = monotonic
+        self._confirm = term.confirm
+        self._since = now()
         self._root = str(settings.seeds.absolute())
         self._names = SeedNames(self._root, settings.watch.suffixes)
         self._feed = Feed(
             settings,
             root=self._root,
             send=self._send,
-            withdraw=spool.drop,
+            withdraw=self._withdraw,
+            begun_before=term.begun_before,
             now=now,
             monotonic=monotonic,
         )
+        self._feed.observed.raise_to(term.observed_above)
         self._brake = Brake(settings.brake, record, window_seconds=settings.watch.scan_seconds)
         self._intake = Intake(
             settings,
@@ -99,7 +120,10 @@ class Watcher:
         self._unsure: frozenset[str] = frozenset()
 
     def run(self, stop: threading.Event) -> None:
-        """Watch until the event is set, through every outage of store and broker."""
+        """Watch until the event is set, through every outage of store and broker.
+
+        Passes on what `confirm` raises when another watcher leads; then nothing more is sent.
+        """
         self._names.load()
         self._lookout.start(self._monotonic())
         failures = 0
@@ -123,6 +147,7 @@ class Watcher:
 
     def _turn(self) -> None:
         """Wait for the next thing to do, and do it: live edits first."""
+        self._confirm_lead()
         self._hear(self._events.take(self._pause_seconds()))
         self._intake.look()
         if self._intake.names_changed:
@@ -246,6 +271,7 @@ class Watcher:
             return
         if at < self._decide_at and not self._brake.has_news:
             return
+        self._confirm_lead()  # a hold is told to people
         self._decide_at = at + (HEARTBEAT_SECONDS if self._brake.held else _DECISION_SECONDS)
         undecided = self._feed.is_undecided
         unread = undecided or self._intake.backlog.new > 0 or self._doubt_at is not None
@@ -275,7 +301,11 @@ class Watcher:
 
     # Store and broker.
 
+    def _confirm_lead(self) -> None:
+        self._confirm(self._feed.observed.ceiling())
+
     def _send(self, batch: Batch, data: bytes, lane: Lane) -> None:
+        self._confirm_lead()  # this process may have been frozen since it read the files
         if batch.snapshots:
             self._spool.put(batch.id, data)
         try:
@@ -284,6 +314,11 @@ class Watcher:
             with contextlib.suppress(BrokerUnavailableError):
                 self._spool.drop(batch.id)  # or it would count as unconsumed
             raise
+
+    def _withdraw(self, batch_id: str) -> bool:
+        was_begun = self._spool.was_begun(batch_id)
+        self._spool.drop(batch_id)
+        return was_begun
 
     def _has_caught_up(self) -> bool:
         idle = self._survey is None and self._intake.is_idle
@@ -310,6 +345,7 @@ class Watcher:
         return "polling" if self._lookout.polling else "watching"
 
     def _beat(self, state: str) -> None:
+        self._confirm_lead()
         self._beat_at = self._monotonic() + HEARTBEAT_SECONDS
         data = {
             "state": state,
@@ -318,6 +354,8 @@ class Watcher:
             "watched": len(self._feed.known),
             "unread": len(self._intake.backlog),
             "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": self._since.isoformat(),
         }
         self._record.heartbeat("watcher", data)
 

@@ -1,0 +1,233 @@
+"""Whoever may write to Redis and does not know the secret is not heard, and people learn of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+import uuid
+from typing import Any
+
+import pytest
+from faults.installation import Installation
+from support import a_seed, wait_until, write
+
+from worker.domain.snapshot import Batch, Removal, Snapshot, Stamp
+from worker.signing import MAX_MESSAGE_BYTES, make_signer
+from worker.tasks import DELIVER, INGEST, SIGNED_TYPE
+
+SECRET, OLD_SECRET = "a secret of the team's own", "the one before, also long"
+QUEUE = "content-sync:live"
+
+
+@pytest.fixture
+def service(tmp_path, postgres_url: str, redis_url: str) -> Installation:
+    return Installation(tmp_path, postgres_url, redis_url, CONTENT_SYNC_BROKER_SECRET=SECRET)
+
+
+class Intruder:
+    """Somebody with the right to write to Redis: spools bytes, and puts messages into a queue."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def send(
+        self,
+        body: str | bytes,
+        *,
+        task: str = INGEST,
+        content_type: str = SIGNED_TYPE,
+        **headers: Any,
+    ) -> None:
+        data = body.encode() if isinstance(body, str) else body
+        task_id = str(uuid.uuid4())
+        message = {
+            "body": base64.b64encode(data).decode(),
+            "content-encoding": "utf-8",
+            "content-type": content_type,
+            "headers": {"task": task, "id": task_id, "lang": "py", "argsrepr": "", **headers},
+            "properties": {
+                "correlation_id": task_id,
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": "live"},
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_tag": str(uuid.uuid4()),
+            },
+        }
+        self._client.lpush(QUEUE, json.dumps(message))
+
+    def spool(self, batch: Batch, data: bytes) -> None:
+        self._client.set(f"content-sync:spool:{batch.id}", data, ex=60)
+
+    def arguments(self, batch: Batch) -> list[Any]:
+        embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+        return [[batch.as_json()], {}, embed]
+
+
+@pytest.fixture
+def intruder(shared_redis) -> Intruder:
+    return Intruder(shared_redis.client)
+
+
+def a_forged_page(path: str = "forged.md") -> tuple[Batch, bytes]:
+    data = a_seed(title="Take twice the dose").encode()
+    now = time.time_ns()
+    snapshot = Snapshot(
+        path=path,
+        stamp=Stamp(size=len(data), mtime_ns=now, inode=1),
+        sha256=hashlib.sha256(data).hexdigest(),
+        observed=now // 1000,
+    )
+    return Batch(id=uuid.uuid4().hex, snapshots=(snapshot,)), data
+
+
+def sealed(secret: str, value: Any) -> str:
+    from worker.settings import load_settings
+
+    signer = make_signer(load_settings(broker_url="redis://example", broker_secret=secret))
+    assert signer is not None
+    return signer.seal(value)
+
+
+def refusals(worker: Any) -> int:
+    return worker.output.count("was refused:")
+
+
+def test_forged_messages_change_nothing_are_counted_and_doctor_says_so(
+    service: Installation, intruder: Intruder
+):
+    batch, data = a_forged_page()
+    value = intruder.arguments(batch)
+    plain = json.dumps(value)
+    right = sealed(SECRET, value)
+    with service.start("worker", "-c", "1") as worker, service.start("watch"):
+        write(service.seeds / "a.md", a_seed())
+        wait_until(service.is_equal, timeout=30, what="the true page")
+        intruder.spool(batch, data)
+        intruder.send(plain, content_type="application/json")
+        intruder.send(plain)
+        intruder.send(sealed("somebody else's secret", value))
+        intruder.send(right.replace("forged.md", "other0.md"))
+        intruder.send(right, content_type="application/json")
+        intruder.send(b"\xff" * 100)
+        intruder.send("x" * (MAX_MESSAGE_BYTES + 1))
+        intruder.send("[" * 100_000)
+        intruder.send(plain, task=DELIVER, eta="2030-01-01T00:00:00+00:00")
+        wait_until(lambda: refusals(worker) == 9, what="nine refusals")
+        assert "Traceback" not in worker.output
+        write(service.seeds / "a.md", a_seed(title="The service goes on"))
+        wait_until(service.is_equal, what="the next edit, and no forged page")
+        service.ask("doctor", "--as", "worker")
+    checks = {check["name"]: check for check in service.ask("doctor")[0]["checks"]}
+    assert not checks["messages"]["ok"]
+    assert checks["messages"]["detail"].startswith("9 refused")
+    assert checks["broker"]["detail"].endswith("messages are signed with broker_secret")
+
+
+def test_a_message_that_is_sent_again_is_harmless(service: Installation, shared_redis: Any):
+    """Observations are ordered, and the bytes of a batch are dropped when it was taken in."""
+    page = service.seeds / "a.md"
+    with service.start("watch") as watcher:
+        watcher.wait_for("leads:")
+        write(page, a_seed(title="The first text"))
+        message = wait_until(lambda: shared_redis.client.lindex(QUEUE, 0), what="its message")
+        spooled = {
+            key: shared_redis.client.get(key)
+            for key in shared_redis.client.scan_iter("content-sync:spool:*")
+        }
+        with service.start("worker", "-c", "1") as worker:
+            wait_until(service.is_equal, timeout=30, what="the first text")
+            write(page, a_seed(title="The second text"))
+            wait_until(service.is_equal, what="the second text")
+            shared_redis.client.lpush(QUEUE, message)
+            worker.wait_for("is no longer in the spool")
+            for key, data in spooled.items():  # even where its bytes come back too
+                shared_redis.client.set(key, data, ex=60)
+            shared_redis.client.lpush(QUEUE, message)
+            wait_until(
+                lambda: not any(map(shared_redis.client.exists, spooled)), what="the replay's end"
+            )
+            assert service.is_equal()
+    assert service.query("SELECT number FROM documents") == [(2,)]
+
+
+def test_bytes_in_the_spool_that_are_not_those_of_the_message_are_not_taken(
+    service: Installation, shared_redis: Any
+):
+    with service.start("watch") as watcher:
+        watcher.wait_for("leads:")
+        text = a_seed(title="Take it once a day")
+        write(service.seeds / "a.md", text)
+        (key,) = wait_until(
+            lambda: list(shared_redis.client.scan_iter("content-sync:spool:*")), what="its bytes"
+        )
+        shared_redis.client.set(key, text.replace("once", "nine").encode(), ex=60)
+        wait_until(lambda: shared_redis.client.llen(QUEUE), what="its message")
+        with service.start("worker", "-c", "1") as worker:
+            worker.wait_for("bytes in the spool")
+            assert service.stored() == {}
+            assert "Traceback" not in worker.output
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../out.md", "/etc/passwd", "a/../../b.md", "a//b.md", "a\0.md", "", "./a.md", "a\n.md"],
+)
+def test_a_path_that_leads_out_of_the_folder_is_no_batch(path: str):
+    batch, _ = a_forged_page()
+    good = batch.snapshots[0]
+    for made in (
+        {"removals": [[path, 1]]},
+        {"unreadable": [[path, 1, 1, 1, 1, "CS001", ""]]},
+        {"snapshots": [[path, 1, 1, 1, good.sha256, 1, None]]},
+        {"snapshots": [["a.md", 1, 1, 1, good.sha256, 1, path]]},
+    ):
+        with pytest.raises(ValueError, match="no path in the folder"):
+            Batch.from_json({**batch.as_json(), **made})
+
+
+@pytest.mark.parametrize("number", [-1, 2**63, 1.5, "1", True, None])
+def test_a_number_that_no_observation_has_is_no_batch(number: Any):
+    batch = Batch(id="a", removals=(Removal(path="a.md", observed=1),))
+    with pytest.raises(ValueError, match="not a batch"):
+        Batch.from_json({**batch.as_json(), "removals": [["a.md", number]]})
+
+
+def test_while_a_secret_changes_both_are_accepted(service: Installation):
+    """Workers learn the new one first, and accept the old one of the watcher."""
+    new = {"CONTENT_SYNC_BROKER_SECRET": OLD_SECRET, "CONTENT_SYNC_BROKER_OLD_SECRET": SECRET}
+    with service.start("worker", "-c", "1", **new) as worker:
+        for secrets in ({}, new):
+            with service.start("watch", **secrets):
+                write(service.seeds / "a.md", a_seed(title=f"Signed with {len(secrets)}"))
+                wait_until(service.is_equal, timeout=30, what="the page")
+        assert refusals(worker) == 0
+
+
+def test_without_a_secret_the_password_of_the_broker_is_one():
+    from worker.settings import load_settings
+
+    with_password = make_signer(load_settings(broker_url="redis://:p%40ss@example/0"))
+    same = make_signer(load_settings(broker_url="redis://:p%40ss@other:6380/3"))
+    other = make_signer(load_settings(broker_url="redis://:other@example/0"))
+    assert with_password.source == "the broker's password"
+    assert same.open(with_password.seal([1, "é"])) == [1, "é"]
+    with pytest.raises(ValueError, match="signature"):
+        other.open(with_password.seal([1]))
+    assert make_signer(load_settings(broker_url="redis://example")).source == ""
+    assert make_signer(load_settings()) is None
+    assert "p@ss" not in repr(with_password)
+
+
+def test_a_secret_may_lie_in_a_file_and_a_short_one_is_refused(tmp_path, monkeypatch):
+    from worker.errors import ConfigurationError
+    from worker.settings import load_settings
+
+    monkeypatch.setenv(
+        "CONTENT_SYNC_BROKER_SECRET_FILE", str(write(tmp_path / "key", SECRET + "\n"))
+    )
+    assert load_settings().broker_secret.get_secret_value() == SECRET
+    with pytest.raises(ConfigurationError, match="broker_old_secret"):
+        load_settings(broker_old_secret="short")

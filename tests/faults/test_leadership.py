@@ -1,0 +1,151 @@
+"""Of two watchers over one folder one leads: the other takes over, and no page is lost or goes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from faults.installation import Installation, Line
+from support import Process, a_seed, wait_until, write
+
+TAKE_OVER_SECONDS = 15
+
+
+@pytest.fixture
+def service(tmp_path, postgres_url: str, redis_url: str) -> Installation:
+    return Installation(tmp_path, postgres_url, redis_url)
+
+
+@contextmanager
+def two_watchers(service: Installation, **env: str) -> Iterator[tuple[Process, Process]]:
+    """Start one that leads, with `env`, and then one that stands by."""
+    first = Process("watch", cwd=service.folder, env={**service.env, **env})
+    try:
+        first.wait_for("leads:")
+        with service.start("watch") as second:
+            second.wait_for("stands by:")
+            yield first, second
+    finally:
+        first.kill()
+
+
+def takes_over(service: Installation, process: Process, *, within: float) -> None:
+    wait_until(lambda: service.leads(process), timeout=within, what="another leader")
+
+
+def is_equal(service: Installation, what: str) -> None:
+    wait_until(service.is_equal, timeout=20, what=what)
+
+
+def test_one_leads_the_other_stands_by_and_both_are_well(service: Installation):
+    with two_watchers(service) as (first, second):
+        status, _ = wait_until(
+            lambda: (
+                (answer := service.ask("status"))[0]["watcher"]["state"] == "watching" and answer
+            ),
+            what="the leader's first heartbeat",
+        )
+        assert status["watcher"]["leader"]["pid"] == first.pid
+        assert [one["pid"] for one in status["watcher"]["stand_by"]] == [second.pid]
+        checks, code = service.ask("doctor", "--as", "watcher")
+        assert code == 0
+        assert f"(process {first.pid}) leads since" in checks["checks"][-1]["detail"]
+        assert second.stop() == 0
+        assert first.stop() == 0
+    assert service.ask("doctor", "--as", "watcher")[1] == 1
+
+
+def test_a_killed_leader_is_followed_within_seconds(service: Installation):
+    with service.start("worker"), two_watchers(service) as (first, second):
+        write(service.seeds / "a.md", a_seed())
+        is_equal(service, "the first page")
+        os.kill(first.pid, signal.SIGKILL)
+        write(service.seeds / "b.md", a_seed(title="While nobody watched"))
+        assert first.wait() == -signal.SIGKILL
+        takes_over(service, second, within=TAKE_OVER_SECONDS)
+        is_equal(service, "the page that nobody saw")
+
+
+def test_a_frozen_leader_that_comes_back_sends_nothing_more_and_stands_by(service: Installation):
+    with service.start("worker"), two_watchers(service) as (first, second):
+        page = service.seeds / "a.md"
+        write(page, a_seed())
+        is_equal(service, "the first page")
+        os.kill(first.pid, signal.SIGSTOP)
+        write(page, a_seed(title="While it was frozen"))
+        takes_over(service, second, within=TAKE_OVER_SECONDS)
+        is_equal(service, "the page that the frozen one did not see")
+        os.kill(first.pid, signal.SIGCONT)
+        first.wait_for("leads by now: standing by")
+        write(page, a_seed(title="After it came back"))
+        is_equal(service, "the next edit")
+        assert service.leads(second)
+        assert second.stop() == 0
+        takes_over(service, first, within=3)
+        write(page, a_seed(title="It leads again"))
+        is_equal(service, "the edit that the first one saw again")
+    assert service.query("SELECT number FROM documents") == [(4,)], "each edit once"
+
+
+def test_a_leader_that_stops_hands_over_at_once(service: Installation):
+    with two_watchers(service) as (first, second):
+        assert first.stop() == 0
+        takes_over(service, second, within=2)
+
+
+def test_a_leader_cut_off_from_the_store_is_followed_and_stands_by_afterwards(
+    service: Installation, shared_postgres
+):
+    line = Line(urlsplit(shared_postgres.url()).port)
+    there = service.env["CONTENT_SYNC_STORE_URL"].replace(
+        f":{urlsplit(shared_postgres.url()).port}/", f":{line.port}/"
+    )
+    try:
+        with (
+            service.start("worker"),
+            two_watchers(service, CONTENT_SYNC_STORE_URL=there) as (first, second),
+        ):
+            write(service.seeds / "a.md", a_seed())
+            is_equal(service, "the first page")
+            line.cut()
+            cut_at = time.monotonic()
+            write(service.seeds / "a.md", a_seed(title="During the partition"))
+            takes_over(service, second, within=TAKE_OVER_SECONDS)
+            assert time.monotonic() - cut_at < TAKE_OVER_SECONDS
+            is_equal(service, "the edit during the partition")
+            line.mend()
+            first.wait_for("leads by now: standing by", timeout=40)
+            write(service.seeds / "a.md", a_seed(title="After the partition"))
+            is_equal(service, "the edit after the partition")
+            assert service.leads(second)
+    finally:
+        line.close()
+    numbers = service.query("SELECT number FROM documents")
+    assert numbers == [(3,)], "each edit once"
+
+
+def test_two_schedulers_over_the_same_pages_make_one_digest(service: Installation):
+    for number in range(5):
+        write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
+    with (
+        service.start("worker") as worker,
+        service.start("watch"),
+        service.start("beat"),
+        service.start("beat"),
+    ):
+        wait_until(
+            lambda: service.query("SELECT count(*) FROM notices WHERE state = 'sent'") == [(5,)],
+            timeout=40,
+            what="the digest",
+        )
+        ticks = "SELECT at FROM heartbeats WHERE name = 'delivery'"
+        before = service.query(ticks)
+        wait_until(lambda: service.query(ticks) != before, timeout=40, what="more ticks of both")
+        assert worker.output.count("told       everyone") == 1
+    told = service.query("SELECT count(*), count(DISTINCT message_id), sum(attempts) FROM notices")
+    assert told == [(5, 1, 5)]

@@ -1,0 +1,178 @@
+"""A file that ends its worker costs three attempts, and the good files beside it seconds at most."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from faults.installation import Installation
+from faults.mortal_worker import WORD
+from support import a_seed, bound_to_us, clean_environment, run, wait_until, write
+
+SCRIPT = Path(__file__).with_name("mortal_worker.py")
+GOOD_SECONDS = 5
+DEADLY = a_seed(title="About a thing", body=f"# A page\n\nIt holds {WORD.decode()}.\n")
+
+
+@pytest.fixture
+def service(tmp_path, postgres_url: str, redis_url: str) -> Installation:
+    return Installation(tmp_path, postgres_url, redis_url)
+
+
+class MortalWorker:
+    """A worker that may die; started anew when all of it died, as a container is."""
+
+    def __init__(self, folder: Path, who: str, env: Mapping[str, str], *command: str) -> None:
+        self._folder = folder
+        self._who = who
+        self._env = env
+        self._command = command
+        self._notes = folder / "deaths"
+        self._notes.touch()
+        self._log = folder / "worker.log"
+        self._popen = self._start()
+
+    @property
+    def deaths(self) -> int:
+        return len(self._notes.read_text().splitlines())
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def revive(self) -> None:
+        """Start it again where all of it died."""
+        if self._popen.poll() is not None:
+            self._popen = self._start()
+
+    def stop(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, str(SCRIPT), str(self._notes), self._who, *self._command]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                bound_to_us(command),
+                cwd=self._folder,
+                env=clean_environment(self._env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+@contextmanager
+def a_mortal_worker(service: Installation, who: str) -> Iterator[MortalWorker]:
+    worker = MortalWorker(service.folder, who, service.env, "worker", "-c", "1")
+    with mourned(worker):
+        yield worker
+
+
+@contextmanager
+def mourned(worker: MortalWorker) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"the worker said:\n{worker.output}")
+        raise
+    finally:
+        worker.stop()
+
+
+def refused(service: Installation) -> list[tuple[str, str]]:
+    rows = service.query("SELECT path, problems FROM rejections")
+    return [(path, problems[0]["code"]) for path, problems in rows]
+
+
+@pytest.mark.parametrize("who", ["child", "error"])
+def test_three_attempts_then_it_is_refused_and_its_neighbours_land_at_once(
+    service: Installation, who: str
+):
+    good = [f"{number}.md" for number in range(20)]
+    with a_mortal_worker(service, who) as worker:
+        wait_until(lambda: "worker " in worker.output, what="the worker's start")
+        for path in good:
+            write(service.seeds / path, a_seed(title=f"Page {path}"))
+        write(service.seeds / "10-deadly.md", DEADLY)
+        with service.start("watch") as watcher:
+            watcher.wait_for("leads:")
+            began = time.monotonic()
+            wait_until(lambda: set(service.stored()) == set(good), what="the good pages")
+            assert time.monotonic() - began < GOOD_SECONDS
+            wait_until(lambda: refused(service), what="the quarantine")
+            assert refused(service) == [("10-deadly.md", "CS007")]
+            write(service.seeds / "late.md", a_seed(title="A later page"))
+            wait_until(lambda: "late.md" in service.stored(), what="a later page")
+            assert worker.deaths == 3
+            told = service.query("SELECT data FROM notices WHERE kind = 'refused'")
+            assert "three times" in str(told)
+
+            write(service.seeds / "10-deadly.md", a_seed(title="It is mended"))
+            wait_until(service.is_equal, what="the mended page")
+            assert refused(service) == []
+            assert worker.deaths == 3
+    assert service.query("SELECT count(*) FROM versions") == [(len(good) + 2,)]
+
+
+def test_an_edit_that_ends_the_worker_keeps_the_last_good_version(service: Installation):
+    page = service.seeds / "a.md"
+    with a_mortal_worker(service, "child") as worker, service.start("watch"):
+        write(page, a_seed())
+        wait_until(service.is_equal, timeout=30, what="the good version")
+        good = service.stored()
+        write(page, DEADLY)
+        wait_until(lambda: refused(service) == [("a.md", "CS007")], what="the quarantine")
+        assert worker.deaths == 3
+        assert service.stored() == good
+
+
+def test_a_file_that_ends_the_whole_worker_is_found_too(service: Installation):
+    """Nothing of the worker is left to say so; the watcher sends what was begun again, alone."""
+    with a_mortal_worker(service, "all") as worker, service.start("watch"):
+        write(service.seeds / "deadly.md", DEADLY)
+
+        def quarantined() -> bool:
+            worker.revive()
+            return refused(service) == [("deadly.md", "CS007")]
+
+        wait_until(quarantined, timeout=110, what="the quarantine")
+        write(service.seeds / "good.md", a_seed())
+        wait_until(service.stored, timeout=GOOD_SECONDS, what="a good page")
+        assert worker.deaths == 3
+
+
+def test_a_file_that_ends_the_service_of_one_process_does_so_three_times(tmp_path):
+    """Whoever starts it again finds what it had begun; the good files of the same batch are stored."""
+    good = {f"{number}.md" for number in range(6)}
+    for path in good:
+        write(tmp_path / "seeds" / path, a_seed(title=f"Page {path}"))
+    write(tmp_path / "seeds" / "deadly.md", DEADLY)
+
+    def listed(*arguments: str) -> set[str]:
+        done = run("list", "--json", *arguments, cwd=tmp_path)
+        return {one["path"] for one in json.loads(done.stdout or "[]")}
+
+    service = MortalWorker(tmp_path, "all", {}, "up")
+    with mourned(service):
+
+        def quarantined() -> bool:
+            service.revive()
+            return "deadly.md" in service.output and "three times" in service.output
+
+        wait_until(quarantined, timeout=60, what="the quarantine")
+        assert service.deaths == 3
+        wait_until(lambda: listed("--state", "live") == good, what="the good pages")
+        write(tmp_path / "seeds" / "deadly.md", a_seed(title="It is mended"))
+        wait_until(lambda: "deadly.md" in listed("--state", "live"), what="the mended page")
+    assert list(tmp_path.glob("var/*.begun/*")) == []
