@@ -127,13 +127,24 @@ def bound_to_us(
 class Process:
     """`python -m worker …` as a real process, with the file that holds what it printed."""
 
-    def __init__(self, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "worker"),
+        inside: Sequence[str] = (),
+    ) -> None:
+        """Start it; `program` is for another one in Python, `inside` for a namespace around it."""
         self.arguments = arguments
         descriptor, name = tempfile.mkstemp(prefix=".output-", suffix=".log", dir=cwd)
         self.output_file = Path(name)
+        # In a user namespace of its own it is root already.
+        user = {"user_id": 0, "group_id": 0} if inside else {}
+        command = bound_to_us([sys.executable, *program, *arguments], **user)
         with os.fdopen(descriptor, "wb") as output:
             self._popen = subprocess.Popen(
-                bound_to_us([sys.executable, "-m", "worker", *arguments]),
+                [*inside, *command],
                 cwd=cwd,
                 env=clean_environment(env),
                 stdin=subprocess.DEVNULL,

@@ -154,6 +154,26 @@ def test_while_no_worker_runs_it_is_sent_less_and_less_often(seeds, page):
     assert feed.known == {}
 
 
+def test_what_a_broker_has_forgotten_is_sent_again_soon_however_long_no_worker_ran(seeds, page):
+    clock, waiting = [100.0], [1]
+    feed = feed_of(seeds, clock=clock, waiting=waiting)
+    write(seeds / "a.md", page)
+    for _ in range(5):
+        feed.take("a.md", Lane.LIVE)
+        feed.flush()
+        while feed.known:
+            clock[0] += 1
+            feed.load({}, 0)
+    feed.take("a.md", Lane.LIVE)
+    feed.flush()
+    clock[0] += IN_FLIGHT_SECONDS
+    feed.load({}, 0)
+    assert feed.known, "its bytes wait for a worker"
+    waiting[0] = 0
+    feed.load({}, 0)
+    assert feed.known == {}
+
+
 def test_a_lost_removal_is_sent_again(seeds, page):
     clock = [100.0]
     feed = feed_of(seeds, clock=clock)
@@ -169,7 +189,7 @@ def test_a_lost_removal_is_sent_again(seeds, page):
     assert feed.known == stored
 
 
-def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None):
+def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None, waiting=(1,)):
     return Feed(
         Settings(seeds=seeds),
         root=str(seeds),
@@ -177,6 +197,7 @@ def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None):
         now=lambda: datetime.now(UTC),
         monotonic=lambda: clock[0] if clock else 0.0,
         withdraw=(dropped if dropped is not None else []).append,
+        waiting=lambda: waiting[0],
     )
 
 

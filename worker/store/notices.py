@@ -57,19 +57,26 @@ class Rechecked:
 
 
 def add_notices(connection: Connection, owed: Iterable[Notice], *, now: datetime) -> list[Notice]:
-    """Add the notices that are not there yet, and return those."""
+    """Add the notices that are not there yet, and return those.
+
+    One that was cancelled is owed again: its document was away for a while, and is back.
+    """
     added = new_notices(connection, owed)
     if added:
+        for keys in batched([notice.key for notice in added], 500):
+            cancelled = and_(notices.c.key.in_(keys), notices.c.state == CANCELLED)
+            connection.execute(delete(notices).where(cancelled))
         rows = [_row(notice, now) for notice in added]
         connection.execute(insert_new(connection, notices), rows)
     return added
 
 
 def new_notices(connection: Connection, owed: Iterable[Notice]) -> list[Notice]:
-    """Return the notices whose key is not in the outbox."""
+    """Return the notices whose key is not in the outbox, or was cancelled."""
     by_key = {notice.key: notice for notice in owed}
     for keys in batched(list(by_key), 500):
-        there = connection.scalars(select(notices.c.key).where(notices.c.key.in_(keys)))
+        valid = and_(notices.c.key.in_(keys), notices.c.state != CANCELLED)
+        there = connection.scalars(select(notices.c.key).where(valid))
         for key in list(there):
             del by_key[key]
     return list(by_key.values())
@@ -195,6 +202,7 @@ def last_told(connection: Connection, *, today: date, zone: tzinfo) -> dict[int,
             d.state == LIVE,
             d.due_on < today,
             n.kind == REVIEW,
+            n.state != CANCELLED,
             n.stage.startswith(OVERDUE, autoescape=True),
         )
         .group_by(n.document_id, n.route)

@@ -97,7 +97,8 @@ class Feed:
     `send` takes a batch, its bytes and its lane; what it raises passes through, and then `known`
     must be loaded from the store again. `withdraw` forgets a batch that was lost, and tells whether
     a worker had begun it: then one of its files may have ended that worker, and each is sent again
-    alone, with the number of its attempts. So is what a process before this one had begun.
+    alone, with the number of its attempts. So is what a process before this one had begun. `waiting`
+    returns how many batches wait for a worker.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Feed:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         withdraw: Callable[[str], bool] = lambda _batch_id: False,
+        waiting: Callable[[], int] = lambda: 1,
         begun_before: Iterable[Batch] = (),
     ) -> None:
         self._intake = settings.intake
@@ -116,6 +118,7 @@ class Feed:
         self._root = root
         self._send = send
         self._withdraw = withdraw
+        self._waiting = waiting
         self._monotonic = monotonic
         self.observed = Observed(now)
         self.known: dict[str, Known] = {}
@@ -138,12 +141,15 @@ class Feed:
         at = self._monotonic()
         lost: dict[str, list[tuple[str, Known | None]]] = {}
         arrived = False
+        patience = soon = self._patience_seconds
+        if patience > IN_FLIGHT_SECONDS and not self._waiting():
+            soon = IN_FLIGHT_SECONDS  # no bytes wait: a worker took them, or the broker forgot them
         for path, sent in list(self._sent.items()):
             if _arrived(sent, fresh.get(path)):
                 del self._sent[path]
                 self._suspects.discard(path)
                 arrived = True
-            elif at - sent.at >= self._patience_seconds:
+            elif at - sent.at >= (patience if sent.known is None else soon):
                 del self._sent[path]
                 lost.setdefault(sent.batch_id, []).append((path, sent.known))
             elif sent.known is None:

@@ -1,0 +1,31 @@
+"""Watcher, worker, beat, Redis and PostgreSQL break while people write: all is well again by itself.
+
+The faults of a group come one upon the other, in one deployment; the last settling has to find
+everything that any of them has lost.
+"""
+
+from __future__ import annotations
+
+import pytest
+from faults.inflicting import BROKER, FREEZES, KILLS, STORE
+
+#: Longer than a worker's lease and than the watcher's patience.
+SECONDS = 3
+#: Longer than every timeout on a socket.
+BLACK_HOLE_SECONDS = 7
+
+
+@pytest.mark.parametrize("group", [KILLS, FREEZES, STORE], ids=["killed", "frozen", "postgresql"])
+def test_the_service_recovers_by_itself(deployed, hands, group):
+    for fault in group.values():
+        fault(deployed, hands.work, SECONDS)
+    hands.work(1)
+    deployed.settles()
+
+
+@pytest.mark.parametrize("name", BROKER)
+def test_the_service_recovers_from_a_redis_that_fails(deployed, hands, name):
+    seconds = BLACK_HOLE_SECONDS if name == "lose-network" else SECONDS
+    BROKER[name](deployed, hands.work, seconds)
+    hands.work(0.5)
+    deployed.settles()

@@ -1,0 +1,25 @@
+"""A short run of the soak: the long ones are `python -m tests.faults.soak`."""
+
+from __future__ import annotations
+
+from faults.soak import BARS, RECOVERY_SECONDS, soak
+
+
+def test_folder_and_store_are_equal_after_a_storm_of_faults(tmp_path):
+    figures = soak(
+        tmp_path,
+        seconds=13,
+        bar=BARS["storm"],
+        seed=12,
+        every_seconds=1.5,
+        fault_seconds=1.5,
+        black_hole_seconds=6,
+        warm_up_seconds=1,
+        patience_seconds=2,
+    )
+    assert figures["differences"] == []
+    # A process that was just started still grows: only a long run tells of its memory.
+    assert figures["verdict"] == "good" or " grew from " in figures["verdict"], figures
+    assert figures["seconds_to_be_well"]["the end"]["most"] < RECOVERY_SECONDS
+    assert figures["operations"] > 130
+    assert sum(figures["faults"].values()) >= 6
