@@ -141,9 +141,7 @@ class Feed:
         at = self._monotonic()
         lost: dict[str, list[tuple[str, Known | None]]] = {}
         arrived = False
-        patience = soon = self._patience_seconds
-        if patience > IN_FLIGHT_SECONDS and not self._waiting():
-            soon = IN_FLIGHT_SECONDS  # no bytes wait: a worker took them, or the broker forgot them
+        patience, soon = self._patience_seconds, self._patience_for_bytes()
         for path, sent in list(self._sent.items()):
             if _arrived(sent, fresh.get(path)):
                 del self._sent[path]
@@ -170,6 +168,11 @@ class Feed:
             self._patience_seconds = min(longer, LONGEST_IN_FLIGHT_SECONDS)
         if lost:
             logger.info("%d batches were not taken in; the scan sends their files again", len(lost))
+
+    def _patience_for_bytes(self) -> float:
+        if self._patience_seconds > IN_FLIGHT_SECONDS and not self._waiting():
+            return IN_FLIGHT_SECONDS  # none wait: a worker took them, or the broker forgot them
+        return self._patience_seconds
 
     def forget_known(self) -> None:
         """Make room before `load`: two maps of 100,000 documents are worth avoiding."""
