@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from worker.domain.change import compare, hunks
 from worker.domain.ladder import state_told
 from worker.domain.notice import Notice
 from worker.domain.policy import Policy
@@ -31,7 +30,9 @@ _NO_DETAILS: dict[str, Any] = {"sections": [], "figures": [], "links": [], "risk
 def status(connection: Connection, *, policy: Policy, today: date, now: datetime) -> dict[str, Any]:
     """Return the library at a glance; `now` is aware."""
     counts = library.count_all(connection)
-    states = Counter(policy.state_of(row, today=today) for row in library.review_rows(connection))
+    states: Counter[ReviewState] = Counter()
+    for group in library.review_groups(connection, by_path=policy.defaults_by_path):
+        states[policy.state_of(group, today=today)] += group.count
     heartbeats = liveness.find_heartbeats(connection)
     watcher, lead = heartbeats.get("watcher"), leases.leader(heartbeats)
     hold = liveness.open_hold(connection)
@@ -353,6 +354,8 @@ def _changes(
     old: tuple[dict[str, Any], str], new: tuple[dict[str, Any], str], policy: Policy
 ) -> dict[str, Any]:
     """Return what differs between two contents, and the lines of it."""
+    from worker.domain.change import compare, hunks  # noqa: PLC0415 - 60 ms that a diff alone needs
+
     change = compare(
         *old, *new, review_fields=policy.review_fields, grave_fields=policy.grave_fields
     )

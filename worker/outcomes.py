@@ -6,12 +6,14 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from worker.domain.change import Change
 from worker.domain.problem import Severity
 from worker.domain.risk import Risk
-from worker.writes import Outcome
+
+if TYPE_CHECKING:
+    from worker.domain.change import Change
+    from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync.outcome")
 

@@ -2,7 +2,7 @@
 
 Here alone the clock is read. `up` runs everything in one process on the in-process broker; `watch`,
 `work` and `beat` are the same parts as processes of their own over Redis. Celery and watchdog are
-imported where they are used: a command that only reads starts without them.
+imported where they are used, and Alembic and what takes in: a command that only reads starts without them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
-
-from filelock import FileLock, Timeout
 
 from worker.domain.snapshot import Batch
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
@@ -221,6 +219,8 @@ def _watch_while_leading(
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     """Hold the store's lock file: two embedded services on one store would do everything twice."""
+    from filelock import FileLock, Timeout
+
     store = Store(settings.store_url.get_secret_value())
     if not store.is_sqlite:
         yield

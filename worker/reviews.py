@@ -15,7 +15,7 @@ from worker.domain.policy import Policy
 from worker.domain.review import ReviewState
 from worker.store import notices as outbox
 from worker.store.engine import Connection, Store
-from worker.store.library import review_rows
+from worker.store.library import review_groups, review_rows
 
 #: While one of these waits, not all is well.
 _NOT_WELL = (ReviewState.DUE, ReviewState.OVERDUE, ReviewState.ESCALATED, ReviewState.UNKNOWN)
@@ -69,10 +69,10 @@ def _well(connection: Connection, policy: Policy, today: date) -> Iterator[Notic
         return  # nobody wants to hear it, or everybody has
     states: Counter[ReviewState] = Counter()
     next_week = 0
-    for row in review_rows(connection):
-        states[policy.state_of(row, today=today)] += 1
-        if row.due_on is not None and row.due_on <= today + timedelta(days=7):
-            next_week += 1
+    for group in review_groups(connection, by_path=policy.defaults_by_path):
+        states[policy.state_of(group, today=today)] += group.count
+        if group.due_on is not None and group.due_on <= today + timedelta(days=7):
+            next_week += group.count
     if states and not any(states[state] for state in _NOT_WELL):
         yield from well_notices(
             today,

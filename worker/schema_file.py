@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from worker.domain.rules import Rules, compile_rules
+from worker.domain.vocabulary import Rules, compile_rules
 from worker.errors import ConfigurationError
 from worker.settings import Settings
 

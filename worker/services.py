@@ -1,7 +1,8 @@
 """The verbs of the service: what tasks, the watcher and commands call. All they need is given once.
 
 Answers are JSON-ready values in the shapes of the command-line contract (`worker.answers`). Nothing
-here knows Celery, watchdog or a terminal.
+here knows Celery, watchdog or a terminal. What takes in and what sends is loaded by the first verb that
+does so, since a command that reads has no use for it; `worker.tasks` loads both for the service.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment
+from typing import TYPE_CHECKING, Any
 
 from worker import answers, ownership, past, timeline
 from worker.begun import Begun
@@ -24,15 +23,12 @@ from worker.channels.deadman import ping
 from worker.channels.opening import open_channels
 from worker.channels.stream import EventStream, open_stream
 from worker.claim import take_in_claimed
-from worker.deliver import Delivery, Outgoing, deliver, preview, publish_events, send_test
-from worker.digest import open_templates
 from worker.domain.cloud_event import Event, cloud_event
 from worker.domain.notice import hold_notices, silent_notices
 from worker.domain.seed import Seed, read_facts
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
 from worker.export import export_documents, export_manifest
-from worker.ingest import ingest
 from worker.outcomes import log_outcomes
 from worker.oversight import DELIVERY, DELIVERY_NOTED_SECONDS, silent_parts
 from worker.reviews import owed_now, sweep
@@ -42,7 +38,12 @@ from worker.store import channel_states, documents, library, liveness
 from worker.store.engine import Store
 from worker.store.notices import add_notices, as_leased, pending_of, retry_failed
 from worker.team_policy import make_policy
-from worker.writes import Outcome
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from worker.deliver import Delivery, Outgoing
+    from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync")
 
@@ -83,6 +84,8 @@ class Services:
     @cached_property
     def templates(self) -> Environment:
         """Return the templates of messages."""
+        from worker.digest import open_templates
+
         return open_templates(self.settings)
 
     def today(self) -> date:
@@ -118,6 +121,8 @@ class Services:
 
         With `hopeless` its snapshots are refused, and not looked at.
         """
+        from worker.ingest import ingest
+
         return ingest(
             self.store,
             batch,
@@ -146,6 +151,8 @@ class Services:
 
     def deliver(self) -> list[Delivery]:
         """Send the digests that are ready, and publish new events to the stream. Commits each step."""
+        from worker.deliver import deliver, publish_events
+
         self._tell_of_silence()
         delivered = deliver(self._outgoing)
         if self.stream is not None:
@@ -331,6 +338,8 @@ class Services:
 
     def notify_test(self, route: str | None) -> list[dict[str, Any]]:
         """Send a test message over one route or each; returns how that went."""
+        from worker.deliver import send_test
+
         routes = [r for r in self.policy.routes if route in {None, r.name}]
         if not routes:
             raise ConfigurationError(f"there is no route {route!r} in the settings")
@@ -343,6 +352,8 @@ class Services:
 
     def preview(self, name: str) -> dict[str, str]:
         """Return what would be sent over a route now: what waits, or else all that is open."""
+        from worker.deliver import preview
+
         route = self._outgoing.routes[name]
         with self.store.read() as connection:
             owed = pending_of(connection, route.name)
@@ -356,6 +367,8 @@ class Services:
 
     @property
     def _outgoing(self) -> Outgoing:
+        from worker.deliver import Outgoing
+
         return Outgoing(
             store=self.store,
             channels=self.channels,

@@ -379,7 +379,9 @@ class Writes:
     def _review_notices(self, seen: Accepted, document_id: int) -> Iterator[Notice]:
         facts = seen.facts
         return review_notices(
-            self._subject(seen.path, seen.seed.metadata),
+            self.policy.subject(
+                seen.path, source_type=facts.source_type, owner=facts.owner, tags=facts.tags
+            ),
             document_id=document_id,
             clock=seen.clock,
             title=facts.title,

@@ -1,10 +1,12 @@
 """Benchmarks: `uv run python -m tests.benchmarks [NAME…] [--json FILE]`.
 
-The names are `library`, `latency`, `change` and `validation`. `library` and `latency` time whole
-processes in turn, medians of five, ratios of the same run: compare ratios, never the times of two
-machines. `change` and `validation` time a function on texts made to be slow, the least processor time
-of five. `library` needs the real library (CONTENT_SYNC_CORPUS); without it a made one of 1,432 pages
-is used, and the table says so; `change` takes its largest page, or else a made one.
+The names are `library`, `latency`, `sizes`, `commands`, `sweep`, `change` and `validation`. All but the
+last two time whole processes in turn, or the sweep alone, medians of five, ratios of the same run:
+compare ratios, never the times of two machines. `sizes`, `commands` and `sweep` make libraries of up to
+100,000 pages, which takes some minutes. `change` and `validation` time a function on texts made to be
+slow, the least processor time of five. `library` needs the real library (CONTENT_SYNC_CORPUS); without
+it a made one of 1,432 pages is used, and the table says so; `change` takes its largest page, or else a
+made one.
 """
 
 from __future__ import annotations
@@ -14,13 +16,10 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
@@ -33,8 +32,10 @@ import hostile
 import psycopg
 from rich.console import Console
 from rich.table import Table
+from scale import measure_commands, measure_sizes, measure_sweep
 from servers import PostgresServer, RedisServer
-from support import a_seed, clean_environment, started, write
+from support import a_seed, started, write
+from timing import clock, git_commit, ours, run, temporary
 
 from worker.domain.change import compare
 from worker.domain.rules import compile_rules, examine
@@ -63,19 +64,19 @@ def main() -> None:
 
 def compare_with_git() -> dict[str, Any]:
     """Time the first and the second sync of the library against `git add` and `git commit`."""
-    with _temporary() as folder:
+    with temporary() as folder:
         seeds, source = folder / "seeds", _library(folder / "source")
         shutil.copytree(source, seeds)
         _let_stamps_age(seeds)
         times: dict[str, list[float]] = {}
         for _ in range(RUNS):
             shutil.rmtree(seeds / ".git", ignore_errors=True)
-            _run("git", "init", "-q", cwd=seeds)
-            _time(times, "git add + commit", lambda: _git_commit(seeds))
-            _time(times, "git status", lambda: _run("git", "status", "--short", cwd=seeds))
+            run("git", "init", "-q", cwd=seeds)
+            clock(times, "git add + commit", lambda: git_commit(seeds))
+            clock(times, "git status", lambda: run("git", "status", "--short", cwd=seeds))
             shutil.rmtree(folder / "var", ignore_errors=True)
-            _time(times, "first sync", lambda: _sync(folder))
-            _time(times, "second sync", lambda: _sync(folder))
+            clock(times, "first sync", lambda: ours("sync", "--json", cwd=folder))
+            clock(times, "second sync", lambda: ours("sync", "--json", cwd=folder))
         pages = sum(1 for path in source.rglob("*.md"))
     medians = {name: median(taken) for name, taken in times.items()}
     table = Table(title=f"{pages} pages, whole processes, median of {RUNS}", title_justify="left")
@@ -156,6 +157,9 @@ def _show(title: str, results: dict[str, float], targets: dict[str, int]) -> Non
 BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "library": compare_with_git,
     "latency": measure_latency,
+    "sizes": measure_sizes,
+    "commands": measure_commands,
+    "sweep": measure_sweep,
     "change": compare_bodies,
     "validation": validate_bodies,
 }
@@ -164,7 +168,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
 def _latency_embedded() -> list[float]:
     import sqlite3
 
-    with _temporary() as folder:
+    with temporary() as folder:
         (folder / "seeds").mkdir()
         with started("up", cwd=folder) as process:
             process.wait_for("Ctrl-C stops")
@@ -177,9 +181,9 @@ def _latency_embedded() -> list[float]:
 
 def _latency_distributed(redis_url: str, store_url: str) -> list[float]:
     env = {"CONTENT_SYNC_BROKER_URL": redis_url, "CONTENT_SYNC_STORE_URL": store_url}
-    with _temporary() as folder:
+    with temporary() as folder:
         (folder / "seeds").mkdir()
-        _run(sys.executable, "-m", "worker", "migrate", cwd=folder, env=env)
+        run(sys.executable, "-m", "worker", "migrate", cwd=folder, env=env)
         with (
             started("worker", cwd=folder, env=env),
             started("watch", cwd=folder, env=env) as watcher,
@@ -236,38 +240,6 @@ def _let_stamps_age(seeds: Path) -> None:
     then = time.time() - 3600
     for path in seeds.rglob("*.md"):
         os.utime(path, (then, then))
-
-
-def _git_commit(seeds: Path) -> None:
-    _run("git", "add", ".", cwd=seeds)
-    identity = ("-c", "user.name=b", "-c", "user.email=b@example.org")
-    _run("git", *identity, "commit", "-qm", "all", cwd=seeds)
-
-
-def _sync(folder: Path) -> None:
-    _run(sys.executable, "-m", "worker", "sync", "--json", cwd=folder, codes={0, 1})
-
-
-def _time(times: dict[str, list[float]], name: str, work: Callable[[], None]) -> None:
-    start = time.perf_counter()
-    work()
-    times.setdefault(name, []).append(time.perf_counter() - start)
-
-
-def _run(
-    *command: str, cwd: Path, env: dict[str, str] | None = None, codes: set[int] | None = None
-) -> None:
-    done = subprocess.run(
-        command, cwd=cwd, env=clean_environment(env), capture_output=True, check=False
-    )
-    if done.returncode not in (codes or {0}):
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.decode()}")
-
-
-@contextmanager
-def _temporary() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 if __name__ == "__main__":

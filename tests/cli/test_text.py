@@ -457,3 +457,19 @@ def test_letters_of_every_script_stay_as_they_are():
     assert visible("मतली తెలుగు naïve 🎗") == "मतली తెలుగు naïve 🎗"
     assert visible("a\tb\nc") == r"a\tb\nc"
     assert visible("a\tb\nc\r", lines=True) == "a\tb\nc\\r"
+
+
+def test_a_table_in_a_pipe_reads_as_rich_would_write_it(capsys):
+    documents = [
+        a_document(
+            path=f"{number}/\u4e2d{'x' * number}.md", title="Nausea\u0301 " * number, number=number
+        )
+        for number in range(12)
+    ]
+    history = {"versions": [], "path": "a.md"}
+    for answer in (views.document_table(documents), views.version_table(history, KOLKATA)):
+        text.show(answer)
+        shown = capsys.readouterr().out
+
+        by_rich = printed(answer, width=10_000).splitlines()
+        assert shown.splitlines() == [line.rstrip() for line in by_rich]

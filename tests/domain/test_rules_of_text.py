@@ -135,8 +135,14 @@ NO_PROGRAMS = pytest.mark.parametrize(
         "<scripture> is no script",
     ],
 )
-#: A text so long that it is not searched for programs before its bytes hold a sign of one.
-LONG = "Take it with water, on a day like this.\n" * 4_000
+#: Texts so long that where tags or links are many their bytes are asked first for a sign of a program.
+_LINE = "Take it with water, on a day like this.\n"
+LONG_TEXTS = {
+    "plain": _LINE * 4_000,
+    "many tags": (_LINE + "Take <b>one</b>.\n") * 4_000,
+    "many links": _LINE * 4_000 + "[x]\n" * 51_000,
+}
+LONG = pytest.mark.parametrize("long", LONG_TEXTS.values(), ids=LONG_TEXTS)
 
 
 @PROGRAMS
@@ -146,16 +152,22 @@ def test_a_program_in_the_text_is_refused(spoiled, text):
     assert problem.span.line == 16
 
 
+@LONG
 @PROGRAMS
-def test_a_program_in_a_long_text_is_refused_at_its_place(spoiled, text):
-    problem = only(spoiled(TEXT, f"{LONG}é {text}"))
-    assert (problem.code, problem.span.line) == (codes.SCRIPT, 16 + LONG.count("\n"))
+def test_a_program_in_a_long_text_is_refused_at_its_place(spoiled, text, long):
+    problem = only(spoiled(TEXT, f"{long}é {text}"))
+    assert (problem.code, problem.span.line) == (codes.SCRIPT, 16 + long.count("\n"))
 
 
 @NO_PROGRAMS
 def test_signs_and_plain_tags_are_content(spoiled, text):
     assert spoiled(TEXT, text).problems == ()
-    assert spoiled(TEXT, f"{LONG}{text}").problems == ()
+
+
+@LONG
+@NO_PROGRAMS
+def test_signs_and_plain_tags_are_content_in_a_long_text_too(spoiled, text, long):
+    assert spoiled(TEXT, f"{long}{text}").problems == ()
 
 
 # The first heading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,43 @@ def test_the_migrations_make_the_tables_of_the_models(store: Store):
     with store.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_an_empty_sqlite_store_gets_what_the_migrations_make(tmp_path: Path):
+    made, migrated = (Store(f"sqlite:///{tmp_path / name}.db") for name in ("made", "migrated"))
+    subject.migrate(made)
+    upgrade_to(migrated, "head")
+
+    assert describe(made) == describe(migrated)
+    for store in (made, migrated):
+        store.close()
+
+
+def describe(store: Store) -> dict[str, object]:
+    """Return all that SQLite knows of each table: its columns by name, keys, indexes and rows."""
+    described: dict[str, object] = {}
+    with store.read() as connection:
+        sql = connection.exec_driver_sql
+        for name, made_by in sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all():
+            rows = sql(f"SELECT * FROM {name}").all()
+            columns = {row[1]: row[2:] for row in sql(f"PRAGMA table_info({name})").all()}
+            indexes = {
+                (index[1], index[2], index[4]): sql(f"PRAGMA index_xinfo('{index[1]}')").all()
+                for index in sql(f"PRAGMA index_list({name})").all()
+            }
+            where = sql(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", (name,)
+            )
+            described[name] = (
+                rows,
+                columns,
+                {key: {(c[2], *c[3:]) for c in found} for key, found in indexes.items()},
+                {key: " ".join(str(text).split()) for key, text in where.all()},
+                set(sql(f"PRAGMA foreign_key_list({name})").all()),
+                set(re.findall(r"CONSTRAINT \"?(\w+)", made_by)),
+                "AUTOINCREMENT" in made_by,
+            )
+    return described
 
 
 def test_constraints_have_the_names_of_the_models(store: Store):

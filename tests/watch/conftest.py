@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ class Library:
     def known_files(self) -> dict[str, Known]:
         self._answer()
         with self._lock:
-            return {path: replace(known) for path, known in self.known.items()}
+            return dict(self.known)
 
     def newest_observation(self) -> int:
         return max((known.observed for known in self.known.values()), default=0)

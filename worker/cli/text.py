@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Where output goes to a file or a pipe nothing is cut or wrapped.
 _WIDTH_OF_PIPES = 10_000
+#: What parts the columns of a table: above, right, below, left of a cell.
+_PADDING = (0, 2, 0, 0)
+_BETWEEN = " " * 2
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -43,9 +47,46 @@ def show(answer: RenderableType) -> None:
     if to.is_terminal or isinstance(answer, Text):
         to.print(answer, soft_wrap=isinstance(answer, Text))
         return
-    with to.capture() as captured:
-        to.print(answer)
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in _lines(answer, to))
+
+
+def _lines(answer: RenderableType, to: Console) -> Iterator[str]:
+    """Yield an answer line by line, as it is printed where nothing is cut, wrapped or coloured.
+
+    Rich takes 0.3 ms for a row of a table: six seconds for a library of 20,000.
+    """
+    if isinstance(answer, Group):
+        for part in answer.renderables:
+            yield from _lines(part, to)
+    elif isinstance(answer, Table) and (cells := _cells(answer)) is not None:
+        widths = [max(map(cell_len, column), default=0) for column in cells]
+        aligned = [
+            [" " * (width - cell_len(cell)) + cell for cell in column]
+            if of.justify == "right"
+            else [cell + " " * (width - cell_len(cell)) for cell in column]
+            for of, column, width in zip(answer.columns, cells, widths, strict=True)
+        ]
+        for row in zip(*aligned, strict=True):
+            yield _BETWEEN.join(row)
+    else:
+        with to.capture() as captured:
+            to.print(answer)
+        yield from captured.get().splitlines()
+
+
+def _cells(table: Table) -> list[list[str]] | None:
+    """Return the header and the cells of each column of a `table_of`; None where one is no plain line."""
+    if table.box is not None or table.title is not None or table.padding != _PADDING:
+        return None
+    columns = []
+    for column in table.columns:
+        cells = [
+            cell if isinstance(cell, str) else getattr(cell, "plain", "\n") for cell in column.cells
+        ]
+        if any("\n" in cell for cell in cells):
+            return None
+        columns.append([*([str(column.header)] if table.show_header else []), *cells])
+    return columns
 
 
 def complain(lines: Sequence[Text]) -> None:
@@ -83,7 +124,7 @@ def count(number: int, noun: str) -> str:
 
 def table_of(*columns: str, numbers: Iterable[str] = (), whole: Iterable[str] = ()) -> Table:
     """Return an empty table without frames; `numbers` stand right, `whole` columns never break."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
+    table = Table(box=None, pad_edge=False, padding=_PADDING, header_style="bold", expand=False)
     for name in columns:
         table.add_column(
             name,

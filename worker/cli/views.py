@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Group, RenderableType
-from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
@@ -261,8 +260,12 @@ def document(version: dict[str, Any]) -> RenderableType:
         return Text(f"---\n{visible(fields, lines=True)}---\n{body.removesuffix(chr(10))}")
     title = plain(f"{version['path']}, version {version['number']}", "bold")
     small = len(body) <= _MOST_MARKDOWN_CHARACTERS
+    if not small:
+        return Group(title, head, Text(), Text(body))
+    from rich.markdown import Markdown  # slow to load
+
     # Links are written out: a link that shows one address and opens another is no help in a review.
-    return Group(title, head, Text(), Markdown(body, hyperlinks=False) if small else Text(body))
+    return Group(title, head, Text(), Markdown(body, hyperlinks=False))
 
 
 def steps(story: dict[str, Any], zone: tzinfo) -> RenderableType:

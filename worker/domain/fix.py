@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from worker.domain.vocabulary import Rules
 
 _A_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: What a date without quotes holds: most files have none, and need not be read once more.
+_BARE_DATE: Final = re.compile(rf"(?<!['\"]){_A_DATE.pattern}")
 #: Codes of values that a list of words does not hold.
 _OFF_THE_LIST: Final = frozenset({codes.NOT_ALLOWED, codes.NOT_A_FREQUENCY})
 #: How near a word has to be. At 0.8 `actve` is near `active` and not near `inactive`.
@@ -120,7 +122,7 @@ def _likeness(one: str, other: str) -> float:
 
 
 def _date_edits(seed: Seed) -> Iterator[Edit]:
-    if not _A_DATE.search(seed.front_matter):
+    if not _BARE_DATE.search(seed.front_matter):
         return
     dates = {path: text for path, text in _texts(seed.metadata) if _is_date(text)}
     source = Source(seed.front_matter, first_line=2)

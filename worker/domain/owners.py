@@ -14,11 +14,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-
-from pathspec import PathSpec, lookup_pattern
-from pathspec.pattern import Pattern
+from typing import TYPE_CHECKING
 
 from worker.domain.route import Route, Subject, plain_name
+
+if TYPE_CHECKING:
+    from pathspec import PathSpec
+    from pathspec.pattern import Pattern
 
 REVIEW = "review"
 
@@ -79,7 +81,11 @@ def parse_owners(text: str) -> Owners:
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise ValueError(f"{errors[0]}{more}")
-    return Owners(patterns=PathSpec(patterns), names=tuple(names)) if patterns else Owners()
+    if not patterns:
+        return Owners()
+    from pathspec import PathSpec  # noqa: PLC0415 - for a team that has a reviewers file
+
+    return Owners(patterns=PathSpec(patterns), names=tuple(names))
 
 
 def answering_routes(subject: Subject, routes: Iterable[Route]) -> list[Route]:
@@ -100,6 +106,8 @@ def _read_line(line: str) -> tuple[Pattern, tuple[str, ...]]:
     if match is None:
         raise ValueError("the line ends with a backslash")
     written, rest = match.groups()
+    from pathspec import lookup_pattern  # noqa: PLC0415
+
     pattern: Pattern = lookup_pattern("gitignore")(written)
     if pattern.include is None:
         raise ValueError(f"{written!r} is no pattern")

@@ -10,6 +10,7 @@ from worker.domain.review import (
     DefaultFrequency,
     Ladder,
     Leads,
+    ReviewGroup,
     ReviewRow,
     ReviewState,
     default_frequency,
@@ -17,8 +18,8 @@ from worker.domain.review import (
 )
 from worker.domain.risk import GRAVE_FIELDS
 from worker.domain.route import Route, Subject
-from worker.domain.rules import Rules
 from worker.domain.seed import Fields
+from worker.domain.vocabulary import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,13 @@ class Policy:
             ),
         )
 
-    def state_of(self, row: ReviewRow, *, today: date) -> ReviewState:
-        """Return where a live document stands on a day."""
+    @property
+    def defaults_by_path(self) -> bool:
+        """Return whether a document's path decides how often it is reviewed, where it does not say."""
+        return any(default.paths for default in self.default_frequencies)
+
+    def state_of(self, row: ReviewRow | ReviewGroup, *, today: date) -> ReviewState:
+        """Return where a live document stands on a day, or each of a group."""
         ladder = self.ladder_of(row.path, row.source_type, row.review_frequency)
         return review_state(row.clock, today=today, ladder=ladder, given=row.given)
 

@@ -45,22 +45,18 @@ def compare(
     modified well before is not racy any more. With `everything`, no stamp is proof.
     """
     for seen in page:
-        path, size, mtime_ns, inode = seen
-        held = known.get(path)
+        held = known.get(seen[0])
         if held is None:
             difference.new.append(seen)
             continue
-        stamp = held.stamp
-        if stamp.mtime_ns != mtime_ns or stamp.size != size or stamp.inode != inode:
+        stamp, sha256, observed, _live = held
+        if stamp != seen[1:]:
             difference.changed.append(seen)
-        elif (
-            (
-                mtime_ns // 1000 + RACY_MICROSECONDS >= verified
-                and mtime_ns // 1000 + RACY_MICROSECONDS >= held.observed
-            )
-            or len(held.sha256) != _SHA256_LETTERS
-            or everything
-        ):  # is_racy() and was_unread(), without their calls
+            continue
+        until = stamp[1] // 1000 + RACY_MICROSECONDS
+        # is_racy() and was_unread(), without their calls
+        racy = until >= observed and until >= verified
+        if racy or len(sha256) != _SHA256_LETTERS or everything:
             difference.racy.append(seen)
 
 

@@ -252,6 +252,24 @@ class ReviewRow:
         return Clock(due_on=self.due_on, exempt=self.exempt)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewGroup:
+    """Live documents that are in one state on any day: a path is named only where it matters."""
+
+    count: int
+    path: str
+    source_type: str | None
+    review_frequency: str | None
+    due_on: date | None
+    exempt: bool
+    given: Acknowledgement
+
+    @property
+    def clock(self) -> Clock:
+        """Return the review clock of each of them."""
+        return Clock(due_on=self.due_on, exempt=self.exempt)
+
+
 def review_state(
     clock: Clock, *, today: date, ladder: Ladder, given: Acknowledgement = NONE_GIVEN
 ) -> ReviewState:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from worker.domain.figures import FigureChange
-from worker.domain.sections import SectionChange, SectionStatus
+if TYPE_CHECKING:  # a policy needs the fields' names, and not what reads figures
+    from worker.domain.figures import FigureChange
+    from worker.domain.sections import SectionChange
 
 #: Fields whose change alone is a high risk, where the library has no other names for them.
 GRAVE_FIELDS = frozenset({"status", "license"})
@@ -34,6 +36,8 @@ def weigh(
     `slight` says that nothing but white space or the review changed; `complete` is false when a
     limit was reached, which is a high risk for that reason.
     """
+    from worker.domain.sections import SectionStatus  # noqa: PLC0415 - loaded by who compares
+
     reasons = [f"{name} changed" for name in fields if name in grave_fields]
     if figures:
         reasons.append(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
-
 if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
     from worker.domain.hours import Hours
 
 
@@ -81,4 +81,6 @@ def matches_path(path: str, patterns: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - for a team that has patterns
+
     return GitIgnoreSpec.from_lines(patterns)

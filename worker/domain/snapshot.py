@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 #: The newest format: a batch that names no candidates is written as 1, which every worker reads.
 BATCH_FORMAT = 2
@@ -22,9 +22,11 @@ _MOST_PATH_CHARACTERS = 4096
 _LARGEST = 2**63 - 1  # that the store's columns hold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
-    """What the file system says of a file: size in bytes, `mtime_ns` since the epoch, inode."""
+class Stamp(NamedTuple):
+    """What the file system says of a file: size in bytes, `mtime_ns` since the epoch, inode.
+
+    A tuple, as `Known` is: each scan makes one of both for every document that the store has.
+    """
 
     size: int
     mtime_ns: int
@@ -68,8 +70,7 @@ class Removal:
     observed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What the store holds of one path in the folder, whether it was accepted or refused."""
 
     stamp: Stamp

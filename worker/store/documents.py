@@ -20,6 +20,7 @@ from worker.store.schema import bodies, documents, events, rejections, versions
 Item = TypeVar("Item")
 
 LIVE, RETIRED = "live", "retired"
+KNOWN_AT_ONCE = 1000
 
 
 def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
@@ -131,9 +132,14 @@ def known_files(connection: Connection) -> dict[str, Known]:
     d, r = documents.c, rejections.c
     columns = ("path", "size", "mtime_ns", "inode", "sha256", "observed")
     live = select(*(d[name] for name in columns)).where(d.state == LIVE)
-    known = {row.path: _known(row, live=True) for row in connection.execute(live)}
+    known: dict[str, Known] = {}
+    # A row at a time, or by their names, the columns of 100,000 rows would take twice as long.
+    for page in connection.execute(live).partitions(KNOWN_AT_ONCE):
+        for path, size, mtime_ns, inode, sha256, observed in page:
+            known[path] = Known(Stamp(size, mtime_ns, inode), sha256, observed, True)
     for row in connection.execute(select(*(r[name] for name in columns))):
-        known[row.path] = _known(row, live=row.path in known)
+        path, size, mtime_ns, inode, sha256, observed = row
+        known[path] = Known(Stamp(size, mtime_ns, inode), sha256, observed, path in known)
     return known
 
 
@@ -181,12 +187,3 @@ def insert_new(connection: Connection, table: Any) -> Insert:
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
-
-
-def _known(row: Any, *, live: bool) -> Known:
-    return Known(
-        stamp=Stamp(size=row.size, mtime_ns=row.mtime_ns, inode=row.inode),
-        sha256=row.sha256,
-        observed=row.observed,
-        live=live,
-    )

@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -197,4 +196,5 @@ def _postgresql_engine(url: URL) -> Engine:
     )
 
 
-_to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+#: `json.dumps` with options of its own would make an encoder for each value: as long as it encodes.
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -7,9 +7,9 @@ from datetime import date, datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal_column, select
 
-from worker.domain.review import NONE_GIVEN, Acknowledgement, ReviewRow
+from worker.domain.review import NONE_GIVEN, Acknowledgement, ReviewGroup, ReviewRow
 from worker.store.documents import LIVE, batched
 from worker.store.schema import (
     acknowledgements,
@@ -55,9 +55,44 @@ def review_rows(
     query = _review_query()
     queries = [query if due_until is None else query.where(d.due_on <= due_until)]
     if due_until is not None and planned_until is not None:
-        queries.append(query.where(d.due_on > due_until, a.planned_on <= planned_until))
+        # Of the few that are planned, not of the many that are due later.
+        planned = select(a.document_id).where(a.planned_on <= planned_until)
+        queries.append(
+            query.where(d.id.in_(planned), d.due_on > due_until, a.planned_on <= planned_until)
+        )
     for row in chain.from_iterable(connection.execute(one) for one in queries):
         yield _review_row(row)
+
+
+def review_groups(connection: Connection, *, by_path: bool) -> Iterator[ReviewGroup]:
+    """Yield live documents counted by what their review's state depends on; the order is any.
+
+    With `by_path`, those that name no review frequency are told apart by their paths.
+    """
+    d, a = documents.c, acknowledgements.c
+    anywhere: ColumnElement[str] = literal_column("''")
+    path = case((d.review_frequency.is_(None), d.path), else_=anywhere) if by_path else anywhere
+    parts = (
+        *(d.source_type, d.review_frequency, d.due_on, d.exempt),
+        *(a.snoozed_until, a.planned_on),
+    )
+    query = (
+        select(func.count().label("documents"), path.label("path"), *parts)
+        .select_from(documents)
+        .outerjoin(acknowledgements, (a.document_id == d.id) & (a.due_on == d.due_on))
+        .where(d.state == LIVE)
+        .group_by(*parts, *([path] if by_path else []))
+    )
+    for row in connection.execute(query):
+        yield ReviewGroup(
+            count=row.documents,
+            path=row.path,
+            source_type=row.source_type,
+            review_frequency=row.review_frequency,
+            due_on=row.due_on,
+            exempt=row.exempt,
+            given=Acknowledgement(snoozed_until=row.snoozed_until, planned_on=row.planned_on),
+        )
 
 
 def find_review_rows(connection: Connection, document_ids: Iterable[int]) -> dict[int, ReviewRow]:

@@ -1,7 +1,9 @@
 """Bring a database to this version's tables, safely from many processes at once.
 
 The whole upgrade is one transaction: SQLite's IMMEDIATE lock, or an advisory lock on PostgreSQL,
-lets the second process wait and then find nothing to do.
+lets the second process wait and then find nothing to do. An empty SQLite file gets the tables of the
+models at once, which a test holds equal to what the migrations make: a first command need not load
+Alembic for that.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from sqlalchemy import Connection, inspect, text
 
 from worker.errors import StoreUnavailableError
 from worker.store.engine import Store, make_folder
+from worker.store.schema import metadata
 
 #: The newest migration in `migrations/versions`; a test holds it equal to Alembic's head.
 HEAD = "0003"
@@ -31,7 +34,10 @@ def migrate(store: Store) -> tuple[str | None, str]:
     with store.write() as connection:
         if not store.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        _upgrade(connection, store)
+        if store.is_sqlite and not inspect(connection).get_table_names():
+            _create(connection)
+        else:
+            _upgrade(connection, store)
     return before, HEAD
 
 
@@ -57,6 +63,16 @@ def find_revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
+
+
+def _create(connection: Connection) -> None:
+    """Make the tables of the models, and note that they are those of the newest migration."""
+    metadata.create_all(connection)
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+        " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 
 
 def _upgrade(connection: Connection, store: Store) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import PurePosixPath
@@ -271,7 +271,7 @@ class Feed:
         self._notes.pop(path, None)
         self.told.forget(path)
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
-            self.known[path] = replace(held, observed=observed)
+            self.known[path] = held._replace(observed=observed)
             return Outcome.SAME
         self.missing.discard(path)
         source = None if was_live else self._find_source(path, found)

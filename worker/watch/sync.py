@@ -21,6 +21,9 @@ from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
 from worker.watch.scan import Survey, walk
 from worker.watch.watcher import require_folder
 
+# A batch here is a transaction and no message, so that its bytes alone should bound it: a commit takes
+# some milliseconds, whatever it holds, and small files fill no batch of bytes.
+_FILES_IN_BATCH = 1000
 # Longer than a file must stand still where neither a close nor a lease tells that it is finished.
 _BUSY_SECONDS = UNLEASED_STILL_SECONDS + 0.5
 
@@ -64,7 +67,7 @@ def sync_once(
     root = str(settings.seeds.absolute())
     names = seed_names(root, settings.watch.suffixes)
     feed = Feed(
-        settings,
+        _with_large_batches(settings),
         root=root,
         send=lambda batch, data, _lane: ingest(batch, data),
         now=now,
@@ -100,6 +103,13 @@ def sync_once(
     _retire(feed, gone, found, settings, record, empty=not survey.seen)
     feed.flush()
     return found
+
+
+def _with_large_batches(settings: Settings) -> Settings:
+    intake = settings.intake
+    files = max(intake.batch_files, _FILES_IN_BATCH)
+    larger = intake.model_copy(update={"batch_files": files})
+    return settings.model_copy(update={"intake": larger})
 
 
 def _read_all(

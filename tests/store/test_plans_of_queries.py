@@ -1,0 +1,95 @@
+"""What is asked often counts in SQL, and goes through no table that grows with the library."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date, timedelta
+
+import pytest
+from library import Library, a_library
+from sqlalchemy import event
+
+from worker.acknowledge import snooze
+from worker.domain.review import DefaultFrequency
+from worker.store.library import review_groups, review_rows
+from worker.store.notices import last_told
+
+TODAY = date(2026, 11, 24)
+
+
+@pytest.fixture
+def library(store_url: str):
+    with a_library(store_url) as library:
+        yield library
+
+
+def fill(library: Library) -> None:
+    """Store pages in each state of a review, and two of some."""
+    for number, days in enumerate((5, 5, 80, 85, 91, 200)):
+        reviewed = (TODAY - timedelta(days=days)).isoformat()
+        library.drop(f"quarterly/{number}.md", lastReviewed=reviewed, reviewFrequency="quarterly")
+        library.drop(f"annual/{number}.md", lastReviewed=reviewed, reviewFrequency="annual")
+    library.drop("unnamed/a.md", lastReviewed="2026-08-30", reviewFrequency=None)
+    library.drop("unnamed/b.md", lastReviewed="2026-08-30", reviewFrequency=None)
+    library.drop("never.md", reviewFrequency="as_needed")
+    library.drop("gone.md")
+    library.remove("gone.md")
+    library.drop("snoozed.md", lastReviewed="2026-08-01", reviewFrequency="quarterly")
+    snooze(
+        library.store,
+        "snoozed.md",
+        until=TODAY + timedelta(days=7),
+        reason="away",
+        by="me",
+        settings=library.services.settings,
+        now=library.time,
+        today=TODAY,
+    )
+
+
+def test_documents_counted_by_state_are_those_told_one_by_one(library: Library):
+    fill(library)
+    defaults = (DefaultFrequency(frequency="annual", paths=("unnamed/a.md",)),)
+    for policy in (
+        library.services.policy,
+        replace(library.services.policy, default_frequencies=defaults),
+    ):
+        with library.store.read() as connection:
+            one_by_one = Counter(
+                policy.state_of(row, today=TODAY) for row in review_rows(connection)
+            )
+            counted: Counter[str] = Counter()
+            for group in review_groups(connection, by_path=policy.defaults_by_path):
+                counted[policy.state_of(group, today=TODAY)] += group.count
+
+        assert counted == one_by_one
+        assert counted.total() == 16
+        assert len(counted) >= 5
+
+
+def test_a_sweep_goes_through_no_table_that_grows(sqlite_url: str):
+    until = TODAY + timedelta(days=60)
+    with a_library(sqlite_url) as library, library.store.read() as connection:
+        asked: list[tuple[str, object]] = []
+
+        def note(_connection, _cursor, statement, parameters, *_rest):
+            if statement.startswith("SELECT"):
+                asked.append((statement, parameters))
+
+        event.listen(connection, "before_cursor_execute", note)
+        last_told(connection, today=TODAY, zone=UTC)
+        list(review_rows(connection, due_until=until, planned_until=TODAY))
+        event.remove(connection, "before_cursor_execute", note)
+
+        plans = [
+            row[3]
+            for statement, parameters in asked
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+
+    assert len(asked) == 3
+    assert [
+        step for step in plans if step.startswith("SCAN") and "acknowledgements" not in step
+    ] == []
+    assert "SEARCH documents USING INDEX ix_documents_due_on (due_on>?)" not in plans
