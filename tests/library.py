@@ -13,10 +13,10 @@ from uuid import uuid4
 from support import a_seed
 
 from worker.domain.snapshot import Batch, Removal, Snapshot, Stamp
+from worker.observations import Outcome
 from worker.services import Services
 from worker.settings import load_settings
 from worker.store.migrate import migrate
-from worker.writes import Outcome
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from support import a_seed
 from worker.claim import MOST_ATTEMPTS, require_bytes_of, take_in_claimed
 from worker.domain.snapshot import Batch, Removal, Snapshot, Stamp
 from worker.errors import StoreUnavailableError
+from worker.observations import Outcome
 from worker.spool import MemorySpool, RedisSpool
-from worker.writes import Outcome
 
 
 @pytest.fixture(params=["memory", "redis"])

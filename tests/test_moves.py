@@ -28,11 +28,11 @@ from worker import processes
 from worker.domain import codes
 from worker.domain.plan import RETIRED_WITH_MICROSECONDS
 from worker.domain.snapshot import Batch, Removal, Snapshot
+from worker.observations import Outcome
 from worker.services import Services
 from worker.settings import load_settings
 from worker.store.library import events_after
 from worker.store.schema import documents, versions
-from worker.writes import Outcome
 
 
 def lines(number: int, edits: int = 0) -> str:

@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from worker.domain.snapshot import Batch, Snapshot
 from worker.domain.visible import one_line
 from worker.errors import BrokerUnavailableError, ContentSyncError
+from worker.observations import Outcome
 from worker.spool import Spool
-
-if TYPE_CHECKING:
-    from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync")
 
@@ -29,7 +26,7 @@ logger = logging.getLogger("content_sync")
 MOST_ATTEMPTS = 3
 
 #: Takes in a batch with its bytes; with `hopeless` its snapshots are refused and not looked at.
-TakeIn = Callable[..., "list[Outcome]"]
+TakeIn = Callable[..., list[Outcome]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

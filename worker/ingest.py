@@ -23,9 +23,10 @@ from worker.domain.rules import examine, unreadable_problem
 from worker.domain.seed import ACTIVE, body_sha256
 from worker.domain.similarity import Match, Text, find_moves
 from worker.domain.snapshot import Batch, Removal, Snapshot
+from worker.observations import Accepted, Observation, Outcome, Refused
 from worker.store import documents as table
 from worker.store.engine import Connection, Store
-from worker.writes import Accepted, Observation, Outcome, Refused, Writes
+from worker.writes import Writes
 
 
 def ingest(

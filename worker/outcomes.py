@@ -13,7 +13,7 @@ from worker.domain.risk import Risk
 
 if TYPE_CHECKING:
     from worker.domain.change import Change
-    from worker.writes import Outcome
+    from worker.observations import Outcome
 
 logger = logging.getLogger("content_sync.outcome")
 

@@ -29,6 +29,7 @@ from worker.domain.seed import Seed, read_facts
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
 from worker.export import export_documents, export_manifest
+from worker.observations import Outcome
 from worker.outcomes import log_outcomes
 from worker.oversight import DELIVERY, DELIVERY_NOTED_SECONDS, silent_parts
 from worker.reviews import owed_now, sweep
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from worker.deliver import Delivery, Outgoing
-    from worker.writes import Outcome
 
 logger = logging.getLogger("content_sync")
 

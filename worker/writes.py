@@ -22,77 +22,17 @@ from worker.domain.notice import (
 )
 from worker.domain.plan import Head, Refusal
 from worker.domain.policy import Policy
-from worker.domain.problem import Problem, Severity
-from worker.domain.review import Clock
+from worker.domain.problem import Severity
 from worker.domain.risk import Risk
 from worker.domain.route import Subject
-from worker.domain.seed import ACTIVE, Facts, Seed, read_facts
-from worker.domain.snapshot import Removal, Snapshot, Unreadable
+from worker.domain.seed import ACTIVE, Facts, read_facts
+from worker.domain.snapshot import Removal
+from worker.observations import Accepted, Observation, Outcome, Refused
 from worker.store import documents as table
 from worker.store.engine import Connection, Store
 from worker.store.notices import add_notices
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one path: new, changed, unchanged, moved, retired, refused, withdrawn or stale."""
-
-    path: str
-    kind: str
-    number: int | None = None
-    change: Change | None = None
-    moved_from: str | None = None
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """A snapshot whose content has no error."""
-
-    snapshot: Snapshot
-    seed: Seed
-    facts: Facts
-    body_sha256: str
-    clock: Clock
-    problems: tuple[Problem, ...]
-
-    @property
-    def path(self) -> str:
-        """Return where the seed lies."""
-        return self.snapshot.path
-
-    @property
-    def observed(self) -> int:
-        """Return when it was seen, as `Snapshot.observed`."""
-        return self.snapshot.observed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A snapshot with errors, or a file whose bytes could not be taken.
-
-    `metadata` is what could be read of its front matter: it may say whose file it is.
-    """
-
-    item: Snapshot | Unreadable
-    sha256: str
-    problems: tuple[Problem, ...]
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def path(self) -> str:
-        """Return where the seed lies."""
-        return self.item.path
-
-    @property
-    def observed(self) -> int:
-        """Return when it was seen, as `Snapshot.observed`."""
-        return self.item.observed
-
-
-Observation = Accepted | Refused | Removal
 
 
 @dataclass(slots=True, kw_only=True)
