@@ -181,6 +181,12 @@ def secrets_of(settings: Settings) -> set[str]:
                 secrets.add(channel.password.get_secret_value())
             case "apprise":
                 secrets |= _tokens(channel.url.get_secret_value())
+            case "webhook":
+                secrets |= _tokens(channel.url.get_secret_value())
+                for key in (channel.secret, channel.old_secret):
+                    secrets |= {key.get_secret_value()} if key is not None else set()
+    if settings.deadman.url is not None:
+        secrets |= _tokens(settings.deadman.url.get_secret_value())
     return {secret for secret in secrets if secret}
 
 
@@ -199,7 +205,7 @@ def _url_passwords(url: str) -> set[str]:
 
 
 def _tokens(url: str) -> set[str]:
-    """Return what is secret of an Apprise URL: the whole, what follows the scheme, and its tokens.
+    """Return what is secret of a URL that is one itself: the whole, what follows the scheme, its tokens.
 
     A token is a part of eight characters or more with a digit, unless it is a host name with a dot.
     """

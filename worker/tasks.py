@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from threading import Thread
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from celery import Celery, Task, bootsteps
 from celery.beat import EmbeddedService, Scheduler
@@ -73,7 +74,11 @@ def _leave_logging_alone(**_: object) -> None:
 def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     """Return the application; `services` gives those of the calling process."""
     # With a host name, since kombu warns of a URL without one.
-    broker = "memory://localhost" if settings.in_process else settings.broker_url.get_secret_value()
+    broker = (
+        "memory://localhost"
+        if settings.in_process
+        else _checking_certificates(settings.broker_url.get_secret_value())
+    )
     app = Celery("content_sync", broker=broker, task_cls=VerifiedTask)
     app.refusals = Refusals()
     app.signer = signer = make_signer(settings)
@@ -318,6 +323,15 @@ def run_worker(app: Celery, *, concurrency: int, queues: tuple[str, ...], name: 
 def run_beat(app: Celery) -> None:
     """Run Celery beat in this process until SIGTERM."""
     app.Beat(scheduler_cls=LivingScheduler, quiet=True).run()
+
+
+def _checking_certificates(url: str) -> str:
+    """Return a URL over which Celery checks whom it talks to: without being told, it does not."""
+    parts = urlsplit(url)
+    if parts.scheme != "rediss" or "ssl_cert_reqs" in parts.query:
+        return url
+    query = "&".join(filter(None, (parts.query, "ssl_cert_reqs=required")))
+    return urlunsplit(parts._replace(query=query))
 
 
 @contextmanager

@@ -104,7 +104,14 @@ SECRETS = {
     "channels": {
         "mail": {"kind": "email", "password": "mail-pass"},
         "chat": {"kind": "apprise", "url": "slack://TokenA1234/TokenB5678/TokenC91011abc/#care"},
+        "hook": {
+            "kind": "webhook",
+            "url": "https://hooks.example.org/in/HookToken77",
+            "secret": "whsec_bmV3bmV3bmV3bmV3bmV3bmV3bmV3",
+            "old_secret": "whsec_b2xkb2xkb2xkb2xkb2xkb2xkb2xk",
+        },
     },
+    "deadman": {"url": "https://hc.example.org/ping/5a1f2c3d-4e5f"},
     "routes": {},
 }
 
@@ -119,6 +126,11 @@ SECRETS = {
         "mail-pass",
         "slack://TokenA1234/TokenB5678/TokenC91011abc/#care",
         "TokenC91011abc",
+        "https://hooks.example.org/in/HookToken77",
+        "HookToken77",
+        "whsec_bmV3bmV3bmV3bmV3bmV3bmV3bmV3",
+        "whsec_b2xkb2xkb2xkb2xkb2xkb2xkb2xk",
+        "5a1f2c3d-4e5f",
     ],
 )
 def test_no_secret_leaves(configured, log_format, secret):

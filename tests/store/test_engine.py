@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from library import Library, a_library
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from worker.errors import StoreUnavailableError
+from worker.store import engine
 from worker.store.engine import Store
 from worker.store.schema import heartbeats
 
@@ -77,6 +79,33 @@ def test_a_database_that_is_away_is_told_without_its_password():
     assert "s3cret" not in str(raised.value)
     assert "127.0.0.1:1" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_who_falls_silent_while_it_holds_the_lock_of_the_events_loses_its_transaction(
+    postgres_url: str, monkeypatch
+):
+    monkeypatch.setattr(engine, "LONGEST_HOLD_SECONDS", 0.1)
+    silent, other = Store(postgres_url), Store(postgres_url)
+    connection = silent._engine.connect()
+    silent.lock_events(connection)
+    with other.write() as writing:
+        other.lock_events(writing)  # waits until the silent one has lost it
+    with pytest.raises(DBAPIError, match="idle-in-transaction"):
+        connection.execute(text("SELECT 1"))
+    connection.close()
+    silent.close()
+    other.close()
+
+
+def test_a_silent_machine_is_given_up_within_seconds_on_both_sides(postgres_url: str):
+    store = Store(postgres_url)
+    with store.read() as connection:
+        names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+        theirs = [int(connection.scalar(text(f"SHOW {name}"))) for name in names]
+        ours = connection.connection.driver_connection.info.get_parameters()
+    store.close()
+    assert theirs[0] + theirs[1] * theirs[2] <= 15
+    assert [int(ours[name.removeprefix("tcp_")]) for name in names] == theirs
 
 
 def test_bodies_are_compressed_with_lz4_where_the_server_can(postgres_url: str):

@@ -29,6 +29,7 @@ _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
+_ELSEWHERE = frozenset({"", ".", ".."})
 _UNSTABLE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN, errno.ESTALE}
 
 
@@ -194,8 +195,13 @@ def _read_all(opened: int, size: int) -> bytes:
 
 
 def _open_folder(root: str, path: str) -> tuple[int, str]:
-    """Open the folder of a path, following no link below the root; return it and the file's name."""
-    *folders, name = path.split("/")
+    """Open the folder of a path, following no link below the root; return it and the file's name.
+
+    A path with a part that leads elsewhere is none: only a forged message or store can hold one.
+    """
+    *folders, name = parts = path.split("/")
+    if not _ELSEWHERE.isdisjoint(parts):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
     current = os.open(root, _FOLDER)
     for folder in folders:
         try:

@@ -1,0 +1,215 @@
+"""Every part on a host of its own, and a worker that is cut off from all others in the middle of a batch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from faults.hosts import NETWORK, hosts, require_hosts
+from servers import PostgresServer, RedisServer
+from support import BODY, a_seed, run, started, wait_until, write
+
+from worker.store.engine import EVENT_LOCK
+
+PAGES, BATCH = 120, 20
+ANYWHERE = "0.0.0.0"
+
+
+class ReachableRedis(RedisServer):
+    """A Redis that listens on every address of its host."""
+
+    def _command(self) -> list[str]:
+        return [*super()._command(), "--bind", ANYWHERE]
+
+
+class ReachablePostgres(PostgresServer):
+    """A PostgreSQL that listens on every address of its host, and lets the test's hosts in."""
+
+    def _make_cluster(self) -> None:
+        super()._make_cluster()
+        with (self.folder / "data" / "pg_hba.conf").open("a") as file:
+            file.write(f"host all all {NETWORK}.0/24 password\n")
+
+    def _command(self) -> list[str]:
+        return [*super()._command(), "-c", f"listen_addresses={ANYWHERE}"]
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[int, dict[str, int]]]:
+    """Run a webhook's receiver on every address of this host; give its port, and what it was told.
+
+    That is the number of reviews by the message's id: a message that comes again is the same one.
+    """
+    told: dict[str, int] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            told[self.headers["webhook-id"]] = sum(
+                section["total"] for section in body["data"]["sections"]
+            )
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer((ANYWHERE, 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.server_port, told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Machines:
+    """Servers, watcher, beat and two workers, each on its host, and a view into the database."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        names = ("servers", "watcher", "beat", "one", "two")
+        self.switch, self.hosts = stack.enter_context(hosts(*names))
+        self.folder, self.stack = folder, stack
+        servers = self.hosts["servers"]
+        with servers.inside():
+            redis = stack.enter_context(ReachableRedis())
+            postgres = stack.enter_context(ReachablePostgres())
+            port, self.told = stack.enter_context(receiver())
+            url = postgres.url()
+            # A connection stays on the host where it was made.
+            dsn = url.replace("+psycopg", "")
+            self._database = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        settings = f"""
+            store_url = "{url.replace("127.0.0.1", servers.address)}"
+            broker_url = "{redis.url.replace("127.0.0.1", servers.address)}"
+            [watch]
+            scan_seconds = 1
+            removal_ms = 200
+            [intake]
+            batch_files = {BATCH}
+            [delivery]
+            group_wait_seconds = 0.5
+            tick_seconds = 0.5
+            [channels.hook]
+            kind = "webhook"
+            url = "http://{servers.address}:{port}/"
+            secret = "whsec_{"c2VjcmV0" * 4}"
+            allow_private = ["{servers.address}"]
+            [routes.everyone]
+            channel = "hook"
+            kinds = ["review"]
+            """
+        text = "\n".join(line.strip() for line in settings.splitlines())
+        self.env = {"CONTENT_SYNC_CONFIG": str(write(folder / "settings.toml", text))}
+
+    def run(self, host: str, *arguments: str) -> Any:
+        """Run a command on a host to its end."""
+        with self.hosts[host].inside():
+            return run(*arguments, cwd=self.place(host), env=self.env)
+
+    def start(self, host: str, *arguments: str) -> Any:
+        """Start a part on a host; it ends with the test."""
+        context = started(*arguments, cwd=self.place(host), env=self.env)
+        with self.hosts[host].inside():
+            return self.stack.enter_context(context)
+
+    def place(self, host: str) -> Path:
+        """Return a folder of a host's own; the watcher's alone holds the seeds."""
+        place = self.folder / host
+        (place / "seeds").mkdir(parents=True, exist_ok=True)
+        return place
+
+    @property
+    def seeds(self) -> Path:
+        """Return the folder that is watched."""
+        return self.place("watcher") / "seeds"
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self._database.execute(statement).fetchall()
+
+    def stored(self) -> dict[str, str]:
+        """Return the hash of every live document's file by its path."""
+        return dict(self.query("SELECT path, sha256 FROM documents WHERE state = 'live'"))
+
+    def lying_there(self) -> dict[str, str]:
+        """Return the same of the folder."""
+        files = {path.name: path.read_bytes() for path in self.seeds.iterdir()}
+        return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+    def writers(self) -> set[str]:
+        """Return the addresses of the hosts that wait for the lock of the events."""
+        query = "SELECT host(client_addr) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+        return {address for (address,) in self.query(query)}
+
+    def healthy(self, host: str, part: str) -> bool:
+        """Ask a part's health check, on its own host."""
+        return bool(self.run(host, "doctor", "--as", part).returncode == 0)
+
+
+def a_page(number: int, **fields: Any) -> str:
+    """Return a page with a text of its own: workers wait for each other at equal ones."""
+    return a_seed(**{"title": f"Page {number}", **fields}, body=f"{BODY}\nThis is page {number}.\n")
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    require_hosts()
+    with ExitStack() as stack:
+        yield Machines(tmp_path, stack)
+
+
+def test_a_worker_cut_off_in_the_middle_of_a_batch_holds_nobody_up_and_comes_back(
+    machines: Machines,
+):
+    assert machines.run("servers", "migrate").returncode == 0
+    for number in range(PAGES):
+        write(machines.seeds / f"{number}.md", a_page(number))
+    one, two = machines.hosts["one"], machines.hosts["two"]
+    for name in ("one", "two"):
+        machines.start(name, "worker", "-c", "1")
+    machines.start("beat", "beat")
+    # Both workers stop in the middle of a transaction, each with a batch: at the events.
+    machines.query(f"SELECT pg_advisory_lock({EVENT_LOCK})")
+    machines.start("watcher", "watch")
+    wait_until(
+        lambda: machines.writers() >= {one.address, two.address},
+        timeout=40,
+        what="both workers in the middle of a batch",
+    )
+    machines.switch.cut_off(one)
+    machines.query(f"SELECT pg_advisory_unlock({EVENT_LOCK})")
+    wait_until(
+        lambda: len(machines.stored()) >= PAGES - BATCH,
+        timeout=60,
+        what="all pages but those that the lost worker has",
+    )
+    machines.switch.heal(one)
+    wait_until(lambda: len(machines.stored()) == PAGES, timeout=60, what="all pages")
+
+    wait_until(lambda: machines.healthy("one", "worker"), timeout=60, what="the worker's return")
+    write(machines.seeds / "0.md", a_page(0, title="Page 0, edited"))
+    wait_until(lambda: machines.stored() == machines.lying_there(), timeout=40, what="the edit")
+    wait_until(
+        lambda: machines.query("SELECT DISTINCT state FROM notices") == [("sent",)],
+        timeout=60,
+        what="all messages",
+    )
+    assert machines.query("SELECT count(*), max(number) FROM versions") == [(PAGES + 1, 2)]
+    assert machines.query("SELECT count(*) FROM notices") == [(PAGES,)]
+    assert sum(machines.told.values()) == PAGES, "each review in one message"
+    for host, part in (("two", "worker"), ("beat", "beat"), ("watcher", "watcher")):
+        wait_until(
+            lambda h=host, p=part: machines.healthy(h, p), timeout=60, what=f"a green {part}"
+        )
+    assert machines.run("watcher", "doctor").returncode == 0

@@ -1,0 +1,14 @@
+"""Bar 9: eight processes write at once, and what each was told is what the store holds."""
+
+from __future__ import annotations
+
+from faults.store import write_at_once
+
+SECONDS = 5
+
+
+def test_eight_writers_lose_no_update_and_are_never_told_locked(store_url: str):
+    verdict = write_at_once(store_url, SECONDS)
+    assert verdict.wrong == []
+    assert verdict.versions > 100
+    assert verdict.answers > 50
