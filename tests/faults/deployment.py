@@ -29,7 +29,7 @@ from peers import Post, mail_server
 from servers import PostgresServer, RedisServer
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from support import Process, a_seed, run, write
+from support import Process, a_seed, clean_environment, run, write
 
 from worker.errors import ContentSyncError, StoreUnavailableError
 from worker.health import doctor
@@ -186,7 +186,7 @@ class Deployment:
         self._probes = itertools.count()
         migrated = run("migrate", cwd=folder, env=without_patience(self.env))
         assert migrated.returncode == 0, migrated.stderr
-        with patch.dict(os.environ, without_patience(self.env)):
+        with patch.dict(os.environ, clean_environment(without_patience(self.env)), clear=True):
             self.settings = load_settings()
 
     def start(self, part: str) -> Process:
