@@ -16,7 +16,7 @@ SETTINGS_FILE = CHECKOUT / "config/content-sync.toml"
 OURS = ("migrate", "watcher", "worker", "beat")
 #: They have no value of their own as a default: the file tells what stands in.
 WITHOUT_DEFAULT = re.compile(
-    r"(?m)^#(broker_secret|broker_old_secret|schema_file|templates|reviewers_file|file|url) = .*\n"
+    r"(?m)^#(broker_secret|broker_old_secret|schema_file|templates|reviewers_file|marker|file|url) = .*\n"
 )
 COMMENTED_OUT = re.compile(r"(?m)^#(?=\w+ = )")
 

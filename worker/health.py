@@ -26,6 +26,7 @@ from worker.store import leases, library, liveness
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.tasks import create_app, node_name, send_canary, worker_heartbeat
+from worker.watch.scan import is_marked
 
 WATCHER_SECONDS = 30
 BEAT_SECONDS = 40
@@ -113,6 +114,10 @@ def _folder(settings: Settings) -> Iterator[Check]:
     seeds = settings.seeds
     readable = seeds.is_dir() and os.access(seeds, os.R_OK | os.X_OK)
     detail = str(seeds.resolve()) if readable else f"{seeds} is not a folder that can be read"
+    marker = settings.brake.marker
+    if readable and not is_marked(str(seeds), marker):
+        readable = False
+        detail = f"its marker {marker} is gone: is {seeds.resolve()} the right folder, and mounted?"
     yield Check(name="seeds", ok=readable, detail=detail)
     if readable and MAX_WATCHES.is_file() and not settings.watch.polling:
         folders = 1 + sum(len(names) for _, names, _ in os.walk(seeds))

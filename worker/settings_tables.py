@@ -82,6 +82,16 @@ class BrakeSettings(Section):
         0.2, gt=0, le=1, description="more than this share of the live documents …"
     )
     count: int = Field(10, ge=0, description="… and more than this many, in one scan")
+    marker: str | None = Field(
+        None, description="a file that lies in the seeds folder whenever it is the right one"
+    )
+
+    @field_validator("marker")
+    @classmethod
+    def _is_in_the_folder(cls, value: str | None) -> str | None:
+        if value is not None and (not value or "/" in value or value in {".", ".."}):
+            raise ValueError(f"{value!r} is not the name of a file in the seeds folder")
+        return value
 
 
 class DefaultCadence(Section):

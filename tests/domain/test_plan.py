@@ -164,7 +164,8 @@ def test_every_order_of_arrival_ends_with_what_was_seen_last():
 
 
 numbers = st.integers(min_value=0, max_value=2**62)
-paths = st.text(min_size=1, max_size=20)
+paths = st.from_regex(r"([a-z0-9 ._-]{0,4}[é-प😀a-z]/)?[A-Z .]{0,4}[a-z]", fullmatch=True)
+hashes = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
 stamps = st.builds(Stamp, size=numbers, mtime_ns=numbers, inode=numbers)
 batches = st.builds(
     Batch,
@@ -175,7 +176,7 @@ batches = st.builds(
             Snapshot,
             path=paths,
             stamp=stamps,
-            sha256=st.text(),
+            sha256=hashes,
             observed=numbers,
             moved_from=st.none() | paths,
         )

@@ -9,10 +9,11 @@ import pytest
 from worker.domain.snapshot import Batch, Removal, Snapshot, Stamp, Unreadable
 
 STAMP = Stamp(size=100, mtime_ns=2, inode=3)
+SHA256 = "5e" * 32
 
 
 def seen(path, **changes):
-    return Snapshot(path=path, stamp=STAMP, sha256="s", observed=4, **changes)
+    return Snapshot(path=path, stamp=STAMP, sha256=SHA256, observed=4, **changes)
 
 
 def unread(path):
@@ -31,8 +32,8 @@ PLAIN_MESSAGE = {
     "id": "one",
     "bulk": True,
     "snapshots": [
-        ["a.md", 100, 2, 3, "s", 4, None],
-        ["b.md", 100, 2, 3, "s", 4, "old.md"],
+        ["a.md", 100, 2, 3, SHA256, 4, None],
+        ["b.md", 100, 2, 3, SHA256, 4, "old.md"],
     ],
     "unreadable": [["c.md", 100, 2, 3, 5, "CS002", "not allowed"]],
     "removals": [["d.md", 6]],
@@ -43,8 +44,8 @@ EDITED_MESSAGE = {
     "id": "two",
     "bulk": False,
     "snapshots": [
-        ["a.md", 100, 2, 3, "s", 4, None, ["x.md", "y.md"]],
-        ["b.md", 100, 2, 3, "s", 4, None, []],
+        ["a.md", 100, 2, 3, SHA256, 4, None, ["x.md", "y.md"]],
+        ["b.md", 100, 2, 3, SHA256, 4, None, []],
     ],
     "unreadable": [],
     "removals": [],

@@ -233,3 +233,22 @@ def test_a_refused_file_that_is_gone_counts_for_nothing(brake):
     refused = Known(stamp=stamp, sha256="0" * 64, observed=1, live=False)
     known = dict.fromkeys((f"{n}.md" for n in range(50)), refused)
     assert len(retire(brake, known, list(known), at=0)) == 50
+
+
+def test_while_the_folders_marker_is_gone_not_one_document_is_retired(watch, page, seeds):
+    (seeds / ".content-sync").touch()
+    watching = watch(brake=BrakeSettings(marker=".content-sync"))
+    write(seeds / "a.md", page)
+    write(seeds / "b.md", page + "b\n")
+    write(seeds / "c.md", page + "c\n")
+    watching.settles()
+    (seeds / "a.md").unlink()
+    watching.settles()
+    assert watching.library.removed == ["a.md"]
+
+    (seeds / ".content-sync").unlink()
+    (seeds / "b.md").unlink()
+    wait_until(lambda: watching.library.held == ["b.md"], what="it to be held")
+    (seeds / ".content-sync").touch()
+    watching.settles()
+    assert watching.library.removed == ["a.md", "b.md"], "it was meant after all"

@@ -2,15 +2,16 @@
 
 A few are retired at once. A mass disappearance (an unmounted or emptied folder, a wrong mount, a slip
 of the hand) is held until a person agrees or the files come back. What was retired within the last
-while counts too, so that no trickle of deletions passes that would be held at once. Knows the store
-only through `Record`; looks at no file. Called by the watcher's loop.
+while counts too, so that no trickle of deletions passes that would be held at once. Where the folder
+has a marker and it is gone too, each disappearance is held. Knows the store only through `Record`;
+looks at no other file. Called by the watcher's loop.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from worker.domain.reconcile import is_mass_removal
@@ -48,8 +49,16 @@ class Record(Protocol):
 class Brake:
     """The gone paths of one watcher, and the hold on them. Times are monotonic seconds."""
 
-    def __init__(self, settings: BrakeSettings, record: Record, *, window_seconds: float) -> None:
+    def __init__(
+        self,
+        settings: BrakeSettings,
+        record: Record,
+        *,
+        window_seconds: float,
+        is_marked: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._settings = settings
+        self._is_marked = is_marked
         self._record = record
         self._window = window_seconds
         self._gone: dict[str, None] = {}
@@ -118,6 +127,8 @@ class Brake:
     def _is_mass(self, removals: int, known: dict[str, Known]) -> bool:
         if not removals:
             return False
+        if not self._is_marked():
+            return True
         settings, recent = self._settings, sum(number for _, number in self._recent)
         # Counting 100,000 documents takes a while, and a few removals are never a mass.
         if removals + recent <= settings.count and not self.root_doubtful:

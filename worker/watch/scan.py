@@ -36,6 +36,11 @@ class Walk:
     root_missing: bool = False
 
 
+def is_marked(root: str, marker: str | None) -> bool:
+    """Return whether the folder has its marker, or needs none."""
+    return marker is None or os.path.lexists(f"{root}/{marker}")
+
+
 def walk(names: SeedNames) -> Walk:
     """Begin to walk the folder of `names`."""
     begun = Walk(pages=iter(()))

@@ -18,7 +18,7 @@ from worker.watch.brake import Brake, Record
 from worker.watch.feed import Feed, Lane, Outcome
 from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
-from worker.watch.scan import Survey, walk
+from worker.watch.scan import Survey, is_marked, walk
 from worker.watch.watcher import require_folder
 
 # A batch here is a transaction and no message, so that its bytes alone should bound it: a commit takes
@@ -171,7 +171,12 @@ def _count(outcome: Outcome, path: str, found: Synced) -> None:
 def _retire(
     feed: Feed, gone: list[str], found: Synced, settings: Settings, record: Record, *, empty: bool
 ) -> None:
-    brake = Brake(settings.brake, record, window_seconds=0)
+    brake = Brake(
+        settings.brake,
+        record,
+        window_seconds=0,
+        is_marked=lambda: is_marked(str(settings.seeds), settings.brake.marker),
+    )
     brake.root_doubtful = empty
     for path in gone:
         brake.add(path)

@@ -27,7 +27,7 @@ from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
 from worker.watch.intake import Intake
 from worker.watch.lookout import Lookout
 from worker.watch.observer import Doubt, Events, FolderHint, Signal
-from worker.watch.scan import Survey, walk
+from worker.watch.scan import Survey, is_marked, walk
 from worker.watch.settle import Hint, HintKind
 
 logger = logging.getLogger("content_sync.watch")
@@ -97,7 +97,12 @@ class Watcher:
             monotonic=monotonic,
         )
         self._feed.observed.raise_to(term.observed_above)
-        self._brake = Brake(settings.brake, record, window_seconds=settings.watch.scan_seconds)
+        self._brake = Brake(
+            settings.brake,
+            record,
+            window_seconds=settings.watch.scan_seconds,
+            is_marked=lambda: is_marked(self._root, settings.brake.marker),
+        )
         self._intake = Intake(
             settings,
             names=self._names,
