@@ -41,6 +41,8 @@ from worker.domain.change import compare
 from worker.domain.rules import compile_rules, examine
 from worker.domain.seed import Fields
 
+#: The real library; taken out of the environment, where it would be an unknown setting.
+CORPUS = os.environ.pop("CONTENT_SYNC_CORPUS", None)
 RUNS = 5
 EDITS = 200
 #: Targets in milliseconds: a long page with twenty edits, and any text that intake takes.
@@ -231,8 +233,7 @@ def _library(folder: Path) -> Path:
 
 
 def _corpus() -> Path | None:
-    named = os.environ.get("CONTENT_SYNC_CORPUS")
-    return Path(named) if named else None
+    return Path(CORPUS) if CORPUS else None
 
 
 def _let_stamps_age(seeds: Path) -> None:
