@@ -1,10 +1,11 @@
-"""Every part on a host of its own, and a worker that is cut off from all others in the middle of a batch."""
+"""Every part on a host of its own, and one that is lost: a worker in the middle of a batch, a leader."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,13 +15,16 @@ from typing import Any
 import psycopg
 import pytest
 from faults.hosts import NETWORK, hosts, require_hosts
+from faults.namespace import inside, require_namespaces
 from servers import PostgresServer, RedisServer
-from support import BODY, a_seed, run, started, wait_until, write
+from support import BODY, Process, a_seed, run, started, wait_until, write
 
 from worker.store.engine import EVENT_LOCK
 
 PAGES, BATCH = 120, 20
 ANYWHERE = "0.0.0.0"
+FIRST, SECOND = "watcher", "stand-by"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class ReachableRedis(RedisServer):
@@ -74,10 +78,10 @@ def receiver() -> Iterator[tuple[int, dict[str, int]]]:
 
 
 class Machines:
-    """Servers, watcher, beat and two workers, each on its host, and a view into the database."""
+    """Servers, two watchers, beat, two workers, each on its host, and a view into the database."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        names = ("servers", "watcher", "beat", "one", "two")
+        names = ("servers", FIRST, SECOND, "beat", "one", "two")
         self.switch, self.hosts = stack.enter_context(hosts(*names))
         self.folder, self.stack = folder, stack
         servers = self.hosts["servers"]
@@ -123,8 +127,26 @@ class Machines:
         with self.hosts[host].inside():
             return self.stack.enter_context(context)
 
+    def boot_watcher(self, host: str) -> Process:
+        """Start a watcher of the one folder on a host that has booted just now.
+
+        All hosts here count their processes together: without a boot of its own, the watcher of another
+        could look whether this one is gone.
+        """
+        boot_id = write(self.place(host) / "boot_id", f"{uuid.uuid4()}\n")
+        # In namespaces of its own, as root there: it sees that boot id, and nobody else does.
+        with self.hosts[host].inside():
+            process = Process(
+                "watch",
+                cwd=self.place(host),
+                env={**self.env, "CONTENT_SYNC_SEEDS": str(self.seeds)},
+                inside=inside(f"mount --bind '{boot_id}' {BOOT_ID}"),
+            )
+        self.stack.callback(process.kill)
+        return process
+
     def place(self, host: str) -> Path:
-        """Return a folder of a host's own; the watcher's alone holds the seeds."""
+        """Return a folder of a host's own; the seeds lie in the first watcher's."""
         place = self.folder / host
         (place / "seeds").mkdir(parents=True, exist_ok=True)
         return place
@@ -132,7 +154,7 @@ class Machines:
     @property
     def seeds(self) -> Path:
         """Return the folder that is watched."""
-        return self.place("watcher") / "seeds"
+        return self.place(FIRST) / "seeds"
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -151,6 +173,20 @@ class Machines:
         """Return the addresses of the hosts that wait for the lock of the events."""
         query = "SELECT host(client_addr) FROM pg_stat_activity WHERE wait_event = 'advisory'"
         return {address for (address,) in self.query(query)}
+
+    def leader(self) -> str | None:
+        """Return the host whose watcher leads."""
+        rows = self.query("SELECT data->>'host' FROM heartbeats WHERE name = 'lead:watcher'")
+        return str(rows[0][0]) if rows else None
+
+    def watchers(self) -> tuple[str, list[str]]:
+        """Return the host that leads, and those that stand by, as `status` has it."""
+        answer = json.loads(self.run("servers", "status", "--json").stdout)["watcher"]
+        return answer["leader"]["host"], [one["host"] for one in answer["stand_by"]]
+
+    def are_equal(self, what: str) -> None:
+        """Wait until the store is what the folder is."""
+        wait_until(lambda: self.stored() == self.lying_there(), timeout=40, what=what)
 
     def healthy(self, host: str, part: str) -> bool:
         """Ask a part's health check, on its own host."""
@@ -199,7 +235,7 @@ def test_a_worker_cut_off_in_the_middle_of_a_batch_holds_nobody_up_and_comes_bac
 
     wait_until(lambda: machines.healthy("one", "worker"), timeout=60, what="the worker's return")
     write(machines.seeds / "0.md", a_page(0, title="Page 0, edited"))
-    wait_until(lambda: machines.stored() == machines.lying_there(), timeout=40, what="the edit")
+    machines.are_equal("the edit")
     wait_until(
         lambda: machines.query("SELECT DISTINCT state FROM notices") == [("sent",)],
         timeout=60,
@@ -213,3 +249,45 @@ def test_a_worker_cut_off_in_the_middle_of_a_batch_holds_nobody_up_and_comes_bac
             lambda h=host, p=part: machines.healthy(h, p), timeout=60, what=f"a green {part}"
         )
     assert machines.run("watcher", "doctor").returncode == 0
+
+
+@pytest.mark.parametrize("power", [True, False], ids=["cut off", "without power"])
+def test_a_leader_whose_host_is_lost_is_followed_by_another_host_and_stands_by_when_it_is_back(
+    machines: Machines, *, power: bool
+):
+    require_namespaces()
+    assert machines.run("servers", "migrate").returncode == 0
+    page = machines.seeds / "a.md"
+    machines.start("one", "worker", "-c", "1")
+    first = machines.boot_watcher(FIRST)
+    first.wait_for("leads: nobody leads")
+    second = machines.boot_watcher(SECOND)
+    second.wait_for(f"stands by: {FIRST} (process {first.pid}) leads")
+    write(page, a_page(1))
+    machines.are_equal("the page before")
+    assert machines.watchers() == (FIRST, [SECOND])
+
+    machines.switch.cut_off(machines.hosts[FIRST])
+    if not power:
+        first.kill()  # what it would say of that to the servers is lost, too
+    wait_until(lambda: machines.leader() == SECOND, timeout=40, what="another leader")
+    second.wait_for(f"leads: {FIRST} (process {first.pid}) was silent")
+    write(page, a_page(1, title="While one host was lost"))
+    write(machines.seeds / "b.md", a_page(2))
+    machines.are_equal("what was written while one host was lost")
+
+    machines.switch.heal(machines.hosts[FIRST])
+    if not power:
+        first = machines.boot_watcher(FIRST)
+    first.wait_for(f"stands by: {SECOND} (process {second.pid}) leads", timeout=40)
+    write(page, a_page(1, title="When both were there again"))
+    machines.are_equal("what was written when both were there again")
+    assert machines.watchers() == (SECOND, [FIRST])
+    for host in (FIRST, SECOND):
+        wait_until(lambda h=host: machines.healthy(h, "watcher"), what=f"a green watcher on {host}")
+    assert machines.query("SELECT path, number FROM documents ORDER BY path") == [
+        ("a.md", 3),
+        ("b.md", 1),
+    ]
+    assert machines.query("SELECT count(*) FROM versions") == [(4,)], "each edit once"
+    assert (first.stop(), second.stop()) == (0, 0)
