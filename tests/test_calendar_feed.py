@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from ical.calendar_stream import IcsCalendarStream
+from library import a_library
 from review_rows import a_policy, a_row
 
 from worker.calendar_feed import render_calendar, write_calendar
@@ -187,3 +188,16 @@ def test_a_file_that_cannot_be_written_is_an_error_in_one_line(tmp_path):
         write_calendar(tmp_path / "file" / "reviews.ics", render())
     with pytest.raises(ConfigurationError, match="cannot be written: Is a directory"):
         write_calendar(tmp_path, render())
+
+
+def test_each_sweep_writes_the_file_that_the_settings_name(sqlite_url, tmp_path, caplog):
+    file = tmp_path / "var" / "reviews.ics"
+    with a_library(sqlite_url, calendar={"file": file}) as library:
+        library.drop("a.md", title="Eating well", lastReviewed="2026-11-20")
+        library.services.sweep()
+        assert "Eating well" in file.read_text()
+
+        file.unlink()
+        file.mkdir()  # where no file can be
+        library.services.sweep()
+    assert f"the calendar {file} cannot be written" in caplog.text

@@ -230,7 +230,7 @@ def test_an_address_outside_hears_of_each_delivery_and_of_what_fails(two, post, 
     deadman = settings.deadman.model_copy(
         update={"url": SecretStr(f"http://127.0.0.1:{web.port}/ping")}
     )
-    library.services.settings = settings.model_copy(update={"deadman": deadman})
+    library.services.overseer.settings = settings.model_copy(update={"deadman": deadman})
     web.answer = b"OK"
     post.replies["DATA"] = "451 Try again later"
     library.services.deliver()

@@ -8,6 +8,7 @@ Called by `worker.services` after each sweep.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections import defaultdict
@@ -21,9 +22,14 @@ from worker.domain.review import ReviewRow, ReviewState
 from worker.domain.visible import visible
 from worker.errors import ConfigurationError
 from worker.files import replace_whole
+from worker.settings import Settings
+from worker.store.engine import Store
+from worker.store.library import review_rows
 
 if TYPE_CHECKING:
     from icalendar import Calendar, Event
+
+logger = logging.getLogger("content_sync.calendar")
 
 NAME = "Content reviews"
 _PROGRAM = "-//Content Sync//Reviews//EN"
@@ -39,6 +45,21 @@ _EVENT = re.compile(rb"^BEGIN:VEVENT\r\n.*?^END:VEVENT\r\n", re.DOTALL | re.MULT
 _UID = re.compile(rb"^UID:(.*)\r$", re.MULTILINE)
 _SEQUENCE = re.compile(rb"^SEQUENCE:([0-9]{1,9})\r$", re.MULTILINE)
 _STAMPS = re.compile(rb"^(?:DTSTAMP|LAST-MODIFIED|SEQUENCE):.*\r\n", re.MULTILINE)
+
+
+def publish_calendar(
+    store: Store, settings: Settings, policy: Policy, *, now: datetime, today: date
+) -> None:
+    """Write the review calendar where the settings name a file; a failure is logged, and ends nothing."""
+    file = settings.calendar.file
+    if file is None:
+        return
+    with store.read() as connection:
+        data = render_calendar(review_rows(connection), today=today, now=now, policy=policy)
+    try:
+        write_calendar(file, data)
+    except ConfigurationError as error:
+        logger.warning("%s", error)
 
 
 def render_calendar(

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from worker.channels.deadman import ping
+from worker.domain.notice import silent_notices
+from worker.domain.policy import Policy
 from worker.settings import Settings
+from worker.store import channel_states, liveness
+from worker.store.engine import Store
+from worker.store.notices import add_notices
 
 SWEEP, DELIVERY, WATCHER = "sweep", "delivery", "watcher"
 #: No part that lives: the note of when a `sync` began that has taken in all that it found.
@@ -20,6 +26,7 @@ SYNC = "sync"
 #: How often a delivery notes that it ran: each tick would be a write too many.
 DELIVERY_NOTED_SECONDS = 20
 _WATCHER_SECONDS = 600
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +65,48 @@ def silent_parts(
             continue
         if now - max(heard_at or started_at, started_at) > allowed[part]:
             yield Silence(part=part, since=heard_at)
+
+
+class Overseer:
+    """What a process that delivers sees to beside its messages; `started_at` is when it began."""
+
+    def __init__(
+        self, store: Store, settings: Settings, policy: Policy, *, started_at: datetime
+    ) -> None:
+        self.settings = settings
+        self.started_at = started_at
+        self._store = store
+        self._policy = policy
+        self._noted_at = self._pinged_at = _LONG_AGO
+
+    def look(self, now: datetime, today: date) -> None:
+        """Owe everyone a notice of each part that is silent for too long. Commits."""
+        with self._store.read() as connection:
+            heartbeats = liveness.find_heartbeats(connection)
+        owed = [
+            notice
+            for silence in self._silent(heartbeats, now)
+            for notice in silent_notices(
+                silence.part, since=silence.since, today=today, routes=self._policy.routes
+            )
+        ]
+        if owed:
+            self._store.transact(lambda c: add_notices(c, owed, now=now))
+
+    def report(self, now: datetime) -> None:
+        """Note now and then that deliveries run, here and at the address outside. Commits."""
+        if (now - self._noted_at).total_seconds() >= DELIVERY_NOTED_SECONDS:
+            self._noted_at = now
+            self._store.transact(lambda c: liveness.beat(c, DELIVERY, {}, now=now))
+        url, every = self.settings.deadman.url, self.settings.deadman.every_seconds
+        if url is not None and (now - self._pinged_at).total_seconds() >= every:
+            self._pinged_at = now
+            with self._store.read() as connection:
+                heartbeats = liveness.find_heartbeats(connection)
+                # Whoever is told over a channel that fails can be told by nobody else.
+                resting = channel_states.any_resting(connection, now=now)
+            silent = any(self._silent(heartbeats, now))
+            ping(url.get_secret_value(), ok=not silent and not resting)
+
+    def _silent(self, heartbeats: Mapping[str, Any], now: datetime) -> Iterator[Silence]:
+        return silent_parts(heartbeats, self.settings, now=now, started_at=self.started_at)

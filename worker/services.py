@@ -10,32 +10,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from worker import answers, ownership, past, timeline
 from worker.begun import Begun
-from worker.calendar_feed import render_calendar, write_calendar
+from worker.calendar_feed import publish_calendar
 from worker.channels import Channel
-from worker.channels.deadman import ping
 from worker.channels.opening import open_channels
 from worker.channels.stream import EventStream, open_stream
 from worker.claim import take_in_claimed
 from worker.domain.cloud_event import Event, cloud_event
-from worker.domain.notice import hold_notices, silent_notices
+from worker.domain.notice import hold_notices
 from worker.domain.seed import Seed, read_facts
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
 from worker.export import export_documents, export_manifest
 from worker.observations import Outcome
 from worker.outcomes import log_outcomes
-from worker.oversight import DELIVERY, DELIVERY_NOTED_SECONDS, silent_parts
+from worker.oversight import Overseer
 from worker.reviews import owed_now, sweep
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
-from worker.store import channel_states, documents, library, liveness
+from worker.store import documents, library, liveness
 from worker.store.engine import Store
 from worker.store.notices import add_notices, as_leased, pending_of, retry_failed
 from worker.team_policy import make_policy
@@ -49,7 +48,6 @@ logger = logging.getLogger("content_sync")
 
 #: Parts that were not heard for so long are forgotten.
 SILENT_DAYS = 30
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 EVENTS_AT_ONCE = 500
 
 
@@ -68,8 +66,7 @@ class Services:
         in_one = settings.in_process and self.store.is_sqlite
         self._begun = Begun(Path(f"{self.store.url.database}.begun")) if in_one else None
         self.policy = make_policy(settings)
-        self.started_at = now()
-        self._delivery_noted_at = self._pinged_at = LONG_AGO
+        self.overseer = Overseer(self.store, settings, self.policy, started_at=now())
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
@@ -143,7 +140,7 @@ class Services:
             today=self.today(),
             zone=self.settings.zone,
         )
-        self._write_calendar()
+        publish_calendar(self.store, self.settings, self.policy, now=now, today=self.today())
         silent_since = now - timedelta(days=SILENT_DAYS)
         self.store.transact(lambda c: liveness.forget_silent(c, since=silent_since))
         self.heartbeat("sweep", {"today": self.today().isoformat(), "notices": len(owed)})
@@ -153,11 +150,11 @@ class Services:
         """Send the digests that are ready, and publish new events to the stream. Commits each step."""
         from worker.deliver import deliver, publish_events
 
-        self._tell_of_silence()
+        self.overseer.look(self.now(), self.today())
         delivered = deliver(self._outgoing)
         if self.stream is not None:
             publish_events(self.store, self.stream)
-        self._note_delivery()
+        self.overseer.report(self.now())
         return delivered
 
     # What the watcher asks and says.
@@ -377,53 +374,6 @@ class Services:
             settings=self.settings,
             now=self.now,
         )
-
-    def _write_calendar(self) -> None:
-        """Write the review calendar where the settings name a file; a failure ends no sweep."""
-        file = self.settings.calendar.file
-        if file is None:
-            return
-        with self.store.read() as connection:
-            rows = library.review_rows(connection)
-            data = render_calendar(rows, today=self.today(), now=self.now(), policy=self.policy)
-        try:
-            write_calendar(file, data)
-        except ConfigurationError as error:
-            logger.warning("%s", error)
-
-    def _tell_of_silence(self) -> None:
-        """Owe everyone a notice where the sweep or the watcher is silent for too long. Commits."""
-        now = self.now()
-        with self.store.read() as connection:
-            heartbeats = liveness.find_heartbeats(connection)
-        owed = [
-            notice
-            for silence in silent_parts(
-                heartbeats, self.settings, now=now, started_at=self.started_at
-            )
-            for notice in silent_notices(
-                silence.part, since=silence.since, today=self.today(), routes=self.policy.routes
-            )
-        ]
-        if owed:
-            self.store.transact(lambda c: add_notices(c, owed, now=now))
-
-    def _note_delivery(self) -> None:
-        """Note now and then that deliveries run, here and at the address outside. Commits."""
-        now = self.now()
-        if (now - self._delivery_noted_at).total_seconds() >= DELIVERY_NOTED_SECONDS:
-            self._delivery_noted_at = now
-            self.heartbeat(DELIVERY, {})
-        url = self.settings.deadman.url
-        every = self.settings.deadman.every_seconds
-        if url is not None and (now - self._pinged_at).total_seconds() >= every:
-            self._pinged_at = now
-            with self.store.read() as connection:
-                heartbeats = liveness.find_heartbeats(connection)
-                # Whoever is told over a channel that fails can be told by nobody else.
-                resting = channel_states.any_resting(connection, now=now)
-            silent = silent_parts(heartbeats, self.settings, now=now, started_at=self.started_at)
-            ping(url.get_secret_value(), ok=not any(silent) and not resting)
 
     def _decide_hold(self, state: str) -> int:
         now = self.now()
