@@ -7,6 +7,7 @@ imported where they are used, and Alembic and what takes in: a command that only
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -80,6 +81,7 @@ def up(settings: Settings) -> None:
     from worker.tasks import EmbeddedWorkers, create_app, publisher
     from worker.watch.watcher import require_folder
 
+    _live_long()
     if not settings.in_process:
         raise ConfigurationError(
             "`up` brings its own broker, and broker_url names another: unset it, "
@@ -117,6 +119,7 @@ def watch(settings: Settings) -> None:
     from worker.tasks import create_app, publisher
     from worker.watch.watcher import require_folder
 
+    _live_long()
     require_redis(settings)
     stop = _stop_on_signals()
     services = Services(settings, now=utc_now)
@@ -135,6 +138,7 @@ def work(
     """Run a worker in this process until SIGTERM, over Redis; `name` is its node name's first part."""
     from worker.tasks import create_app, node_name, run_worker
 
+    _live_long()
     require_redis(settings)
     store = Store(settings.store_url.get_secret_value())
     with _stopping() as stop:
@@ -154,6 +158,7 @@ def beat(settings: Settings) -> None:
     """Run the scheduler in this process until SIGTERM, over Redis."""
     from worker.tasks import create_app, run_beat
 
+    _live_long()
     require_redis(settings)
     services = Services(settings, now=utc_now)
     with _stopping() as stop:
@@ -264,6 +269,11 @@ def _drain(services: Services) -> None:
     until = time.monotonic() + DRAIN_SECONDS
     while services.spool.outstanding() and time.monotonic() < until:
         time.sleep(0.02)
+
+
+def _live_long() -> None:
+    """Collect garbage often again: a command that ends soon does so hardly ever (see `worker.cli`)."""
+    gc.set_threshold(2_000, 10, 10)
 
 
 def _stop_on_signals() -> Event:
