@@ -18,9 +18,8 @@ from worker.domain.context import check_against
 from worker.domain.plan import Head, Refusal
 from worker.domain.policy import Policy
 from worker.domain.problem import refuses
-from worker.domain.review import set_clock
 from worker.domain.rules import examine, unreadable_problem
-from worker.domain.seed import ACTIVE, body_sha256
+from worker.domain.seed import body_sha256
 from worker.domain.similarity import Match, Text, find_moves
 from worker.domain.snapshot import Batch, Removal, Snapshot
 from worker.observations import Accepted, Observation, Outcome, Refused
@@ -125,14 +124,7 @@ def _examine(snapshot: Snapshot, data: bytes, policy: Policy, today: date) -> Ac
         seed=examined.seed,
         facts=facts,
         body_sha256=body_sha256(examined.seed.body),
-        clock=set_clock(
-            path=snapshot.path,
-            active=facts.status == ACTIVE,
-            source_type=facts.source_type,
-            last_reviewed=facts.last_reviewed,
-            frequency=facts.review_frequency,
-            defaults=policy.default_frequencies,
-        ),
+        clock=policy.clock_of(snapshot.path, facts),
         problems=examined.problems,
     )
 

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from worker.domain.policy import Policy
-from worker.domain.review import review_state, set_clock
-from worker.domain.seed import ACTIVE, read_facts
+from worker.domain.review import review_state
+from worker.domain.seed import read_facts
 from worker.store import library, past
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
@@ -118,14 +118,7 @@ def _row(
 ) -> dict[str, Any]:
     live = event.kind != past.RETIRED
     facts = read_facts(version.metadata, policy.fields)
-    clock = set_clock(
-        path=event.path,
-        active=facts.status == ACTIVE,
-        source_type=facts.source_type,
-        last_reviewed=facts.last_reviewed,
-        frequency=facts.review_frequency,
-        defaults=policy.default_frequencies,
-    )
+    clock = policy.clock_of(event.path, facts)
     ladder = policy.ladder_of(event.path, facts.source_type, facts.review_frequency)
     stage = review_state(clock, today=day, ladder=ladder)
     return {

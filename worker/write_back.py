@@ -16,9 +16,8 @@ from typing import Any
 
 from worker.domain.edit import NotSet, set_fields
 from worker.domain.problem import Problem
-from worker.domain.review import set_clock
 from worker.domain.rules import examine
-from worker.domain.seed import ACTIVE, Facts, parse_date, parse_seed
+from worker.domain.seed import Facts, parse_date, parse_seed
 from worker.errors import ContentSyncError
 from worker.folder import WriteRefusedError, look, place_of, replace_seen, take_away
 from worker.services import Services
@@ -173,14 +172,7 @@ def _record(services: Services, change: _Change, review: Review) -> dict[str, An
     data = {"by": review.by, "on": review.on.isoformat(), "evidence": review.evidence}
     done = _carry_out(services, change, table.RECORDED, data)
     facts = change.facts
-    clock = set_clock(
-        path=change.path,
-        active=facts.status == ACTIVE,
-        source_type=facts.source_type,
-        last_reviewed=facts.last_reviewed,
-        frequency=facts.review_frequency,
-        defaults=services.policy.default_frequencies,
-    )
+    clock = services.policy.clock_of(change.path, facts)
     due_on = clock.due_on.isoformat() if clock.due_on is not None else None
     return done | {"recorded": True, "fields": change.fields, "due_on": due_on}
 

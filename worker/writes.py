@@ -361,23 +361,11 @@ def _observed_at(observed: int) -> datetime:
 
 
 def _head_columns(seen: Accepted, *, number: int) -> dict[str, Any]:
-    facts = seen.facts
     return {
         "path": seen.path,
         "state": table.LIVE,
-        "number": number,
         "sha256": seen.snapshot.sha256,
         "observed": seen.snapshot.observed,
         **table.stamp_columns(seen.snapshot.stamp),
-        "title": facts.title,
-        "status": facts.status,
-        "label": facts.label,
-        "source_type": facts.source_type,
-        "owner": facts.owner,
-        "tags": list(facts.tags),
-        "last_reviewed": facts.last_reviewed,
-        "review_frequency": facts.review_frequency,
-        "due_on": seen.clock.due_on,
-        "exempt": seen.clock.exempt,
-        "risk_category": facts.risk_category,
+        **plan.head_values(seen.facts, seen.clock, number=number),
     }

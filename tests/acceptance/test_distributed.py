@@ -12,44 +12,26 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
+from faults.installation import Installation
 from support import Process, a_seed, clean_environment, run, started, wait_until, write
 
 
-class Service:
-    """The environment of one installation, and a plain view into its database."""
+class Service(Installation):
+    """One installation whose workers share no disk with the watcher."""
 
-    def __init__(self, folder: Path, store_url: str, redis_url: str) -> None:
-        self.folder = folder
-        self.seeds = folder / "seeds"
-        self.seeds.mkdir()
-        self.env = {
-            "CONTENT_SYNC_STORE_URL": store_url,
-            "CONTENT_SYNC_BROKER_URL": redis_url,
-            "CONTENT_SYNC_WATCH__REMOVAL_MS": "200",
-            "CONTENT_SYNC_WATCH__SCAN_SECONDS": "2",
-            "CONTENT_SYNC_DELIVERY__GROUP_WAIT_SECONDS": "0.5",
-            "CONTENT_SYNC_DELIVERY__TICK_SECONDS": "0.3",
-        }
-        self._dsn = store_url.replace("postgresql+psycopg", "postgresql")
-        assert run("migrate", cwd=folder, env=self.env).returncode == 0
-
-    def start(self, *arguments: str) -> Any:
-        # Workers share no disk with the watcher: they run in a folder without seeds.
+    def start(self, *arguments: str, **env: str) -> Any:
         cwd = self.folder if arguments[0] == "watch" else self.elsewhere()
-        return started(*arguments, cwd=cwd, env=self.env)
+        return started(*arguments, cwd=cwd, env={**self.env, **env})
 
     def elsewhere(self) -> Path:
+        """Return a folder without seeds."""
         folder = self.folder / "elsewhere"
         folder.mkdir(exist_ok=True)
         return folder
 
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self._dsn) as connection:
-            return connection.execute(statement).fetchall()
-
     def stored(self) -> dict[str, tuple[str, int]]:
+        """Return the documents, live and retired, and the numbers of their newest versions."""
         rows = self.query("SELECT path, state, number FROM documents")
         return {path: (state, number) for path, state, number in rows}
 

@@ -1,6 +1,5 @@
 """Commands that answer a reminder: reviewed, snooze, ack, assign, retire."""
 
-import getpass
 import sys
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +7,15 @@ from urllib.parse import urlsplit
 
 import typer
 
-from worker.cli.options import AsJson, DocumentPath, a_date, read_settings
+from worker.cli.options import (
+    AsJson,
+    By,
+    DocumentPath,
+    a_date,
+    a_name,
+    read_settings,
+    who_says,
+)
 from worker.cli.output import complain, find, found, not_found, print_json
 from worker.domain.visible import UNSAFE
 
@@ -17,14 +24,6 @@ if TYPE_CHECKING:
 
     from worker.services import Services
     from worker.settings import Settings
-
-
-def a_name(text: str) -> str:
-    """Read a person's name; one that is blank or not one line is a usage error."""
-    name = " ".join(text.split())
-    if not name or UNSAFE.search(name):
-        raise typer.BadParameter(f"{text!r} is no name")
-    return name
 
 
 def an_address(text: str) -> str:
@@ -41,12 +40,6 @@ def an_address(text: str) -> str:
 
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH…", help="The documents: their paths in the folder.")
-]
-By = Annotated[
-    str | None,
-    typer.Option(
-        "--by", metavar="NAME", parser=a_name, help="Who says so. [default: who is logged in here]"
-    ),
 ]
 
 
@@ -80,7 +73,7 @@ def reviewed(
     from worker.processes import open_services
     from worker.write_back import Review, document_at, record_reviews
 
-    who = _who(by)
+    who = who_says(by)
     with open_services(settings) as services:
         known: dict[str, str | None] = {}  # by path, why it cannot be
         for path in paths:
@@ -127,7 +120,7 @@ def snooze(
     settings = read_settings(ctx)
     from worker.acknowledge import snooze as delay
 
-    who = _who(by)
+    who = who_says(by)
     answer = _taken(
         settings,
         path,
@@ -175,7 +168,7 @@ def ack(
         raise typer.BadParameter(
             f"{days} is more than {longest} days (review.max_snooze_days)", param_hint="--days"
         )
-    who = _who(by)
+    who = who_says(by)
     answer = _taken(
         settings,
         path,
@@ -214,7 +207,7 @@ def assign(
     settings = read_settings(ctx)
     from worker.write_back import assign as write_owner
 
-    who = _who(by)
+    who = who_says(by)
     answer = _taken(
         settings, path, lambda services, one: write_owner(services, one, owner=owner, by=who)
     )
@@ -245,7 +238,7 @@ def retire(
     settings = read_settings(ctx)
     from worker.write_back import retire as take_out
 
-    who = _who(by)
+    who = who_says(by)
     answer = _taken(
         settings,
         path,
@@ -282,18 +275,6 @@ def _taken(
         except (NotAnsweredError, WriteRefusedError) as error:
             complain(str(error))
             raise typer.Exit(1) from None
-
-
-def _who(by: str | None) -> str:
-    """Return who answers: the name that was given, or the user who is logged in."""
-    if by is not None:
-        return by
-    try:
-        return a_name(getpass.getuser())
-    except (OSError, KeyError, ImportError, typer.BadParameter):
-        raise typer.BadParameter(
-            "nobody is logged in here: say who you are", param_hint="--by"
-        ) from None
 
 
 def _consent(place: str, *, yes: bool) -> None:

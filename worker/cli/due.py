@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.answering import By
-from worker.cli.options import AsJson, OnDate, read_settings
+from worker.cli.options import AsJson, By, OnDate, read_settings, who_says
 from worker.cli.output import complain, print_json
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ def _apply(settings: "Settings", file: Path, *, by: str | None, as_json: bool) -
     plan = read_plan(file)
     with open_services(settings) as services:
         # A line that cannot be read is as wrong as one that cannot be done: all are told at once.
-        answer = apply_plan(services, plan, by=by or _account())
+        answer = apply_plan(services, plan, by=who_says(by))
     for error in answer["errors"]:
         complain(f"{file}:{error['line']}: {error['message']}")
     if as_json:
@@ -190,14 +189,3 @@ def _tell_applied(file: Path, answer: dict[str, Any]) -> None:
         complain(f"nothing was planned: {file} has {number}")
     else:
         text.show(views_reviews.applied(answer))
-
-
-def _account() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user may have no name
-        raise typer.BadParameter(
-            "nobody is logged in here: say who you are", param_hint="--by"
-        ) from None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.domain.visible import UNSAFE
+
 if TYPE_CHECKING:
     from worker.settings import Settings
 
@@ -48,11 +50,39 @@ def a_time(text: str) -> datetime:
         ) from None
 
 
+def a_name(text: str) -> str:
+    """Read a person's name; one that is blank or not one line is a usage error."""
+    name = " ".join(text.split())
+    if not name or UNSAFE.search(name):
+        raise typer.BadParameter(f"{text!r} is no name")
+    return name
+
+
+def who_says(by: str | None) -> str:
+    """Return who says so: the name that was given, or the user who is logged in."""
+    import getpass
+
+    if by is not None:
+        return by
+    try:
+        return a_name(getpass.getuser())
+    except (OSError, KeyError, ImportError, typer.BadParameter):
+        raise typer.BadParameter(
+            "nobody is logged in here: say who you are", param_hint="--by"
+        ) from None
+
+
 def in_zone(given: datetime, zone: tzinfo) -> datetime:
     """Return the instant that a person means: a time without a zone is the team's."""
     return given if given.tzinfo is not None else given.replace(tzinfo=zone)
 
 
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by", metavar="NAME", parser=a_name, help="Who says so. [default: who is logged in here]"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Seeds = Annotated[
     Path | None, typer.Option("--seeds", metavar="FOLDER", help="The folder of the documents.")

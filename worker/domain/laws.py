@@ -13,9 +13,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Protocol
 
+from worker.domain.plan import head_values
 from worker.domain.policy import Policy
-from worker.domain.review import set_clock
-from worker.domain.seed import ACTIVE, Seed, body_sha256, parse_seed, read_facts
+from worker.domain.seed import Seed, body_sha256, parse_seed, read_facts
 
 _LIVE, _RETIRED = "live", "retired"
 _STORED, _MOVED, _RETIREMENT = "version.stored", "document.moved", "document.retired"
@@ -239,28 +239,8 @@ def derive_head(
 ) -> dict[str, Any]:
     """Return the columns of a document that its newest version and the settings decide."""
     facts = read_facts(metadata, policy.fields)
-    clock = set_clock(
-        path=path,
-        active=facts.status == ACTIVE,
-        source_type=facts.source_type,
-        last_reviewed=facts.last_reviewed,
-        frequency=facts.review_frequency,
-        defaults=policy.default_frequencies,
-    )
-    return {
-        "number": number,
-        "title": facts.title,
-        "status": facts.status,
-        "label": facts.label,
-        "source_type": facts.source_type,
-        "owner": facts.owner,
-        "tags": list(facts.tags),
-        "last_reviewed": facts.last_reviewed,
-        "review_frequency": facts.review_frequency,
-        "risk_category": facts.risk_category,
-        "due_on": clock.due_on,
-        "exempt": clock.exempt,
-    }
+    clock = policy.clock_of(path, facts)
+    return head_values(facts, clock, number=number)
 
 
 def head_differences(

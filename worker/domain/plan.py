@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from worker.domain.review import Clock
+from worker.domain.seed import Facts
 from worker.domain.snapshot import Removal, Snapshot, Stamp, Unreadable
 
 
@@ -24,6 +26,24 @@ class Head:
     observed: int
     metadata: dict[str, Any]
     body_sha256: str
+
+
+def head_values(facts: Facts, clock: Clock, *, number: int) -> dict[str, Any]:
+    """Return what a document's newest version and the settings decide of it, by the store's names."""
+    return {
+        "number": number,
+        "title": facts.title,
+        "status": facts.status,
+        "label": facts.label,
+        "source_type": facts.source_type,
+        "owner": facts.owner,
+        "tags": list(facts.tags),
+        "last_reviewed": facts.last_reviewed,
+        "review_frequency": facts.review_frequency,
+        "risk_category": facts.risk_category,
+        "due_on": clock.due_on,
+        "exempt": clock.exempt,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import date
 
 from worker.domain.owners import Owners
 from worker.domain.review import (
+    Clock,
     DefaultFrequency,
     Ladder,
     Leads,
@@ -15,10 +16,11 @@ from worker.domain.review import (
     ReviewState,
     default_frequency,
     review_state,
+    set_clock,
 )
 from worker.domain.risk import GRAVE_FIELDS
 from worker.domain.route import Route, Subject
-from worker.domain.seed import Fields
+from worker.domain.seed import ACTIVE, Facts, Fields
 from worker.domain.vocabulary import Rules
 
 
@@ -37,6 +39,17 @@ class Policy:
     lead_escalation_days: int
     ask_after_high_risk: bool
     max_file_bytes: int
+
+    def clock_of(self, path: str, facts: Facts) -> Clock:
+        """Return the review clock that its metadata sets for a document."""
+        return set_clock(
+            path=path,
+            active=facts.status == ACTIVE,
+            source_type=facts.source_type,
+            last_reviewed=facts.last_reviewed,
+            frequency=facts.review_frequency,
+            defaults=self.default_frequencies,
+        )
 
     def ladder_of(self, path: str, source_type: str | None, frequency: str | None) -> Ladder:
         """Return when the review of a document is told; `frequency` is what its front matter says."""
