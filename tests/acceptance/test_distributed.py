@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -173,24 +172,6 @@ def test_parts_of_their_own_need_redis_and_say_so(tmp_path: Path, part: str):
     assert answer.returncode == 2
     assert "CONTENT_SYNC_BROKER_URL" in answer.stderr
     assert "Traceback" not in answer.stderr
-
-
-def test_two_schedulers_owe_each_notice_once(service: Service):
-    write(service.seeds / "a.md", a_seed(lastReviewed="2025-12-30"))
-    with (
-        service.start("watch"),
-        service.start("worker"),
-        service.start("beat"),
-        service.start("beat"),
-    ):
-        wait_until(
-            lambda: service.query("SELECT state FROM notices") == [("sent",)],
-            timeout=40,
-            what="the message",
-        )
-        started_at = time.monotonic()
-        wait_until(lambda: time.monotonic() - started_at > 2, what="more ticks")
-    assert service.query("SELECT count(*), sum(attempts) FROM notices") == [(1, 1)]
 
 
 def test_the_stream_tells_programs_what_happened(service: Service, shared_redis: Any):
