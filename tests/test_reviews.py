@@ -374,3 +374,13 @@ def test_due_lists_what_has_no_date_last_and_leaves_out_what_never_falls_due(lib
         ("late.md", "overdue"), ("later.md", "current"), ("unknown.md", "unknown"),
     ]  # fmt: skip
     assert [r["path"] for r in library.services.due(on=None, within_days=1)] == ["late.md"]
+
+
+def test_whoever_answers_is_told_that_it_is_escalated_as_the_library_says(team: Library):
+    team.drop("a.md", lastReviewed="2025-12-30", owner="Asha")
+    told = [team.services.preview("asha")["preview"]]
+    for day in (date(2026, 4, 5), date(2026, 4, 6)):
+        team.on(day)
+        told.append(team.services.preview("asha")["preview"])
+    assert ["1 review escalated" in text for text in told] == [False, False, True]
+    assert team.document("a.md")["review_state"] == "escalated"

@@ -233,7 +233,7 @@ class _Reader:
         elif stage.startswith(ASKED):
             stage = "asked"
         elif days is not None:
-            stage = "overdue" if days > 0 else "due" if days == 0 else "upcoming"
+            stage = "due" if days == 0 else "upcoming" if days < 0 else self._late(days)
         line = replace(line, stage=stage, due_on=notice.due_on, days=days)
         owner = str(notice.data.get("owner") or "")
         if head is not None:
@@ -241,6 +241,12 @@ class _Reader:
             line = replace(line, planned_on=head.planned_on, risk_category=head.risk_category)
         unanswered = self.route.fallback or not (owner or self.route.owners)
         return replace(line, owner=owner, unanswered=unanswered)
+
+    def _late(self, days: int) -> str:
+        ladder = self.policy.ladder_of(
+            "", None, None
+        )  # its steps after the due date are everyone's
+        return "escalated" if ladder.escalates(days) else "overdue"
 
     def _since(self, at: str | None) -> str:
         if at is None:
