@@ -198,7 +198,7 @@ def test_a_mass_disappearance_is_told(library: Library, post):
 
     assert deliver(library) == [("sent", 1)]
     assert "approve" in text_of(messages(post)[0])
-    assert library.services.approve() == {"approved": 2}
+    assert library.services.approve() == {"removals": 2, "refusals": 0}
     assert library.services.approved() == {"a.md", "b.md"}
 
 

@@ -34,7 +34,7 @@ def test_one_of_each_is_written_in_the_singular(templates):
     lines = [replace(refused(), path=f"{stage}.md", stage=stage) for stage in STAGES]
     subject, text = write(templates, *lines)
     assert subject == (
-        "Content Sync: 1 removal held, 1 channel failing, 1 part silent, 1 page retracted, "
+        "Content Sync: 1 mass change held, 1 channel failing, 1 part silent, 1 page retracted, "
         "1 review escalated, 1 review overdue, 1 file refused, 1 review due today, "
         "1 review asked for, 1 review upcoming, all is well"
     )
@@ -153,9 +153,9 @@ def test_a_refusal_without_title_line_or_hint_has_no_empty_place(templates):
 
 def test_a_held_disappearance_says_how_to_answer(templates):
     subject, text = write(templates, HELD)
-    assert subject == "Content Sync: 1 removal held"
+    assert subject == "Content Sync: 1 mass change held"
     assert (
-        "HELD: 1 mass removal, waiting for a person\n\n- 612 of 1,432 documents are gone\n" in text
+        "HELD: 1 mass change, waiting for a person\n\n- 612 of 1,432 documents are gone\n" in text
     )
     assert "content-sync approve" in text
 

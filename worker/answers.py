@@ -16,7 +16,7 @@ from worker.domain.policy import Policy
 from worker.domain.review import ReviewState
 from worker.domain.seed import Seed
 from worker.past import locate, state_at
-from worker.store import channel_states, leases, library, liveness
+from worker.store import channel_states, holds, leases, library, liveness
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
 
@@ -35,7 +35,6 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
         states[policy.state_of(group, today=today)] += group.count
     heartbeats = liveness.find_heartbeats(connection)
     watcher, lead = heartbeats.get("watcher"), leases.leader(heartbeats)
-    hold = liveness.open_hold(connection)
     return {
         "documents": {state: counts["documents"].get(state, 0) for state in (LIVE, RETIRED)},
         "versions": counts["versions"],
@@ -62,21 +61,39 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
             {"channel": row.name, "since": _iso(row.failing_since), "error": row.error}
             for row in channel_states.list_failing(connection)
         ],
-        "held": len(hold.removals) if hold is not None and hold.state == "held" else 0,
+        "held": count_held(connection),
+    }
+
+
+def count_held(connection: Connection) -> dict[str, int]:
+    """Return how many removals and how many refusals wait for a person."""
+    removals, refusals = _holds(connection)
+    return {
+        holds.REMOVALS: len(removals.removals) if removals is not None else 0,
+        holds.REFUSALS: library.count_refused_live(connection) if refusals is not None else 0,
     }
 
 
 def held(connection: Connection) -> dict[str, Any]:
-    """Return the plan that waits for a person: the documents that `approve` would retire."""
-    hold = liveness.open_hold(connection)
-    if hold is None or hold.state != liveness.HOLD_OPEN:
-        return {"since": None, "live": 0, "removals": []}
-    titles = library.titles_of(connection, hold.removals)
+    """Return what waits for a person: what `approve` would retire, and what it would have told."""
+    removals, refusals = _holds(connection)
+    gone = removals.removals if removals is not None else []
+    refused = library.list_refused_live(connection) if refusals is not None else []
+    titles = library.titles_of(connection, gone)
     return {
-        "since": _iso(hold.at),
-        "live": hold.live,
-        "removals": [{"path": path, "title": titles.get(path)} for path in hold.removals],
+        "since": _iso(min((hold.at for hold in (removals, refusals) if hold), default=None)),
+        "live": max((hold.live for hold in (removals, refusals) if hold), default=0),
+        holds.REMOVALS: [{"path": path, "title": titles.get(path)} for path in gone],
+        holds.REFUSALS: [
+            {"path": row.path, "title": row.title, "problems": row.problems} for row in refused
+        ],
     }
+
+
+def _holds(connection: Connection) -> list[Any | None]:
+    """Return the holds on removals and on refusals, those that nobody has agreed to."""
+    found = [holds.open_hold(connection, kind) for kind in (holds.REMOVALS, holds.REFUSALS)]
+    return [hold if hold is not None and hold.state == holds.OPEN else None for hold in found]
 
 
 def list_documents(

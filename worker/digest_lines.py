@@ -210,7 +210,7 @@ class _Reader:
                     line, detail=f"is {data['status']} since version {data['number']}{by}"
                 )
             case "held":
-                detail = f"{data['removals']:,} of {data['live']:,} documents vanished at once"
+                detail = _held(data)
             case "failing":
                 since = self._since(data["since"])
                 detail = f"the channel {data['channel']} has failed {since}: {data['error']}"
@@ -312,3 +312,12 @@ def _harmless(line: DigestLine) -> DigestLine:
         detail=one_line(line.detail, limit=_DETAIL_CHARACTERS),
         hint=one_line(line.hint, limit=_DETAIL_CHARACTERS),
     )
+
+
+def _held(data: Mapping[str, Any]) -> str:
+    if "refusals" in data:
+        return (
+            f"{data['refusals']:,} of {data['live']:,} documents have a newer content that is refused; "
+            "their last good versions stay"
+        )
+    return f"{data['removals']:,} of {data['live']:,} documents vanished at once"

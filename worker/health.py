@@ -16,13 +16,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from worker.domain.reconcile import is_mass_removal
 from worker.errors import ContentSyncError
+from worker.mass_refusals import find_mass
 from worker.oversight import DELIVERY, SWEEP, longest_silence
 from worker.services import Services
 from worker.settings import Settings
 from worker.signing import make_signer
-from worker.store import leases, library, liveness
+from worker.store import holds, leases, library, liveness
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.tasks import create_app, node_name, send_canary, worker_heartbeat
@@ -226,7 +226,7 @@ def _refused_messages(services: Services) -> Iterator[Check]:
 
 
 def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:
-    failed, held = status["notices"]["failed"], status["held"]
+    failed, held = status["notices"]["failed"], status["held"]["removals"]
     detail = "none failed"
     if failed:
         detail = (
@@ -246,18 +246,20 @@ def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:
 
 
 def _refusals(services: Services) -> Iterator[Check]:
-    """Check that not a mass of documents has newest contents that are refused, at once.
-
-    One refused file is its author's to mend; a fifth of the library is a schema, or a tool, gone wrong.
-    """
+    """Check that no mass of documents, to which nobody has agreed, has refused newer contents."""
     with services.store.read() as connection:
-        refused, live = library.count_refused_live(connection)
-    brake = services.settings.brake
-    mass = is_mass_removal(refused, live, share=brake.share, count=brake.count)
+        refused = library.count_refused_live(connection)
+        live = library.count_live(connection)
+        hold = holds.open_hold(connection, holds.REFUSALS)
+        agreed_at = hold.decided_at if hold is not None else None
+        mass = find_mass(connection, services.settings.brake, after=agreed_at)
     detail = f"{refused} of {live} live documents have a newer content that is refused"
-    if mass:
-        detail += ": look at the schema, and at the program that wrote them (`content-sync status`)"
-    yield Check(name="refusals", ok=not mass, detail=detail)
+    if mass is not None:
+        detail += (
+            ": look at the schema, and at the program that wrote them "
+            "(`content-sync approve --show`), then mend them, or `content-sync approve`"
+        )
+    yield Check(name="refusals", ok=mass is None, detail=detail)
 
 
 def _heartbeat(services: Services, name: str) -> Any | None:

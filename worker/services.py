@@ -28,13 +28,14 @@ from worker.domain.seed import Seed, read_facts
 from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
 from worker.export import export_documents, export_manifest
+from worker.mass_refusals import hold_refusals
 from worker.observations import Outcome
 from worker.outcomes import log_outcomes
 from worker.oversight import Overseer
 from worker.reviews import owed_now, sweep
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
-from worker.store import documents, library, liveness
+from worker.store import documents, holds, library, liveness
 from worker.store.engine import Store
 from worker.store.notices import add_notices, as_leased, pending_of, retry_failed
 from worker.team_policy import make_policy
@@ -151,6 +152,7 @@ class Services:
         from worker.deliver import deliver, publish_events
 
         self.overseer.look(self.now(), self.today())
+        hold_refusals(self.store, self.settings.brake, self.policy.routes, now=self.now())
         delivered = deliver(self._outgoing)
         if self.stream is not None:
             publish_events(self.store, self.stream)
@@ -182,37 +184,50 @@ class Services:
         """Hold a mass disappearance and owe the routes a notice of it; once while one is held. Commits."""
         now = self.now()
         with self.store.write() as connection:
-            hold = liveness.open_hold(connection)
+            hold = holds.open_hold(connection, holds.REMOVALS)
             if hold is not None:
-                if hold.state == liveness.HOLD_OPEN:  # consent is for what was shown
-                    liveness.update_hold(connection, hold.id, removals=removals)
+                if hold.state == holds.OPEN:  # consent is for what was shown
+                    holds.update_hold(connection, hold.id, removals=removals)
                 return
-            hold_id = liveness.begin_hold(connection, removals, live, now=now)
+            hold_id = holds.begin_hold(
+                connection, holds.REMOVALS, removals=removals, live=live, now=now
+            )
             owed = hold_notices(
-                hold_id, removals=len(removals), live=live, routes=self.policy.routes
+                hold_id, holds.REMOVALS, len(removals), live=live, routes=self.policy.routes
             )
             add_notices(connection, owed, now=now)
 
     def approved(self) -> frozenset[str]:
         """Return the paths whose removal a person has approved; none while that is open."""
         with self.store.read() as connection:
-            hold = liveness.open_hold(connection)
-        if hold is None or hold.state != liveness.HOLD_APPROVED:
+            hold = holds.open_hold(connection, holds.REMOVALS)
+        if hold is None or hold.state != holds.APPROVED:
             return frozenset()
         return frozenset(hold.removals)
 
     def end_hold(self) -> None:
         """End the hold: the files came back, or the retirement was carried out. Commits."""
-        self._decide_hold(liveness.HOLD_ENDED)
+        now = self.now()
+        with self.store.write() as connection:
+            hold = holds.open_hold(connection, holds.REMOVALS)
+            if hold is not None:
+                holds.update_hold(connection, hold.id, state=holds.ENDED, decided_at=now)
 
     # What commands ask.
 
-    def approve(self) -> dict[str, Any]:
-        """Let a held mass disappearance go on; returns how many documents it retires. Commits."""
-        return {"approved": self._decide_hold(liveness.HOLD_APPROVED)}
+    def approve(self) -> dict[str, int]:
+        """Let the mass changes that are held go on; returns how many removals and refusals. Commits."""
+        now = self.now()
+        with self.store.write() as connection:
+            held = answers.count_held(connection)
+            for kind, number in held.items():
+                hold = holds.open_hold(connection, kind)
+                if number and hold is not None:
+                    holds.update_hold(connection, hold.id, state=holds.APPROVED, decided_at=now)
+        return held
 
     def held(self) -> dict[str, Any]:
-        """Return which documents a held mass disappearance would retire, and since when it is held."""
+        """Return which documents' removals and refusals are held, and since when."""
         with self.store.read() as connection:
             return answers.held(connection)
 
@@ -374,12 +389,3 @@ class Services:
             settings=self.settings,
             now=self.now,
         )
-
-    def _decide_hold(self, state: str) -> int:
-        now = self.now()
-        with self.store.write() as connection:
-            hold = liveness.open_hold(connection)
-            if hold is None:
-                return 0
-            liveness.update_hold(connection, hold.id, state=state, decided_at=now)
-            return len(hold.removals)

@@ -21,7 +21,7 @@ from worker.domain.snapshot import Stamp
 from worker.errors import BrokerUnavailableError
 from worker.oversight import SYNC
 from worker.services import Services
-from worker.store import evidence, liveness
+from worker.store import evidence, holds, liveness
 from worker.store.documents import LIVE
 from worker.store.engine import Connection
 from worker.watch.ignore import SeedNames, seed_names
@@ -59,7 +59,7 @@ class _Comparison:
         self.settings = services.settings
         self.root = str(services.settings.seeds.absolute())
         self.looked_ns = _last_look_ns(services, connection)
-        hold = liveness.open_hold(connection)
+        hold = holds.open_hold(connection, holds.REMOVALS)
         self.held = frozenset(hold.removals if hold is not None else ())
 
     def run(self, step: Callable[[int], None]) -> None:

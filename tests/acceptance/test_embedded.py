@@ -166,7 +166,7 @@ def test_a_mass_disappearance_waits_for_a_person(folder: Path, up: Process):
     shutil.rmtree(folder / "seeds" / "pages")
 
     wait_until(
-        lambda: json.loads(run("status", "--json", cwd=folder).stdout)["held"] == 30,
+        lambda: json.loads(run("status", "--json", cwd=folder).stdout)["held"]["removals"] == 30,
         what="the hold",
     )
     assert stored(folder, "pages/0.md") == ("live", 1)

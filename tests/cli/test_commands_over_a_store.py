@@ -182,9 +182,14 @@ def test_a_test_message_leaves_json_alone_on_standard_output(library, synced):
 
 
 def test_nothing_is_held_so_nothing_is_approved(library, synced):
-    assert synced("approve") == {"approved": 0}
+    assert synced("approve") == {"removals": 0, "refusals": 0}
     assert "nothing is held" in library("approve").stderr
-    assert synced("approve", "--show") == {"since": None, "live": 0, "removals": []}
+    assert synced("approve", "--show") == {
+        "since": None,
+        "live": 0,
+        "removals": [],
+        "refusals": [],
+    }
 
 
 def test_a_mass_disappearance_waits_for_a_person(library, seeds, tmp_path):
@@ -201,13 +206,14 @@ def test_a_mass_disappearance_waits_for_a_person(library, seeds, tmp_path):
     )
     status = json.loads(library("status", "--json").stdout)
     assert status["documents"]["live"] == 23
-    assert status["held"] == 20
+    assert status["held"] == {"removals": 20, "refusals": 0}
     assert "content-sync approve" in library("status").stdout
     plan = json.loads(library("approve", "--show", "--json").stdout)
     assert len(plan["removals"]) == 20
     assert plan["removals"][0]["title"]
     assert plan["removals"][0]["path"] in library("approve", "--show").stdout
-    assert json.loads(library("approve", "--json").stdout) == {"approved": 20}
+    agreed = json.loads(library("approve", "--json").stdout)
+    assert agreed == {"removals": 20, "refusals": 0}
     assert "Nothing is held." in library("approve", "--show").stdout
     library("sync")
     assert json.loads(library("status", "--json").stdout)["documents"] == {"live": 3, "retired": 20}

@@ -57,7 +57,7 @@ def a_status(**fields):
         "failing": [],
         "last_sweep": "2026-03-30T00:00:01+00:00",
         "last_delivery": "2026-03-30T00:00:11+00:00",
-        "held": 0,
+        "held": {"removals": 0, "refusals": 0},
         **fields,
     }
 
@@ -324,11 +324,29 @@ def test_the_library_at_a_glance():
     assert "approve" not in shown
 
 
-def test_a_held_removal_says_what_to_do():
-    shown = printed(views.glance(a_status(held=800), [], zone=KOLKATA, now=NOW), colour=True)
-    assert "800 removals" in shown
+@pytest.mark.parametrize(
+    ("what", "said"), [("removals", "meant to be gone"), ("refusals", "good versions stay")]
+)
+def test_a_mass_change_that_is_held_says_what_to_do(what, said):
+    status = a_status(held={"removals": 0, "refusals": 0, what: 800})
+    shown = printed(views.glance(status, [], zone=KOLKATA, now=NOW), colour=True)
+    assert f"800 {what}" in shown
+    assert said in shown
     assert "content-sync approve" in shown
     assert "\x1b[1;31m" in shown
+
+
+def test_what_is_held_is_listed_with_what_is_wrong():
+    held = {
+        "since": "2026-03-30T00:00:00+00:00",
+        "live": 40,
+        "removals": [{"path": "gone.md", "title": "Gone"}],
+        "refusals": [{"path": "bad.md", "title": "Bad", "problems": a_refusal()}],
+    }
+    shown = printed(views.held_table(held, KOLKATA))
+    assert "gone.md  Gone" in shown
+    assert "bad.md  `status` is wrong (CS032)" in shown
+    assert "1 refusal, 40 documents live, held since 2026-03-30 05:30:00" in shown
 
 
 def test_a_watcher_that_fell_silent_is_not_called_well():

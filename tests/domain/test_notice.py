@@ -123,7 +123,7 @@ def test_each_observation_of_a_refused_file_is_told_to_each_route():
 
 
 def test_a_hold_is_told_to_every_route_that_takes_holds():
-    [notice] = hold_notices(4, removals=300, live=1000, routes=(CARE, ALL))
+    [notice] = hold_notices(4, "removals", 300, live=1000, routes=(CARE, ALL))
     assert notice.key == "held:4:team"
     assert (notice.kind, notice.stage, notice.due_on) == ("held", None, None)
     assert (notice.path, notice.document_id) == ("", None)

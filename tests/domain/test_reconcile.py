@@ -9,7 +9,7 @@ from worker.domain.reconcile import (
     Difference,
     compare,
     find_missing,
-    is_mass_removal,
+    is_mass,
     is_racy,
     was_unread,
 )
@@ -103,7 +103,7 @@ def test_nothing_is_missing_where_the_root_could_not_be_listed():
     ],
 )
 def test_a_mass_removal_is_more_than_a_share_and_more_than_a_few(removals, live, mass):
-    assert is_mass_removal(removals, live, share=0.2, count=10) is mass
+    assert is_mass(removals, live, share=0.2, count=10) is mass
 
 
 @given(

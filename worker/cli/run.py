@@ -148,14 +148,16 @@ def sync(
 def approve(
     ctx: typer.Context,
     show: Annotated[
-        bool, typer.Option("--show", help="Only show what would be retired; agree to nothing.")
+        bool, typer.Option("--show", help="Only show what is held; agree to nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Agree to a large removal that was held.
+    """Agree to a mass change that was held.
 
     When very many files vanish at once the service waits for a person: the folder may be unmounted.
-    Once you agree, the documents are retired; they keep their history.
+    Once you agree, the documents are retired; they keep their history. When very many files are
+    refused at once, their last good versions stay, and once you agree, each refusal is told to whoever
+    answers for the file.
 
     Example: content-sync approve --show
     """
@@ -171,8 +173,10 @@ def approve(
         return
     if as_json:
         print_json(answer)
-    elif answer["approved"]:
-        removals = f"{answer['approved']:,} removals"
-        typer.echo(f"You agreed to {removals}; the next look at the folder makes them.")
-    else:
+        return
+    if number := answer["removals"]:
+        typer.echo(f"You agreed to {number:,} removals; the next look at the folder makes them.")
+    if number := answer["refusals"]:
+        typer.echo(f"You agreed to {number:,} refusals; whoever answers for the files is told.")
+    if not any(answer.values()):
         complain("nothing is held, so there is nothing to approve")

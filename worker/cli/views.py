@@ -50,6 +50,12 @@ _OUTCOME_STYLES = {
 
 
 ASK_TO_APPROVE = "if the files are meant to be gone, run content-sync approve"
+#: What is held, and how to answer.
+_ANSWERS = {
+    "removals": ASK_TO_APPROVE,
+    "refusals": "the last good versions stay: mend the files; to have each told to whoever answers"
+    " for it, run content-sync approve",
+}
 
 _BAR_CELLS = 30
 _MOST_REFUSED_SHOWN = 5
@@ -83,23 +89,29 @@ def glance(
         lines.add_row(Text("Failing", style="bold red"), plain(failing, "red"))
     lines.add_row("Watcher", _watcher(status["watcher"], zone=zone, now=now))
     lines.add_row("Clock", _clock(status, zone=zone, now=now))
-    if status["held"]:
-        held = f"{count(status['held'], 'removal')}: {ASK_TO_APPROVE}"
-        lines.add_row(Text("Held", style="bold red"), Text(held, style="bold red"))
+    for what, answer in _ANSWERS.items():
+        if number := status["held"][what]:
+            held = f"{count(number, what.removesuffix('s'))}: {answer}"
+            lines.add_row(Text("Held", style="bold red"), Text(held, style="bold red"))
     return lines
 
 
 def held_table(held: dict[str, Any], zone: tzinfo) -> RenderableType:
-    """Return `approve --show`: the documents that would be retired."""
-    removals = held["removals"]
-    if not removals:
-        return Text("Nothing is held.")
-    table = table_of("path", "title")
-    for one in removals:
-        table.add_row(plain(one["path"]), plain(one["title"]))
-    since = local_time(held["since"], zone)
-    told = f"\n{count(len(removals), 'document')} of {held['live']:,}, held since {since}: "
-    return Group(table, Text(told + ASK_TO_APPROVE))
+    """Return `approve --show`: the documents that would be retired, and those that are refused."""
+    shown: list[RenderableType] = []
+    for what, answer in _ANSWERS.items():
+        if not held[what]:
+            continue
+        table = table_of("path", "title" if what == "removals" else "what is wrong")
+        for one in held[what]:
+            problems = one.get("problems")
+            table.add_row(
+                plain(one["path"]), _first_error(problems) if problems else plain(one["title"])
+            )
+        told = f"{count(len(held[what]), what.removesuffix('s'))}, {held['live']:,} documents live"
+        since = local_time(held["since"], zone)
+        shown += [table, Text(f"\n{told}, held since {since}: {answer}")]
+    return Group(*shown) if shown else Text("Nothing is held.")
 
 
 def _refused(rejections: Sequence[dict[str, Any]]) -> Text:
@@ -113,14 +125,20 @@ def _refused(rejections: Sequence[dict[str, Any]]) -> Text:
 
 
 def _refusal(path: str, problems: Sequence[dict[str, Any]]) -> Text:
-    """Return a refused file in one line: its first error, for an error is what refuses a file."""
-    errors = [problem for problem in problems if problem["severity"] == "error"]
-    first = errors[0]
-    more = f" (and {count(len(errors) - 1, 'more error')})" if len(errors) > 1 else ""
-    return Text.assemble(
-        plain(f"{path}:{first['line']}: ", "bold"),
-        plain(f"{first['message']} ({first['code']}){more}"),
-    )
+    """Return a refused file in one line."""
+    line = _errors(problems)[0]["line"]
+    return Text.assemble(plain(f"{path}:{line}: ", "bold"), _first_error(problems))
+
+
+def _first_error(problems: Sequence[dict[str, Any]]) -> Text:
+    """Return the first error, for an error is what refuses a file, and how many more there are."""
+    first, *others = _errors(problems)
+    more = f" (and {count(len(others), 'more error')})" if others else ""
+    return plain(f"{first['message']} ({first['code']}){more}")
+
+
+def _errors(problems: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [problem for problem in problems if problem["severity"] == "error"]
 
 
 def _review_bars(review: dict[str, int]) -> Table:

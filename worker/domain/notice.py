@@ -162,10 +162,13 @@ def retraction_notices(
 
 
 def hold_notices(
-    hold_id: int, *, removals: int, live: int, routes: Iterable[Route]
+    hold_id: int, what: str, number: int, *, live: int, routes: Iterable[Route]
 ) -> Iterator[Notice]:
-    """Yield the notices of a held mass disappearance: every route that takes them is told."""
-    return _for_everyone(HELD, str(hold_id), {"removals": removals, "live": live}, routes)
+    """Yield the notices of a mass change that is held: every route that takes them is told.
+
+    `what` says of what there are `number` among `live` documents: "removals" or "refusals".
+    """
+    return _for_everyone(HELD, str(hold_id), {what: number, "live": live}, routes)
 
 
 def failing_notices(

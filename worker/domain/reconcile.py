@@ -82,6 +82,6 @@ def was_unread(known: Known) -> bool:
     return len(known.sha256) != _SHA256_LETTERS
 
 
-def is_mass_removal(removals: int, live: int, *, share: float, count: int) -> bool:
-    """Return whether so many documents gone of `live` must wait for a person's consent."""
-    return removals > count and removals > share * live
+def is_mass(number: int, live: int, *, share: float, count: int) -> bool:
+    """Return whether so many of `live` documents, gone or refused, must wait for a person's consent."""
+    return number > count and number > share * live

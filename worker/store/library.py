@@ -156,12 +156,28 @@ def list_rejections(connection: Connection) -> Sequence[Any]:
     return connection.execute(select(rejections).order_by(rejections.c.path)).all()
 
 
-def count_refused_live(connection: Connection) -> tuple[int, int]:
-    """Return how many live documents have a refused file at their path, and how many live."""
-    d = documents.c
-    live = select(func.count()).select_from(documents).where(d.state == LIVE)
-    refused = live.join_from(documents, rejections, rejections.c.path == d.path)
-    return connection.scalar(refused) or 0, connection.scalar(live) or 0
+def count_live(connection: Connection) -> int:
+    """Return how many documents live."""
+    live = select(func.count()).select_from(documents).where(documents.c.state == LIVE)
+    return connection.scalar(live) or 0
+
+
+def count_refused_live(connection: Connection, *, after: datetime | None = None) -> int:
+    """Return at how many live documents' paths a newer content is refused, since an instant or at all."""
+    found = _refused_live(select(func.count()), after)
+    return connection.scalar(found) or 0
+
+
+def list_refused_live(connection: Connection) -> Sequence[Any]:
+    """Return path, title and problems of the live documents whose newer content is refused."""
+    columns = select(documents.c.path, documents.c.title, rejections.c.problems)
+    return connection.execute(_refused_live(columns, None).order_by(documents.c.path)).all()
+
+
+def _refused_live(columns: Select[Any], after: datetime | None) -> Select[Any]:
+    both = rejections.join(documents, documents.c.path == rejections.c.path)
+    found = columns.select_from(both).where(documents.c.state == LIVE)
+    return found if after is None else found.where(rejections.c.refused_at > after)
 
 
 def find_rejection(connection: Connection, path: str) -> Any | None:

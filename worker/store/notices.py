@@ -11,7 +11,18 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from worker.domain.ladder import OVERDUE
 from worker.domain.notice import (
@@ -27,8 +38,9 @@ from worker.domain.policy import Policy
 from worker.domain.review import OPEN_STATES, ReviewRow, ReviewState
 from worker.domain.seed import ACTIVE
 from worker.store.documents import LIVE, batched, insert_new
+from worker.store.holds import OPEN, REFUSALS
 from worker.store.library import find_review_rows
-from worker.store.schema import channels, documents, notices, rejections
+from worker.store.schema import channels, documents, holds, notices, rejections
 
 PENDING, SENT, FAILED, CANCELLED = "pending", "sent", "failed", "cancelled"
 
@@ -321,7 +333,9 @@ def _row(notice: Notice, now: datetime) -> dict[str, Any]:
 
 
 def _pending(*, urgent_only: bool) -> ColumnElement[bool]:
-    pending = notices.c.state == PENDING
+    """Return which notices may go out now: a mass of refusals waits, as one, for a person."""
+    held = exists().where(holds.c.kind == REFUSALS, holds.c.state == OPEN)
+    pending = and_(notices.c.state == PENDING, or_(notices.c.kind != REFUSED, not_(held)))
     return and_(pending, notices.c.kind.in_(sorted(URGENT_KINDS))) if urgent_only else pending
 
 

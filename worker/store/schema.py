@@ -232,8 +232,10 @@ holds = Table(
     "holds",
     metadata,
     Column("id", Id, Identity(), primary_key=True),
+    Column("kind", Text, nullable=False, server_default="removals"),  # or refusals
     Column("at", UtcDateTime, nullable=False),
-    Column("removals", Json, nullable=False),  # the paths that would be retired
+    # The paths that would be retired; [] for refusals, which are in `rejections`.
+    Column("removals", Json, nullable=False),
     Column("live", Integer, nullable=False),  # documents that were live then
     Column("state", Text, nullable=False),  # held, approved, ended
     Column("decided_at", UtcDateTime),

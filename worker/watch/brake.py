@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from worker.domain.reconcile import is_mass_removal
+from worker.domain.reconcile import is_mass
 from worker.domain.snapshot import Known
 from worker.settings import BrakeSettings
 
@@ -136,9 +136,7 @@ class Brake:
         live = sum(held.live for held in known.values())
         if self.root_doubtful and removals >= live:
             return True  # the folder is empty, and was not seen to become so
-        return is_mass_removal(
-            removals + recent, live + recent, share=settings.share, count=settings.count
-        )
+        return is_mass(removals + recent, live + recent, share=settings.share, count=settings.count)
 
     def _is_over(self, at: float) -> bool:
         if self._deferred_since is None:

@@ -1,0 +1,45 @@
+"""Mass changes that wait for a person: documents that are gone, and documents whose files are refused.
+
+At most one hold of a kind is open. Commits nothing. Called by `worker.services`, `worker.oversight`,
+and whoever shows what is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from worker.store.schema import holds
+
+REMOVALS, REFUSALS = "removals", "refusals"
+OPEN, APPROVED, ENDED = "held", "approved", "ended"
+
+
+def open_hold(connection: Connection, kind: str) -> Any | None:
+    """Return the mass change of a kind that is held or approved now."""
+    return connection.execute(
+        select(holds)
+        .where(holds.c.kind == kind, holds.c.state != ENDED)
+        .order_by(holds.c.id)
+        .limit(1)
+    ).one_or_none()
+
+
+def begin_hold(
+    connection: Connection, kind: str, *, live: int, now: datetime, removals: Sequence[str] = ()
+) -> int:
+    """Hold a mass change of `live` documents; returns the hold's id."""
+    made = connection.execute(
+        insert(holds)
+        .values(kind=kind, at=now, removals=list(removals), live=live, state=OPEN)
+        .returning(holds.c.id)
+    )
+    return int(made.scalar_one())
+
+
+def update_hold(connection: Connection, hold_id: int, **columns: Any) -> None:
+    """Change an open hold: its removals, or its state."""
+    connection.execute(update(holds).where(holds.c.id == hold_id).values(**columns))
