@@ -6,6 +6,7 @@ here; whether the service did so is asked by `deployment.py`.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import shutil
@@ -31,19 +32,33 @@ def is_refused(data: bytes) -> bool:
 class Hands:
     """Operations on one seeds folder, drawn at random."""
 
-    def __init__(self, seeds: Path, seed: int, *, names: tuple[str, ...] = NAMES) -> None:
+    def __init__(
+        self,
+        seeds: Path,
+        seed: int,
+        *,
+        names: tuple[str, ...] = NAMES,
+        pace: float = OPERATIONS_A_SECOND,
+    ) -> None:
         self.seeds = seeds
         self.random = random.Random(seed)
         self.names = names
+        self.pace = pace
+        self.most = math.inf
         self.done = 0
         self.log: list[str] = []
 
     def work(self, seconds: float) -> None:
-        """Do things for a while, at the pace of many people."""
+        """Do things for a while, at the pace of many people, as long as there is something to do."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self.finished:
             self.do()
-            time.sleep(self.random.uniform(0, 2 / OPERATIONS_A_SECOND))
+            time.sleep(self.random.uniform(0, 2 / self.pace))
+
+    @property
+    def finished(self) -> bool:
+        """Return whether all operations are done."""
+        return self.done >= self.most
 
     def do(self) -> None:
         """Do one thing."""

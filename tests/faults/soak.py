@@ -1,17 +1,19 @@
-"""Hours of work and faults: `uv run python -m tests.faults.soak --minutes 60 [--seed S] [--json FILE]`.
+"""Hours of work and faults: `uv run python -m tests.faults.soak [--minutes 60] [--seed S] [--json FILE]`.
 
 People write at random while the service is broken at random; everything follows from the seed, but
 the timing. `--bar 1` kills any process every 10 s and lets nothing settle before the end. `--bar 12` (the
 default) inflicts a fault every 2 minutes that the processes have to survive, waits until all is well
 after each, and compares what they hold before and after. `--bar 3` breaks Redis, `--bar 4` kills workers
-every second; `--bar storm` inflicts everything, one upon the other. Prints figures and a verdict, and
-exits with 1 when it is bad.
+every second; `--bar storm` inflicts everything, one upon the other. With `--operations N` a run ends after so
+many operations, and `--seeds N` makes one run with each of so many seeds. Prints figures and a verdict,
+and exits with 1 when it is bad.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import random
@@ -31,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import pytest
 from faults import inflicting
 from faults.deployment import RECOVERY_SECONDS, Deployment, deployment
-from faults.hands import Hands
+from faults.hands import OPERATIONS_A_SECOND, Hands
 from faults.resources import Held, held_by
 
 #: As long as the worst fault of the network that is promised to be survived.
@@ -82,21 +84,32 @@ def main() -> None:
     parser.add_argument("--every", type=float, metavar="SECONDS", help="instead of the bar's own")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--seeds", type=int, default=1, help="runs, each with the next seed")
+    parser.add_argument("--warm-up", type=float, default=WARM_UP_SECONDS, help="seconds before")
+    parser.add_argument("--operations", type=float, default=math.inf, help="of each run, at most")
+    parser.add_argument(
+        "--pace", type=float, default=OPERATIONS_A_SECOND, help="operations a second"
+    )
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="content-sync-soak-") as scratch:
-        figures = soak(
-            Path(scratch),
-            seconds=arguments.minutes * 60,
-            bar=BARS[arguments.bar],
-            every_seconds=arguments.every,
-            seed=arguments.seed,
-            say=lambda line: print(line, flush=True),  # noqa: T201
-        )
-    figures = {"bar": arguments.bar, **figures}
-    print(json.dumps(figures, indent=2))  # noqa: T201
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-    sys.exit(0 if figures["verdict"] == "good" else 1)
+    runs = []
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        with tempfile.TemporaryDirectory(prefix="content-sync-soak-") as scratch:
+            figures = soak(
+                Path(scratch),
+                seconds=arguments.minutes * 60,
+                bar=BARS[arguments.bar],
+                every_seconds=arguments.every,
+                operations=arguments.operations,
+                pace=arguments.pace,
+                warm_up_seconds=arguments.warm_up,
+                seed=seed,
+                say=lambda line: print(line, flush=True),  # noqa: T201
+            )
+        runs.append({"bar": arguments.bar, **figures})
+        print(json.dumps(runs[-1], indent=2), flush=True)  # noqa: T201
+        if arguments.json:
+            arguments.json.write_text(json.dumps(runs, indent=2) + "\n")
+    sys.exit(0 if all(run["verdict"] == "good" for run in runs) else 1)
 
 
 def soak(
@@ -106,13 +119,15 @@ def soak(
     bar: Bar,
     seed: int,
     every_seconds: float | None = None,
+    operations: float = math.inf,
+    pace: float = OPERATIONS_A_SECOND,
     fault_seconds: float = FAULT_SECONDS,
     black_hole_seconds: float = BLACK_HOLE_SECONDS,
     warm_up_seconds: float = WARM_UP_SECONDS,
     patience_seconds: float = PATIENCE_SECONDS,
     say: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
-    """Work and break for so many seconds, then wait until all is well; return the figures.
+    """Work and break for so many seconds or operations, then wait until all is well; return the figures.
 
     `verdict` is "good", or says what is not. Figures of memory are resident MiB.
     """
@@ -120,15 +135,16 @@ def soak(
     inflicted: Counter[str] = Counter()
     convergence: dict[str, list[float]] = {}
     with deployment(folder, patience_seconds=patience_seconds) as deployed:
-        hands = Hands(deployed.seeds, seed)
+        hands = Hands(deployed.seeds, seed, pace=pace)
         deployed.settles()
         hands.work(warm_up_seconds)
         deployed.settles()
         before = _held(deployed)
+        hands.most = hands.done + operations
         began = time.monotonic()
         trouble = ""
         for name in _each_in_turn(bar.faults, random.Random(seed)):
-            if trouble or time.monotonic() - began >= seconds:
+            if trouble or hands.finished or time.monotonic() - began >= seconds:
                 break
             next_at = time.monotonic() + every
             if name == "lose-network":
