@@ -298,11 +298,13 @@ class Deployment:
 
 
 @contextmanager
-def deployment(folder: Path, *, patience_seconds: float = 2) -> Iterator[Deployment]:
-    """Run the whole service in a folder, over servers of its own."""
+def deployment(
+    folder: Path, *, patience_seconds: float = 2, postgres: PostgresServer | None = None
+) -> Iterator[Deployment]:
+    """Run the whole service in a folder, over servers of its own, or a given PostgreSQL."""
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer(append_only=True))
-        postgres = stack.enter_context(PostgresServer())
+        postgres = postgres or stack.enter_context(PostgresServer())
         proxy = stack.enter_context(Proxy(redis.port))
         post = stack.enter_context(mail_server())
         made = Deployment(
