@@ -6,7 +6,7 @@ default) inflicts a fault every 2 minutes that the processes have to survive, wa
 after each, and compares what they hold before and after. `--bar 3` breaks Redis, `--bar 4` kills workers
 every second; `--bar storm` inflicts everything, one upon the other. With `--operations N` a run ends after so
 many operations, and `--seeds N` makes one run with each of so many seeds. Prints figures and a verdict,
-and exits with 1 when it is bad.
+and exits with 1 when it is bad; then the files of that run stay, with what each process has printed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import math
 import os
 import platform
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -93,18 +94,22 @@ def main() -> None:
     arguments = parser.parse_args()
     runs = []
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-        with tempfile.TemporaryDirectory(prefix="content-sync-soak-") as scratch:
-            figures = soak(
-                Path(scratch),
-                seconds=arguments.minutes * 60,
-                bar=BARS[arguments.bar],
-                every_seconds=arguments.every,
-                operations=arguments.operations,
-                pace=arguments.pace,
-                warm_up_seconds=arguments.warm_up,
-                seed=seed,
-                say=lambda line: print(line, flush=True),  # noqa: T201
-            )
+        folder = Path(tempfile.mkdtemp(prefix="content-sync-soak-"))
+        figures = soak(
+            folder,
+            seconds=arguments.minutes * 60,
+            bar=BARS[arguments.bar],
+            every_seconds=arguments.every,
+            operations=arguments.operations,
+            pace=arguments.pace,
+            warm_up_seconds=arguments.warm_up,
+            seed=seed,
+            say=lambda line: print(line, flush=True),  # noqa: T201
+        )
+        if figures["verdict"] == "good":
+            shutil.rmtree(folder)
+        else:
+            figures["logs"] = str(folder)
         runs.append({"bar": arguments.bar, **figures})
         print(json.dumps(runs[-1], indent=2), flush=True)  # noqa: T201
         if arguments.json:
