@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from worker.domain.ladder import state_told
 from worker.domain.notice import Notice
 from worker.domain.policy import Policy
 from worker.domain.review import ReviewState
-from worker.domain.seed import Seed
 from worker.past import locate, state_at
 from worker.store import channel_states, holds, leases, library, liveness
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
+
+if TYPE_CHECKING:
+    from worker.domain.seed import Seed
 
 REJECTED = "rejected"
 #: The other side of a diff that is no version.

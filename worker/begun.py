@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from worker.domain.snapshot import Batch
+if TYPE_CHECKING:
+    from worker.domain.snapshot import Batch
 
 logger = logging.getLogger("content_sync")
 
@@ -47,6 +49,8 @@ class Begun:
 
     def left_over(self) -> list[Batch]:
         """Return what the process before had begun and not ended, and forget it."""
+        from worker.domain.snapshot import Batch  # noqa: PLC0415
+
         found = []
         for note in sorted(self._folder.glob("*.json")):
             with suppress(OSError, ValueError):  # a note that was cut off by a crash says nothing

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from worker.domain.change_record import Change
+from worker.domain.facts import Facts
 from worker.domain.problem import Problem
 from worker.domain.review import Clock
-from worker.domain.seed import Facts, Seed
+from worker.domain.seed import Seed
 from worker.domain.snapshot import Removal, Snapshot, Unreadable
-
-if TYPE_CHECKING:
-    from worker.domain.change import Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from worker.domain.problem import Severity
 from worker.domain.risk import Risk
 
 if TYPE_CHECKING:
-    from worker.domain.change import Change
+    from worker.domain.change_record import Change
     from worker.observations import Outcome
 
 logger = logging.getLogger("content_sync.outcome")

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from worker.channels.deadman import ping
 from worker.domain.notice import silent_notices
 from worker.domain.policy import Policy
 from worker.settings import Settings
 from worker.store import channel_states, liveness
 from worker.store.engine import Store
-from worker.store.notices import add_notices
 
 SWEEP, DELIVERY, WATCHER = "sweep", "delivery", "watcher"
 #: No part that lives: the note of when a `sync` began that has taken in all that it found.
@@ -91,6 +89,8 @@ class Overseer:
             )
         ]
         if owed:
+            from worker.store.notices import add_notices  # noqa: PLC0415 - only where a part is silent
+
             self._store.transact(lambda c: add_notices(c, owed, now=now))
 
     def report(self, now: datetime) -> None:
@@ -100,6 +100,8 @@ class Overseer:
             self._store.transact(lambda c: liveness.beat(c, DELIVERY, {}, now=now))
         url, every = self.settings.deadman.url, self.settings.deadman.every_seconds
         if url is not None and (now - self._pinged_at).total_seconds() >= every:
+            from worker.channels.deadman import ping  # noqa: PLC0415 - only where an address is named
+
             self._pinged_at = now
             with self._store.read() as connection:
                 heartbeats = liveness.find_heartbeats(connection)

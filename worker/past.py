@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from worker.domain.facts import read_facts
 from worker.domain.policy import Policy
 from worker.domain.review import review_state
-from worker.domain.seed import read_facts
 from worker.store import library, past
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection

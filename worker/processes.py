@@ -21,7 +21,6 @@ from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from worker.domain.snapshot import Batch
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
 from worker.outcomes import SyncReport
 from worker.oversight import SYNC
@@ -33,6 +32,7 @@ from worker.store.migrate import require_schema
 
 if TYPE_CHECKING:
     from worker.domain.laws import Findings
+    from worker.domain.snapshot import Batch
     from worker.tasks import EmbeddedWorkers
     from worker.verify import Mended
 
@@ -79,7 +79,7 @@ def up(settings: Settings) -> None:
     Raises `AlreadyRunningError` when another process does so on the same store.
     """
     from worker.tasks import EmbeddedWorkers, create_app, publisher
-    from worker.watch.watcher import require_folder
+    from worker.watch.root import require_folder
 
     _live_long()
     if not settings.in_process:
@@ -117,7 +117,7 @@ def watch(settings: Settings) -> None:
     Of several over one store, one watches and the others stand by.
     """
     from worker.tasks import create_app, publisher
-    from worker.watch.watcher import require_folder
+    from worker.watch.root import require_folder
 
     _live_long()
     require_redis(settings)
@@ -272,7 +272,11 @@ def _drain(services: Services) -> None:
 
 
 def _live_long() -> None:
-    """Collect garbage often again: a command that ends soon does so hardly ever (see `worker.cli`)."""
+    """Collect garbage often again: a command that ends soon does so hardly ever (see `worker.cli`).
+
+    What was loaded until now stays anyway, and is not looked through each time.
+    """
+    gc.freeze()
     gc.set_threshold(2_000, 10, 10)
 
 

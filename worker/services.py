@@ -1,8 +1,8 @@
 """The verbs of the service: what tasks, the watcher and commands call. All they need is given once.
 
 Answers are JSON-ready values in the shapes of the command-line contract (`worker.answers`). Nothing
-here knows Celery, watchdog or a terminal. What takes in and what sends is loaded by the first verb that
-does so, since a command that reads has no use for it; `worker.tasks` loads both for the service.
+here knows Celery, watchdog or a terminal. What takes in, what sweeps and what sends is loaded by the first
+verb that does so, since a command that reads has no use for it; `worker.tasks` loads it for the service.
 """
 
 from __future__ import annotations
@@ -15,35 +15,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker import answers, ownership, past, timeline
+from worker import answers, ownership, past
 from worker.begun import Begun
-from worker.calendar_feed import publish_calendar
-from worker.channels import Channel
-from worker.channels.opening import open_channels
-from worker.channels.stream import EventStream, open_stream
-from worker.claim import take_in_claimed
-from worker.domain.cloud_event import Event, cloud_event
+from worker.domain.facts import read_facts
 from worker.domain.notice import hold_notices
-from worker.domain.seed import Seed, read_facts
-from worker.domain.snapshot import Batch, Known
 from worker.errors import ConfigurationError
 from worker.export import export_documents, export_manifest
-from worker.mass_refusals import hold_refusals
-from worker.observations import Outcome
 from worker.outcomes import log_outcomes
 from worker.oversight import Overseer
-from worker.reviews import owed_now, sweep
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
 from worker.store import documents, holds, library, liveness
 from worker.store.engine import Store
-from worker.store.notices import add_notices, as_leased, pending_of, retry_failed
 from worker.team_policy import make_policy
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from worker.channels import Channel
+    from worker.channels.stream import EventStream
     from worker.deliver import Delivery, Outgoing
+    from worker.domain.seed import Seed
+    from worker.domain.snapshot import Batch, Known
+    from worker.observations import Outcome
 
 logger = logging.getLogger("content_sync")
 
@@ -72,11 +66,15 @@ class Services:
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
         """Return the channels by name, opened at their first use."""
+        from worker.channels.opening import open_channels
+
         return open_channels(self.settings, clock=self.now)
 
     @cached_property
     def stream(self) -> EventStream | None:
         """Return the stream of events, where there is a Redis for it."""
+        from worker.channels.stream import open_stream
+
         return open_stream(self.settings)
 
     @cached_property
@@ -103,6 +101,8 @@ class Services:
         with the store and brings again what is missing. Raises `ValueError` when the bytes are not
         those of the batch.
         """
+        from worker.claim import take_in_claimed
+
         with self._begun.noting(batch) if self._begun is not None else nullcontext():
             outcomes = take_in_claimed(batch, self.spool, self.take_in_bytes)
         if outcomes is None:
@@ -133,6 +133,9 @@ class Services:
 
     def sweep(self) -> int:
         """Add the review notices that are owed today; returns how many are new. Commits."""
+        from worker.calendar_feed import publish_calendar
+        from worker.reviews import sweep
+
         now = self.now()
         owed = sweep(
             self.store,
@@ -150,6 +153,7 @@ class Services:
     def deliver(self) -> list[Delivery]:
         """Send the digests that are ready, and publish new events to the stream. Commits each step."""
         from worker.deliver import deliver, publish_events
+        from worker.mass_refusals import hold_refusals
 
         self.overseer.look(self.now(), self.today())
         hold_refusals(self.store, self.settings.brake, self.policy.routes, now=self.now())
@@ -182,6 +186,8 @@ class Services:
 
     def hold(self, removals: list[str], live: int) -> None:
         """Hold a mass disappearance and owe the routes a notice of it; once while one is held. Commits."""
+        from worker.store.notices import add_notices
+
         now = self.now()
         with self.store.write() as connection:
             hold = holds.open_hold(connection, holds.REMOVALS)
@@ -294,6 +300,8 @@ class Services:
 
     def why(self, path: str) -> dict[str, Any] | None:
         """Return the story of a path: what was seen, decided and told, and what is served now."""
+        from worker import timeline
+
         with self.store.read() as connection:
             return timeline.why(connection, path, now=self.now(), zone=self.settings.zone)
 
@@ -317,6 +325,8 @@ class Services:
 
     def remind(self, *, on: date | None, dry_run: bool) -> dict[str, Any]:
         """Run one review sweep as of a day, by default today; returns the new notices. Commits."""
+        from worker.reviews import sweep
+
         owed = sweep(
             self.store,
             policy=self.policy,
@@ -334,6 +344,8 @@ class Services:
 
     def events(self, after: int) -> list[dict[str, Any]]:
         """Return the next events behind an id as CloudEvents, oldest first; empty at the end."""
+        from worker.domain.cloud_event import Event, cloud_event
+
         with self.store.read() as connection:
             rows = library.events_after(connection, after, EVENTS_AT_ONCE)
         return [cloud_event(Event(**row._asdict())) for row in rows]
@@ -359,12 +371,16 @@ class Services:
 
     def retry_notices(self, ids: Sequence[int] | None) -> int:
         """Try failed notices again, all or these; returns how many. Commits."""
+        from worker.store.notices import retry_failed
+
         now = self.now()
         return self.store.transact(lambda c: retry_failed(c, ids, now=now))
 
     def preview(self, name: str) -> dict[str, str]:
         """Return what would be sent over a route now: what waits, or else all that is open."""
         from worker.deliver import preview
+        from worker.reviews import owed_now
+        from worker.store.notices import as_leased, pending_of
 
         route = self._outgoing.routes[name]
         with self.store.read() as connection:

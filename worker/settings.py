@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from worker.domain.seed import Fields
+from worker.domain.facts import Fields
 from worker.errors import ConfigurationError
 from worker.settings_sources import (
     ENV_PREFIX,

@@ -26,8 +26,11 @@ from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from kombu.serialization import register
 
-from worker import deliver as _deliver  # noqa: F401 - loaded before a fork and the first file
+from worker import claim as _claim  # noqa: F401 - loaded before a fork and the first file
+from worker import deliver as _deliver  # noqa: F401
 from worker import ingest as _ingest  # noqa: F401
+from worker import reviews as _reviews  # noqa: F401
+from worker.domain import change as _change  # noqa: F401
 from worker.domain.snapshot import Batch
 from worker.domain.visible import without_password
 from worker.errors import BrokerUnavailableError, StoreUnavailableError

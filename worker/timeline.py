@@ -13,8 +13,8 @@ from typing import Any
 
 from worker.domain import ladder
 from worker.domain.codes import CODES
+from worker.domain.facts import ACTIVE
 from worker.domain.notice import ASKED, HELD, REFUSED, RETRACTED
-from worker.domain.seed import ACTIVE
 from worker.domain.summary import changes_in_words, in_words
 from worker.past import trace
 from worker.store import acknowledgements as answers

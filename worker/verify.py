@@ -28,7 +28,7 @@ from worker.store import evidence, liveness
 from worker.store.engine import Connection
 from worker.store.notices import new_notices
 from worker.verify_folder import check_folder
-from worker.watch.watcher import require_folder
+from worker.watch.root import require_folder
 
 Progress = Callable[[int, int], None]
 

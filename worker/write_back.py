@@ -15,9 +15,10 @@ from datetime import date
 from typing import Any
 
 from worker.domain.edit import NotSet, set_fields
+from worker.domain.facts import Facts, parse_date
 from worker.domain.problem import Problem
 from worker.domain.rules import examine
-from worker.domain.seed import Facts, parse_date, parse_seed
+from worker.domain.seed import parse_seed
 from worker.errors import ContentSyncError
 from worker.folder import WriteRefusedError, look, place_of, replace_seen, take_away
 from worker.services import Services

@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from worker.domain import plan
-from worker.domain.change import Change, compare, first_change
+from worker.domain.change_record import Change, first_change
+from worker.domain.facts import ACTIVE, Facts, read_facts
 from worker.domain.notice import (
     Notice,
     asking_notices,
@@ -25,7 +26,6 @@ from worker.domain.policy import Policy
 from worker.domain.problem import Severity
 from worker.domain.risk import Risk
 from worker.domain.route import Subject
-from worker.domain.seed import ACTIVE, Facts, read_facts
 from worker.domain.snapshot import Removal
 from worker.observations import Accepted, Observation, Outcome, Refused
 from worker.store import documents as table
@@ -123,6 +123,8 @@ class Writes:
         self._finish(seen.path, "changed", number=number, change=change, problems=seen.problems)
 
     def _compare(self, seen: Accepted, head: Head, bodies: Mapping[str, str]) -> Change:
+        from worker.domain.change import compare  # noqa: PLC0415 - first versions need none of it
+
         old_body = bodies.get(head.body_sha256, seen.seed.body)
         change = compare(
             head.metadata,

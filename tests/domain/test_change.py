@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.change import ChangeClass, compare, first_change, hunks
+from worker.domain.change import compare, hunks
+from worker.domain.change_record import ChangeClass, first_change
 from worker.domain.risk import Risk
 
 REVIEW_FIELDS = frozenset({"lastReviewed", "reviewerName", "reviewStatus"})

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.change import (
-    MOST_EDITS,
-    MOST_LINES,
-    MOST_TOLD,
-    ChangeClass,
-    compare,
-    first_change,
-)
+from worker.domain.change import MOST_EDITS, MOST_LINES, MOST_TOLD, compare
+from worker.domain.change_record import ChangeClass, first_change
 from worker.domain.lines import MOST_COMPARED
 from worker.domain.risk import Risk
 

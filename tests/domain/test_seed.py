@@ -13,19 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain import codes
+from worker.domain.facts import Facts, Fields, parse_date, read_facts
 from worker.domain.front_matter import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, SeedHandler
 from worker.domain.problem import Problem
-from worker.domain.seed import (
-    Facts,
-    Fields,
-    Seed,
-    body_sha256,
-    is_plain_note,
-    looks_retracted,
-    parse_date,
-    parse_seed,
-    read_facts,
-)
+from worker.domain.seed import Seed, body_sha256, is_plain_note, looks_retracted, parse_seed
 
 SAMPLES = [
     path.read_bytes() for path in sorted((Path(__file__).parents[2] / "seeds").rglob("*.md"))

@@ -77,6 +77,21 @@ def describe(store: Store) -> dict[str, object]:
     return described
 
 
+def test_live_due_dates_and_pending_notices_have_indexes_of_their_own(store: Store):
+    subject.migrate(store)
+
+    with store.read() as connection:
+        found = inspect(connection)
+        for table, index, state in (
+            ("documents", "ix_documents_due_on", "live"),
+            ("notices", "ix_notices_pending", "pending"),
+        ):
+            (options,) = (
+                one["dialect_options"] for one in found.get_indexes(table) if one["name"] == index
+            )
+            assert f"'{state}'" in str(options[f"{connection.dialect.name}_where"])
+
+
 def test_constraints_have_the_names_of_the_models(store: Store):
     subject.migrate(store)
 

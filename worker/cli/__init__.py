@@ -28,7 +28,11 @@ def main() -> None:
     # Pydantic would read the entry points of all that is installed: we use no plugin of it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
-    sys.exit(run_command(sys.argv[1:]))
+    code = run_command(sys.argv[1:])
+    # At the end Python looks through all objects for cycles, which takes a quarter of a short command,
+    # and the process takes its memory with it anyway.
+    gc.freeze()
+    sys.exit(code)
 
 
 def run_command(arguments: list[str]) -> int:

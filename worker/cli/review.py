@@ -48,7 +48,10 @@ def remind(
 
 
 notices_app = typer.Typer(
-    invoke_without_command=True, subcommand_metavar="[retry]", rich_markup_mode=None
+    add_completion=False,
+    invoke_without_command=True,
+    subcommand_metavar="[retry]",
+    rich_markup_mode=None,
 )
 
 

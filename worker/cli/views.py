@@ -9,7 +9,6 @@ import sys
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -272,6 +271,8 @@ def document(version: dict[str, Any]) -> RenderableType:
         head.add_row(plain(name, "cyan"), plain(_value(value) if value else ""))
     body = visible(version["body"], lines=True)
     if not sys.stdout.isatty():
+        import yaml
+
         fields = yaml.safe_dump(
             version["metadata"], sort_keys=False, allow_unicode=True, width=sys.maxsize
         )

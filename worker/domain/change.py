@@ -2,16 +2,17 @@
 
 Sections, figures and links are looked for in the changed passages alone, up to limits that keep a
 comparison of any two bodies that intake takes below 50 ms. Where one is reached, what is told is not
-all, and the risk is high for that reason.
+all, and the risk is high for that reason. What is found is a `worker.domain.change_record.Change`. Called
+by `worker.writes` and `worker.answers`, which load it for the first document that has a version before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from worker.domain.change_record import Change, ChangeClass, FieldChange
 from worker.domain.figures import FigureChange, compare_figures, without_moves
 from worker.domain.lines import Edit, LineDiff, compare_lines
 from worker.domain.links import Link, LinkChange, compare_links
@@ -25,7 +26,7 @@ from worker.domain.passages import (
     read_side,
     reading_cost,
 )
-from worker.domain.risk import GRAVE_FIELDS, Risk, weigh
+from worker.domain.risk import GRAVE_FIELDS, weigh
 from worker.domain.sections import SectionChange, compare_sections
 from worker.domain.words import same_words
 
@@ -36,52 +37,6 @@ MOST_EDITS = 2_000
 _MOST_PASSED_OVER = 50
 #: Sections, figures and links that one change tells, of each at most.
 MOST_TOLD = 200
-
-
-class ChangeClass(StrEnum):
-    """What kind of change a version is, the weightiest first."""
-
-    CONTENT = "content"
-    METADATA = "metadata"
-    REVIEW = "review"  # nothing but review dates or the reviewer
-    COSMETIC = "cosmetic"  # nothing but white space
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
-    """One front-matter field; None where the field is absent on that side."""
-
-    field: str
-    old: Any
-    new: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """The difference of two versions; `reasons` say why a risk is high."""
-
-    kind: ChangeClass
-    fields: tuple[FieldChange, ...]
-    lines_added: int
-    lines_removed: int
-    sections: tuple[SectionChange, ...] = ()
-    figures: tuple[FigureChange, ...] = ()
-    links: tuple[LinkChange, ...] = ()
-    risk: Risk = Risk.LOW
-    reasons: tuple[str, ...] = ()
-
-    def fields_json(self) -> list[dict[str, Any]]:
-        """Return the fields as the store and `history --json` have them."""
-        return [{"field": f.field, "old": f.old, "new": f.new} for f in self.fields]
-
-    def details_json(self) -> dict[str, Any]:
-        """Return the sections, figures and links, and the risk, as the store and the commands have them."""
-        return {
-            "sections": [section.as_json() for section in self.sections],
-            "figures": [figure.as_json() for figure in self.figures],
-            "links": [link.as_json() for link in self.links],
-            "risk": str(self.risk),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +58,6 @@ class Hunk:
     new_start: int
     new_lines: int
     lines: tuple[tuple[str, str], ...]  # (" ", "+" or "-", text without its line end)
-
-
-def first_change(body: str) -> Change:
-    """Return the change of a first version: all of it is new content.
-
-    It replaces nothing, so that there is nothing to weigh: no sections, figures or links, and a low risk.
-    """
-    lines = body.count("\n") + (not body.endswith("\n") and body != "")
-    return Change(kind=ChangeClass.CONTENT, fields=(), lines_added=lines, lines_removed=0)
 
 
 def compare(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from worker.domain import codes
 from worker.domain.codes import found
+from worker.domain.facts import parse_date
 from worker.domain.places import locate
 from worker.domain.problem import Problem, Severity, Span
-from worker.domain.seed import parse_date
 from worker.domain.words import same_words
 
 if TYPE_CHECKING:

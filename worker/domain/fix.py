@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from worker.domain import codes
 from worker.domain.codes import found
+from worker.domain.facts import parse_date
 from worker.domain.places import Source, locate
-from worker.domain.seed import Seed, parse_date, parse_seed
+from worker.domain.seed import Seed, parse_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

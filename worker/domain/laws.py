@@ -13,9 +13,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Protocol
 
+from worker.domain.facts import read_facts
 from worker.domain.plan import head_values
 from worker.domain.policy import Policy
-from worker.domain.seed import Seed, body_sha256, parse_seed, read_facts
+from worker.domain.seed import Seed, body_sha256, parse_seed
 
 _LIVE, _RETIRED = "live", "retired"
 _STORED, _MOVED, _RETIREMENT = "version.stored", "document.moved", "document.retired"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from worker.domain import codes
 from worker.domain.codes import found
+from worker.domain.facts import parse_date
 from worker.domain.places import locate
 from worker.domain.problem import FIRST_LINE, Problem, Span
-from worker.domain.seed import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

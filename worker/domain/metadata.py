@@ -13,11 +13,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.domain import codes
+from worker.domain.facts import parse_date
 from worker.domain.finding import Finding
 from worker.domain.fix import only_near
 from worker.domain.review import parse_cadence
 from worker.domain.scalars import check_scalars
-from worker.domain.seed import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

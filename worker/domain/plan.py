@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from worker.domain.facts import Facts
 from worker.domain.review import Clock
-from worker.domain.seed import Facts
 from worker.domain.snapshot import Removal, Snapshot, Stamp, Unreadable
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from worker.domain.facts import ACTIVE, Facts, Fields
 from worker.domain.owners import Owners
 from worker.domain.review import (
     Clock,
@@ -20,7 +21,6 @@ from worker.domain.review import (
 )
 from worker.domain.risk import GRAVE_FIELDS
 from worker.domain.route import Route, Subject
-from worker.domain.seed import ACTIVE, Facts, Fields
 from worker.domain.vocabulary import Rules
 
 

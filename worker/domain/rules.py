@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 from worker.domain import codes
 from worker.domain.codes import CODES, found
 from worker.domain.content import check_body
+from worker.domain.facts import Facts, read_facts
 from worker.domain.fix import unquoted_dates
 from worker.domain.metadata import check_metadata
 from worker.domain.places import LINE_END, locate
 from worker.domain.problem import Problem, Span, refuses
-from worker.domain.seed import Facts, Seed, parse_seed, read_facts
+from worker.domain.seed import Seed, parse_seed
 from worker.domain.vocabulary import Rules, compile_rules
 
 if TYPE_CHECKING:

@@ -11,45 +11,20 @@ import codecs
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worker.domain import codes
 from worker.domain.codes import found
+from worker.domain.facts import Fields
 from worker.domain.front_matter import MAX_BYTES, FrontMatterError, SeedHandler
 from worker.domain.places import LINE_END, Lines
 from worker.domain.problem import Problem, Span
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-#: The status of a document that is served.
-ACTIVE = "active"
 
 _HANDLER = SeedHandler()
 _BOM = "\ufeff"
 _UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FENCE_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*+(?:[\r\n]|\Z)")
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
-    """What the library calls the fields that the service reads from front matter."""
-
-    title: str = "title"
-    version: str = "version"
-    status: str = "status"
-    source_type: str = "sourceType"
-    last_reviewed: str = "lastReviewed"
-    review_frequency: str = "reviewFrequency"
-    owner: str = "owner"
-    reviewer: str = "reviewerName"
-    review_status: str = "reviewStatus"
-    risk_category: str = "riskCategory"
-    tags: str = "tags"
-    url: str = "url"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,21 +40,6 @@ class Seed:
     front_matter: str
     body: str
     body_line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the store and the review clock need of valid metadata; `label` is its version field."""
-
-    title: str
-    status: str
-    label: str
-    source_type: str | None
-    owner: str | None
-    tags: tuple[str, ...]
-    last_reviewed: date | None
-    review_frequency: str | None
-    risk_category: str | None = None
 
 
 def is_plain_note(data: bytes) -> bool:
@@ -156,41 +116,6 @@ def _span_of_byte(data: bytes, offset: int) -> Span:
     before = head[head.rfind(b"\n") + 1 :].decode(errors="replace")
     column = len(before.removeprefix(_BOM)) + 1
     return Span(line=line, column=column, end_line=line, end_column=column + 1)
-
-
-def read_facts(metadata: Mapping[str, Any], fields: Fields) -> Facts:
-    """Return what valid metadata says; the reviewer answers where no owner is named."""
-    return Facts(
-        title=_text(metadata.get(fields.title)) or "",
-        status=_text(metadata.get(fields.status)) or "",
-        label=_text(metadata.get(fields.version)) or "",
-        source_type=_text(metadata.get(fields.source_type)),
-        owner=_text(metadata.get(fields.owner)) or _text(metadata.get(fields.reviewer)),
-        tags=_texts(metadata.get(fields.tags)),
-        last_reviewed=parse_date(metadata.get(fields.last_reviewed)),
-        review_frequency=_text(metadata.get(fields.review_frequency)),
-        risk_category=_text(metadata.get(fields.risk_category)),
-    )
-
-
-def _text(value: Any) -> str | None:
-    """Return a text on one line, or None where there is none."""
-    return " ".join(value.split()) or None if isinstance(value, str) else None
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else [value]
-    return tuple(text for item in items if (text := _text(item)))
-
-
-def parse_date(value: Any) -> date | None:
-    """Return the date that a text such as `2026-01-15` is, or None where it is none."""
-    if not isinstance(value, str) or not _ISO_DATE.fullmatch(value.strip()):
-        return None
-    try:
-        return date.fromisoformat(value.strip())
-    except ValueError:
-        return None
 
 
 def looks_retracted(data: bytes, fields: Fields) -> bool:

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pygit2 import Patch
-
 #: How similar a body must be where something else says that it is the same document: the title, the
 #: address (`url`) or the file's name is equal. git's own bar for a rename.
 LEAST_NAMED = 0.5
@@ -73,6 +71,8 @@ def similarity(old: Text, new: Text, *, least: float = 0.0) -> float:
         return 0.0
     if old.packed == new.packed:
         return 1.0
+    from pygit2 import Patch  # noqa: PLC0415 - 30 ms that only a new file beside one that is gone needs
+
     _context, added, removed = Patch.create_from(old.packed, new.packed).line_stats
     share = 1 - (added + removed) / total
     return share if share >= least else 0.0

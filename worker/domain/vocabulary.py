@@ -16,8 +16,8 @@ import jsonschema_rs
 from worker.domain.codes import OFF_BY_DEFAULT
 
 if TYPE_CHECKING:
+    from worker.domain.facts import Fields
     from worker.domain.problem import Problem, Severity
-    from worker.domain.seed import Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

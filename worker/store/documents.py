@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, union_all, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from worker.domain.plan import Head, Refusal
-from worker.domain.snapshot import Known, Stamp
+from worker.store.engine import insert_into
 from worker.store.schema import bodies, documents, events, rejections, versions
+
+if TYPE_CHECKING:
+    from worker.domain.plan import Head, Refusal
+    from worker.domain.snapshot import Known, Stamp
 
 Item = TypeVar("Item")
 
@@ -28,6 +30,8 @@ def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
 
     On SQLite the transaction itself is the lock.
     """
+    from worker.domain.plan import Head  # noqa: PLC0415 - commands that read need nothing of a plan
+
     d, v = documents.c, versions.c
     rows = connection.execute(
         select(d.id, d.path, d.state, d.number, d.sha256, d.observed, v.metadata, v.body_sha256)
@@ -53,6 +57,8 @@ def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
 
 def load_refusals(connection: Connection, paths: Sequence[str]) -> dict[str, Refusal]:
     """Return the newest refused content of these paths."""
+    from worker.domain.plan import Refusal  # noqa: PLC0415
+
     r = rejections.c
     rows = connection.execute(
         select(r.path, r.sha256, r.observed)
@@ -129,6 +135,8 @@ def known_files(connection: Connection) -> dict[str, Known]:
 
     A refused content is newer than the document it did not replace, so its stamp counts.
     """
+    from worker.domain.snapshot import Known, Stamp  # noqa: PLC0415
+
     d, r = documents.c, rejections.c
     columns = ("path", "size", "mtime_ns", "inode", "sha256", "observed")
     live = select(*(d[name] for name in columns)).where(d.state == LIVE)
@@ -184,6 +192,4 @@ def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 
 def insert_new(connection: Connection, table: Any) -> Insert:
     """Return an INSERT that leaves rows alone whose unique key is there already."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
+    return insert_into(connection, table).on_conflict_do_nothing()

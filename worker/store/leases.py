@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store.engine import insert_into
 from worker.store.schema import heartbeats
 
 LEAD = "lead:watcher"
@@ -66,8 +66,9 @@ def put_lease(connection: Connection, lease: Lease, *, before: int | None, now: 
     """Write a lease where its count is still `before` (None: where there is none); tell whether."""
     row = {"at": now, "data": asdict(lease)}
     if before is None:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        first = dialect.insert(heartbeats).values(name=LEAD, **row).on_conflict_do_nothing()
+        first = (
+            insert_into(connection, heartbeats).values(name=LEAD, **row).on_conflict_do_nothing()
+        )
         made = connection.execute(first.returning(heartbeats.c.name))
         return made.scalar_one_or_none() is not None
     count = heartbeats.c.data["renewal"].as_integer()

@@ -6,17 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.store.engine import insert_into
 from worker.store.schema import heartbeats
 
 
 def beat(connection: Connection, name: str, data: dict[str, Any], *, now: datetime) -> None:
     """Note that a part lives."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     row = {"at": now, "data": data}
     connection.execute(
-        dialect.insert(heartbeats)
+        insert_into(connection, heartbeats)
         .values(name=name, **row)
         .on_conflict_do_update(index_elements=["name"], set_=row)
     )

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from worker.domain.facts import ACTIVE
 from worker.domain.ladder import OVERDUE
 from worker.domain.notice import (
     ASKED,
@@ -36,7 +37,6 @@ from worker.domain.notice import (
 )
 from worker.domain.policy import Policy
 from worker.domain.review import OPEN_STATES, ReviewRow, ReviewState
-from worker.domain.seed import ACTIVE
 from worker.store.documents import LIVE, batched, insert_new
 from worker.store.holds import OPEN, REFUSALS
 from worker.store.library import find_review_rows

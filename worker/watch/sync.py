@@ -18,8 +18,8 @@ from worker.watch.brake import Brake, Record
 from worker.watch.feed import Feed, Lane, Outcome
 from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
+from worker.watch.root import require_folder
 from worker.watch.scan import Survey, is_marked, walk
-from worker.watch.watcher import require_folder
 
 # A batch here is a transaction and no message, so that its bytes alone should bound it: a commit takes
 # some milliseconds, whatever it holds, and small files fill no batch of bytes.

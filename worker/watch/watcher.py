@@ -15,10 +15,9 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from worker.domain.snapshot import Batch
-from worker.errors import BrokerUnavailableError, ConfigurationError, StoreUnavailableError
+from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.settings import Settings
 from worker.spool import Spool
 from worker.watch.brake import Brake, Record
@@ -27,6 +26,7 @@ from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
 from worker.watch.intake import Intake
 from worker.watch.lookout import Lookout
 from worker.watch.observer import Doubt, Events, FolderHint, Signal
+from worker.watch.root import require_folder
 from worker.watch.scan import Survey, is_marked, walk
 from worker.watch.settle import Hint, HintKind
 
@@ -364,16 +364,3 @@ class Watcher:
             "since": self._since.isoformat(),
         }
         self._record.heartbeat("watcher", data)
-
-
-def require_folder(seeds: Path) -> None:
-    """Raise `ConfigurationError` where the seeds folder is missing or cannot be listed."""
-    if not seeds.is_dir():
-        what = "is not a folder" if seeds.exists() else "does not exist"
-        raise ConfigurationError(
-            f"the seeds folder {seeds} {what}: make it, or set CONTENT_SYNC_SEEDS"
-        )
-    if not os.access(seeds, os.R_OK | os.X_OK):
-        raise ConfigurationError(
-            f"the seeds folder {seeds} cannot be read: let this user list it, or set CONTENT_SYNC_SEEDS"
-        )

@@ -1,0 +1,88 @@
+"""What the service reads from front matter: the names of its fields, and what valid metadata says in them.
+
+Light on purpose: a command that reads the store needs this, and no parser. Called by the settings, the
+policy, the rules and ingest.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The status of a document that is served.
+ACTIVE = "active"
+
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What the library calls the fields that the service reads from front matter."""
+
+    title: str = "title"
+    version: str = "version"
+    status: str = "status"
+    source_type: str = "sourceType"
+    last_reviewed: str = "lastReviewed"
+    review_frequency: str = "reviewFrequency"
+    owner: str = "owner"
+    reviewer: str = "reviewerName"
+    review_status: str = "reviewStatus"
+    risk_category: str = "riskCategory"
+    tags: str = "tags"
+    url: str = "url"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the store and the review clock need of valid metadata; `label` is its version field."""
+
+    title: str
+    status: str
+    label: str
+    source_type: str | None
+    owner: str | None
+    tags: tuple[str, ...]
+    last_reviewed: date | None
+    review_frequency: str | None
+    risk_category: str | None = None
+
+
+def read_facts(metadata: Mapping[str, Any], fields: Fields) -> Facts:
+    """Return what valid metadata says; the reviewer answers where no owner is named."""
+    return Facts(
+        title=_text(metadata.get(fields.title)) or "",
+        status=_text(metadata.get(fields.status)) or "",
+        label=_text(metadata.get(fields.version)) or "",
+        source_type=_text(metadata.get(fields.source_type)),
+        owner=_text(metadata.get(fields.owner)) or _text(metadata.get(fields.reviewer)),
+        tags=_texts(metadata.get(fields.tags)),
+        last_reviewed=parse_date(metadata.get(fields.last_reviewed)),
+        review_frequency=_text(metadata.get(fields.review_frequency)),
+        risk_category=_text(metadata.get(fields.risk_category)),
+    )
+
+
+def _text(value: Any) -> str | None:
+    """Return a text on one line, or None where there is none."""
+    return " ".join(value.split()) or None if isinstance(value, str) else None
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    return tuple(text for item in items if (text := _text(item)))
+
+
+def parse_date(value: Any) -> date | None:
+    """Return the date that a text such as `2026-01-15` is, or None where it is none."""
+    if not isinstance(value, str) or not _ISO_DATE.fullmatch(value.strip()):
+        return None
+    try:
+        return date.fromisoformat(value.strip())
+    except ValueError:
+        return None

@@ -1,0 +1,24 @@
+"""The seeds folder itself: whether there is one to look at.
+
+Called before a watch, a sync and a check of the folder begin.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from worker.errors import ConfigurationError
+
+
+def require_folder(seeds: Path) -> None:
+    """Raise `ConfigurationError` where the seeds folder is missing or cannot be listed."""
+    if not seeds.is_dir():
+        what = "is not a folder" if seeds.exists() else "does not exist"
+        raise ConfigurationError(
+            f"the seeds folder {seeds} {what}: make it, or set CONTENT_SYNC_SEEDS"
+        )
+    if not os.access(seeds, os.R_OK | os.X_OK):
+        raise ConfigurationError(
+            f"the seeds folder {seeds} cannot be read: let this user list it, or set CONTENT_SYNC_SEEDS"
+        )
