@@ -26,11 +26,6 @@ from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from kombu.serialization import register
 
-from worker import claim as _claim  # noqa: F401 - loaded before a fork and the first file
-from worker import deliver as _deliver  # noqa: F401
-from worker import ingest as _ingest  # noqa: F401
-from worker import reviews as _reviews  # noqa: F401
-from worker.domain import change as _change  # noqa: F401
 from worker.domain.snapshot import Batch
 from worker.domain.visible import without_password
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
@@ -273,10 +268,20 @@ class LivingScheduler(Scheduler):
         return None
 
 
+def preload() -> None:
+    """Load what tasks call before the first message, and before a fork, so that processes share it.
+
+    Watcher and beat, which only send messages, do without: it takes 15 MiB.
+    """
+    from worker import claim, deliver, ingest, reviews  # noqa: F401, PLC0415
+    from worker.domain import change  # noqa: F401, PLC0415
+
+
 class EmbeddedWorkers:
     """A Celery worker and beat as threads of this process, for the in-process broker."""
 
     def __init__(self, app: Celery, *, concurrency: int) -> None:
+        preload()
         # Without it tasks of another thread are accepted by no one, and never run, without a word.
         app.set_default()
         self._worker = app.WorkController(
@@ -309,6 +314,7 @@ class EmbeddedWorkers:
 
 def run_worker(app: Celery, *, concurrency: int, queues: tuple[str, ...], name: str) -> int:
     """Run a Celery worker in this process until SIGTERM, and return its exit code."""
+    preload()
     worker = app.Worker(
         hostname=name,
         concurrency=concurrency,
