@@ -202,9 +202,23 @@ def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
             app.refusals.count()
             ack(logger, consumer.connection_errors)
             return None
-        return handle(message, body, ack, reject, callbacks)
+        return handle(message, body, _or_fail(ack), _or_fail(reject), callbacks)
 
     return verify
+
+
+def _or_fail(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an acknowledgement or rejection that ends the connection when it cannot be sent.
+
+    Celery writes the error to the log and goes on. The message then counts as unacknowledged for ever,
+    and a worker with as many of them as processes asks for no more: deaf, though Redis is back. An
+    error that reaches its event loop makes it connect anew.
+    """
+
+    def answer_or_fail(log: logging.Logger, _errors: Any, *arguments: Any) -> Any:
+        return answer(log, (), *arguments)
+
+    return answer_or_fail
 
 
 def publisher(app: Celery) -> Callable[[Batch, str], None]:

@@ -1,0 +1,29 @@
+"""A worker that could not acknowledge what it took hears again as soon as Redis does."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from support import a_seed, wait_until, write
+
+SLOTS = 2
+#: Longer than every timeout on a socket, one after the other.
+BLACK_HOLE_SECONDS = 45
+
+
+def test_a_worker_whose_acknowledgements_are_lost_is_not_deaf_afterwards(deployed, hands):
+    """All of its processes are busy, so that it waits for no message, when the network goes."""
+
+    def waiting() -> int:
+        with deployed.store.read() as connection:
+            locks = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return int(connection.execute(locks).scalar_one())
+
+    with deployed.store.write() as connection:
+        deployed.store.lock_events(connection)
+        for number in range(SLOTS):
+            write(deployed.seeds / f"late-{number}.md", a_seed(title=f"Late {number}"))
+            wait_until(lambda: waiting() > number, what="a busy process")  # noqa: B023
+        with deployed.proxy.frozen():
+            connection.rollback()
+            hands.work(BLACK_HOLE_SECONDS)
+    deployed.settles()
