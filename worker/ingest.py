@@ -19,7 +19,7 @@ from worker.domain.plan import Head, Refusal
 from worker.domain.policy import Policy
 from worker.domain.problem import refuses
 from worker.domain.rules import examine, unreadable_problem
-from worker.domain.seed import body_sha256
+from worker.domain.seed import body_sha256_in
 from worker.domain.similarity import Match, Text, find_moves
 from worker.domain.snapshot import Batch, Removal, Snapshot
 from worker.observations import Accepted, Observation, Outcome, Refused
@@ -123,7 +123,7 @@ def _examine(snapshot: Snapshot, data: bytes, policy: Policy, today: date) -> Ac
         snapshot=snapshot,
         seed=examined.seed,
         facts=facts,
-        body_sha256=body_sha256(examined.seed.body),
+        body_sha256=body_sha256_in(data, examined.seed),
         clock=policy.clock_of(snapshot.path, facts),
         problems=examined.problems,
     )
@@ -165,7 +165,7 @@ def _find_moves(
     newcomers: dict[str, list[str]] = {}
     texts: dict[str, Text] = {}
     for path, seen in observations.items():
-        if not isinstance(seen, Accepted) or path in heads:
+        if not isinstance(seen, Accepted) or not seen.snapshot.candidates or path in heads:
             continue
         if seen.observed <= plan.last_seen(None, refusals.get(path)):
             continue

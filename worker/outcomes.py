@@ -85,6 +85,16 @@ class SyncReport:
             "seconds": round(self.seconds, 3),
         }
 
+    def merge(self, other: SyncReport) -> None:
+        """Add what another process did of the same scan."""
+        self.new += other.new
+        self.changed += other.changed
+        self.unchanged += other.unchanged
+        self.moved += other.moved
+        self.retired += other.retired
+        self.rejected += other.rejected
+        self.refused += other.refused
+
     def add(self, outcome: Outcome) -> None:
         """Count what became of one path."""
         match outcome.kind:

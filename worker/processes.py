@@ -337,25 +337,21 @@ def sync(
     if store.is_sqlite:
         migrate_store(store)
     store.close()
-    report = SyncReport()
     started, started_at = time.monotonic(), utc_now()
     with open_services(settings) as services:
-
-        def take_in(batch: Batch, data: bytes) -> None:
-            for outcome in services.take_in_bytes(batch, data):
-                report.add(outcome)
-
         found = sync_once(
             settings=settings,
             record=services,
-            ingest=take_in,
+            ingest=services.take_in_bytes,
             now=utc_now,
             progress=progress,
             full=full,
             dry_run=dry_run,
+            before_fork=services.before_fork,
         )
         if not (dry_run or found.busy or found.unsure):
             services.heartbeat(SYNC, {"started": started_at.isoformat()})
+    report = found.report
     if dry_run:
         report.new, report.changed, report.retired = found.new, found.changed, len(found.removed)
     report.scanned = found.scanned

@@ -88,6 +88,10 @@ class Services:
         """Return the date in the team's zone."""
         return self.now().astimezone(self.settings.zone).date()
 
+    def before_fork(self) -> None:
+        """Close what must not cross a fork: the connections to the store, as no other is open."""
+        self.store.before_fork()
+
     def close(self) -> None:
         """Close the connections to the store."""
         self.store.close()

@@ -6,7 +6,7 @@ Nothing is decided and nothing committed here. Called by `worker.ingest`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -53,6 +53,11 @@ class Writes:
     notices: list[Notice] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
+    _longest_lead_days: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ask the policy once for what each row needs."""
+        self._longest_lead_days = self.policy.leads.longest
 
     def note(
         self,
@@ -318,8 +323,10 @@ class Writes:
     def _add_event(self, kind: str, path: str, *, number: int | None = None, **data: Any) -> None:
         self.events.append(table.event_row(self.now, kind, path, number=number, **data))
 
-    def _review_notices(self, seen: Accepted, document_id: int) -> Iterator[Notice]:
-        facts = seen.facts
+    def _review_notices(self, seen: Accepted, document_id: int) -> Iterable[Notice]:
+        facts, due_on = seen.facts, seen.clock.due_on
+        if due_on is None or due_on > self.today + timedelta(days=self._longest_lead_days):
+            return ()  # as of most pages: nobody need be looked for
         return review_notices(
             self.policy.subject(
                 seen.path, source_type=facts.source_type, owner=facts.owner, tags=facts.tags

@@ -1,6 +1,10 @@
 """Text for people: tables and colours, and nothing of a document's own that could steer them."""
 
 import io
+import os
+import pty
+import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -32,6 +36,23 @@ def printed(answer, *, width=200, colour=False):
     )
     console.print(answer)
     return file.getvalue()
+
+
+def test_a_bar_takes_no_thread_which_would_forbid_a_fork(monkeypatch):
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        threads = threading.active_count()
+        with text.progress("Reading the folder") as move:
+            move(1, 3)
+            assert threading.active_count() == threads
+            move(2, 3)  # too soon to be drawn
+            move(3, 3)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "1/3" in shown
+    assert "2/3" not in shown
+    assert "3/3" in shown
 
 
 def a_document(**fields):

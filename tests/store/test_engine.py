@@ -49,7 +49,7 @@ def test_sqlite_keeps_its_promises(sqlite_url: str):
     with store.read() as connection:
         settings = {
             name: connection.scalar(text(f"PRAGMA {name}"))
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "page_size")
         }
     store.close()
     assert settings == {
@@ -57,6 +57,7 @@ def test_sqlite_keeps_its_promises(sqlite_url: str):
         "synchronous": 2,
         "foreign_keys": 1,
         "busy_timeout": 10_000,
+        "page_size": 8192,
     }
 
 

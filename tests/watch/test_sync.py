@@ -19,6 +19,7 @@ def sync(seeds, library):
         def ingest(batch, data):
             library.spool.put(batch.id, data)
             library.publish(batch, "sync")
+            return []
 
         return sync_once(
             settings=settings,

@@ -8,6 +8,7 @@ What is said of the library is in `worker.cli.views`; this module knows nothing 
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ _WIDTH_OF_PIPES = 10_000
 #: What parts the columns of a table: above, right, below, left of a cell.
 _PADDING = (0, 2, 0, 0)
 _BETWEEN = " " * 2
+#: How long a bar stands before it is drawn anew.
+_SHOWN_SECONDS = 0.1
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -163,11 +166,19 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
         parts.TimeRemainingColumn(),
         console=console(stderr=True),
         transient=True,
+        auto_refresh=False,  # which takes a thread, and a process with threads is not forked
     ) as bar:
         task = bar.add_task(label, total=None, rate="")
+        shown_at = float("-inf")
 
         def move(done: int, total: int) -> None:
+            nonlocal shown_at
+            now = time.monotonic()
+            if now - shown_at < _SHOWN_SECONDS and done != total:
+                return
+            shown_at = now
             speed = bar.tasks[0].speed
             bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+            bar.refresh()
 
         yield move

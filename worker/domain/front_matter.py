@@ -22,6 +22,7 @@ from frontmatter.default_handlers import YAMLHandler
 from yaml.reader import ReaderError
 
 from worker.domain import codes
+from worker.domain.plain_fields import read_plain_fields
 
 try:
     from yaml import CBaseLoader as _Parser
@@ -106,6 +107,12 @@ class SeedHandler(YAMLHandler):
 
     def load(self, fm: str, **_kwargs: object) -> dict[str, Any]:
         """Return the fields, every scalar a string; raise `FrontMatterError`."""
+        if (fields := read_plain_fields(fm)) is not None:
+            return fields
+        return self.load_events(fm)
+
+    def load_events(self, fm: str) -> dict[str, Any]:
+        """Return the same from the parser's events, whatever the front matter looks like."""
         try:
             return _read_document(events_of(fm))
         except ReaderError as error:

@@ -130,9 +130,16 @@ def set_clock(
     cadence = parse_cadence(named) if named else None
     if not active or (cadence is not None and cadence.every is None):
         return Clock(due_on=None, exempt=True)
-    if cadence is None or last_reviewed is None:
+    if cadence is None or named is None or last_reviewed is None:
         return Clock(due_on=None, exempt=False)
-    return Clock(due_on=due_on(last_reviewed, cadence), exempt=False)
+    return _clock_from(last_reviewed, named)
+
+
+@lru_cache(maxsize=1024)
+def _clock_from(last_reviewed: date, named: str) -> Clock:
+    """Return the clock of a review; a library has few days and fewer frequencies."""
+    cadence = parse_cadence(named)
+    return Clock(due_on=due_on(last_reviewed, cadence) if cadence else None, exempt=False)
 
 
 def default_frequency(

@@ -8,6 +8,7 @@ same everywhere: `worker.domain.rules` drops their findings, for quotes are know
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.domain import codes
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The longest value that YAML 1.1 could take for something else than a text.
 _LONGEST: Final = 40
+#: How such a value begins: most do not, and need no pattern to tell.
+_FIRSTS: Final = frozenset("-+.0123456789ynoYNO~")
 _MAYBE: Final = re.compile(r"[-+.0-9]|(?:yes|no|on|off|y|n|null|~)\Z", re.IGNORECASE)
 _WORDS: Final = {
     **dict.fromkeys(("yes", "on", "y"), "true"),
@@ -42,7 +45,7 @@ _BASES: Final = (
 def check_scalars(metadata: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what is told of single values, wherever they stand in metadata."""
     for path, text in _scalars(metadata, ()):
-        if len(text) <= _LONGEST and _MAYBE.match(text):
+        if text[:1] in _FIRSTS and len(text) <= _LONGEST and _MAYBE.match(text):
             meaning = yaml_1_1(text)
             if meaning is not None:
                 yield Finding(
@@ -64,12 +67,13 @@ def check_scalars(metadata: Mapping[str, Any]) -> Iterator[Finding]:
 def _scalars(node: Any, path: FieldPath) -> Iterator[tuple[FieldPath, str]]:
     # Front matter is at most twenty levels deep (`worker.domain.front_matter`).
     for step, value in node.items() if isinstance(node, dict) else enumerate(node):
-        if isinstance(value, str):
+        if type(value) is str:
             yield (*path, step), value
         else:
             yield from _scalars(value, (*path, step))
 
 
+@lru_cache(maxsize=4096)
 def yaml_1_1(text: str) -> str | None:
     """Return what YAML 1.1 takes a plain scalar for, or None where it is that text in other words.
 

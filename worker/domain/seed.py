@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -33,13 +33,15 @@ class Seed:
 
     `metadata` holds strings, lists and dictionaries; `front_matter` is the text between the fences
     with its line ends; `body` is what follows, its line ends LF; `body_line` is the body's first
-    line in the file, counted from 1.
+    line in the file, counted from 1. `body_start` is the byte at which the file goes on with the
+    body as it is here, None where its line ends were others.
     """
 
     metadata: dict[str, Any]
     front_matter: str
     body: str
     body_line: int
+    body_start: int | None = field(default=None, compare=False)
 
 
 def is_plain_note(data: bytes) -> bool:
@@ -75,10 +77,21 @@ def parse_seed(data: bytes) -> Seed | tuple[Problem, ...]:
         )
         return (found(error.code, str(error), hint=error.hint, span=span),)
 
-    if "\r" in body:
+    if b"\r" not in data:
+        before = text[: len(text) - len(body)].encode()
+        start = len(before) + (3 if data.startswith(codecs.BOM_UTF8) else 0)
+        lines = front_matter.count("\n")
+    else:
+        start = None
         body = body.replace("\r\n", "\n").replace("\r", "\n")
-    lines = len(LINE_END.findall(front_matter))
-    return Seed(metadata=metadata, front_matter=front_matter, body=body, body_line=lines + 3)
+        lines = len(LINE_END.findall(front_matter))
+    return Seed(
+        metadata=metadata,
+        front_matter=front_matter,
+        body=body,
+        body_line=lines + 3,
+        body_start=start,
+    )
 
 
 def _is_empty(data: bytes) -> bool:
@@ -135,3 +148,10 @@ def _retraction(field: str) -> re.Pattern[bytes]:
 def body_sha256(body: str) -> str:
     """Return the SHA-256 of a body as UTF-8, in hexadecimal."""
     return hashlib.sha256(body.encode()).hexdigest()
+
+
+def body_sha256_in(data: bytes, seed: Seed) -> str:
+    """Return the same of the seed that these bytes hold: as a rule they hold the body as it is."""
+    if seed.body_start is None:
+        return body_sha256(seed.body)
+    return hashlib.sha256(memoryview(data)[seed.body_start :]).hexdigest()

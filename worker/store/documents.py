@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, union_all, update
+from sqlalchemy import Connection, bindparam, delete, func, select, union_all, update
 from sqlalchemy.sql.dml import Insert
 
 from worker.store.engine import insert_into
+from worker.store.rows import insert_rows
 from worker.store.schema import bodies, documents, events, rejections, versions
 
 if TYPE_CHECKING:
@@ -84,8 +85,21 @@ def create_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
     """Insert documents and return their ids by path."""
     if not rows:
         return {}
-    made = connection.execute(insert(documents).returning(documents.c.path, documents.c.id), rows)
-    return {row.path: row.id for row in made}
+    ids = _next_ids(connection, len(rows))
+    insert_rows(
+        connection, documents, [row | {"id": new} for row, new in zip(rows, ids, strict=True)]
+    )
+    return {row["path"]: new for row, new in zip(rows, ids, strict=True)}
+
+
+def _next_ids(connection: Connection, number: int) -> Sequence[int]:
+    """Return the ids that the database would give to so many documents, so that none need be asked back."""
+    if connection.dialect.name == "sqlite":  # which has one writer
+        newest: int = connection.scalar(select(func.max(documents.c.id))) or 0
+        return range(newest + 1, newest + 1 + number)
+    sequence = func.pg_get_serial_sequence("documents", "id")
+    each = func.generate_series(1, number).table_valued("value")
+    return connection.scalars(select(func.nextval(sequence)).select_from(each)).all()
 
 
 def update_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -98,24 +112,20 @@ def update_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
 
 def add_bodies(connection: Connection, texts: dict[str, str]) -> None:
     """Store bodies by their hash; one that is there already stays as it is."""
-    if texts:
-        connection.execute(
-            insert_new(connection, bodies),
-            [{"sha256": sha256, "body": texts[sha256]} for sha256 in sorted(texts)],
-        )
+    rows = [{"sha256": sha256, "body": texts[sha256]} for sha256 in sorted(texts)]
+    insert_rows(connection, bodies, rows, if_new=True)
 
 
 def add_versions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Append versions."""
-    if rows:
-        connection.execute(insert(versions), rows)
+    insert_rows(connection, versions, rows)
 
 
 def replace_rejections(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Record what was refused, in place of what was refused before at the same paths."""
     if rows:
         remove_rejections(connection, [row["path"] for row in rows])
-        connection.execute(insert(rejections), rows)
+        insert_rows(connection, rejections, rows)
 
 
 def remove_rejections(connection: Connection, paths: Sequence[str]) -> None:
@@ -126,8 +136,7 @@ def remove_rejections(connection: Connection, paths: Sequence[str]) -> None:
 
 def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Append events; take `Store.lock_events` first."""
-    if rows:
-        connection.execute(insert(events), rows)
+    insert_rows(connection, events, rows)
 
 
 def known_files(connection: Connection) -> dict[str, Known]:
@@ -192,4 +201,4 @@ def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 
 def insert_new(connection: Connection, table: Any) -> Insert:
     """Return an INSERT that leaves rows alone whose unique key is there already."""
-    return insert_into(connection, table).on_conflict_do_nothing()
+    return insert_into(connection.dialect, table).on_conflict_do_nothing()

@@ -67,7 +67,9 @@ def put_lease(connection: Connection, lease: Lease, *, before: int | None, now: 
     row = {"at": now, "data": asdict(lease)}
     if before is None:
         first = (
-            insert_into(connection, heartbeats).values(name=LEAD, **row).on_conflict_do_nothing()
+            insert_into(connection.dialect, heartbeats)
+            .values(name=LEAD, **row)
+            .on_conflict_do_nothing()
         )
         made = connection.execute(first.returning(heartbeats.c.name))
         return made.scalar_one_or_none() is not None

@@ -15,7 +15,7 @@ def beat(connection: Connection, name: str, data: dict[str, Any], *, now: dateti
     """Note that a part lives."""
     row = {"at": now, "data": data}
     connection.execute(
-        insert_into(connection, heartbeats)
+        insert_into(connection.dialect, heartbeats)
         .values(name=name, **row)
         .on_conflict_do_update(index_elements=["name"], set_=row)
     )

@@ -1,18 +1,21 @@
 """One scan to the end, without a loop, broker or spool: what `content-sync sync` does.
 
 The rules are the watcher's: what is being written is left out and said, what is gone must be gone for
-a while, and a mass disappearance is held. Called by the command.
+a while, and a mass disappearance is held. A second process helps with a large load. Called by the
+command.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from worker import observations
 from worker.domain.reconcile import Seen
 from worker.domain.snapshot import Batch, Stamp
+from worker.outcomes import SyncReport
 from worker.settings import Settings
 from worker.watch.brake import Brake, Record
 from worker.watch.feed import Feed, Lane, Outcome
@@ -20,10 +23,12 @@ from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
 from worker.watch.root import require_folder
 from worker.watch.scan import Survey, is_marked, walk
+from worker.watch.share import is_worth_sharing, sharing
 
-# A batch here is a transaction and no message, so that its bytes alone should bound it: a commit takes
-# some milliseconds, whatever it holds, and small files fill no batch of bytes.
-_FILES_IN_BATCH = 1000
+# A batch here is a transaction and no message, so that it may be larger: a commit takes some
+# milliseconds, whatever it holds, and small files fill no batch of bytes. With still larger ones, of
+# two processes that share a load one would wait for the other at the end.
+_FILES_IN_BATCH = 500
 # Longer than a file must stand still where neither a close nor a lease tells that it is finished.
 _BUSY_SECONDS = UNLEASED_STILL_SECONDS + 0.5
 
@@ -32,7 +37,8 @@ _BUSY_SECONDS = UNLEASED_STILL_SECONDS + 0.5
 class Synced:
     """What one scan found. `held` paths are gone and were not retired; `ignored` holds reasons.
 
-    `read` counts what was sent on; with `dry_run` nothing is, and `to_read` is what would be read.
+    `new`, `changed` and `moved` count what was sent on, or with `dry_run` what would be read; `report`
+    counts what came of it.
     """
 
     scanned: int = 0
@@ -45,31 +51,51 @@ class Synced:
     busy: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
+    report: SyncReport = field(default_factory=SyncReport)
+
+    def merge(self, share: Synced) -> None:
+        """Add what the second process read and took in."""
+        self.unchanged += share.unchanged
+        self.new += share.new
+        self.changed += share.changed
+        self.moved += share.moved
+        self.busy += share.busy
+        self.ignored |= share.ignored
+        self.report.merge(share.report)
 
 
 def sync_once(
     *,
     settings: Settings,
     record: Record,
-    ingest: Callable[[Batch, bytes], None],
+    ingest: Callable[[Batch, bytes], Iterable[observations.Outcome]],
     now: Callable[[], datetime],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     full: bool = False,
     dry_run: bool = False,
+    before_fork: Callable[[], None] | None = None,
 ) -> Synced:
     """Scan the folder once and give `ingest` every batch with its bytes.
 
     `full` reads every file, whatever its stamp says. `dry_run` reads and sends nothing: its counts
-    are of stamps. `progress` is told how many files of all are dealt with. Raises
-    `ConfigurationError` where there is no folder, and whatever `record` and `ingest` raise.
+    are of stamps. `progress` is told how many files of all are dealt with. With `before_fork` a large
+    load may be shared with a forked process: it is called just before, and closes what must not
+    cross a fork. Raises `ConfigurationError` where there is no folder, and whatever `record`
+    and `ingest` raise, there too.
     """
     require_folder(settings.seeds)
     root = str(settings.seeds.absolute())
     names = seed_names(root, settings.watch.suffixes)
+    report = SyncReport()
+
+    def send(batch: Batch, data: bytes, _lane: Lane) -> None:
+        for outcome in ingest(batch, data):
+            report.add(outcome)
+
     feed = Feed(
         _with_large_batches(settings),
         root=root,
-        send=lambda batch, data, _lane: ingest(batch, data),
+        send=send,
         now=now,
         monotonic=time.monotonic,
     )
@@ -84,6 +110,7 @@ def sync_once(
         unchanged=len(survey.seen) - len(doubtful),
         unsure=survey.walk.unsure,
         ignored=survey.walk.ignored,
+        report=report,
     )
     if dry_run:
         found.new, found.changed = len(difference.new), len(difference.changed)
@@ -92,8 +119,12 @@ def sync_once(
         return found
     for path in missing:
         feed.miss(path)
-    _read_all(feed, doubtful, found, settings, progress)
-    feed.flush()
+    # Where a file is missed, any other may be what it became: one process has to see them all.
+    if before_fork is not None and not missing and is_worth_sharing(doubtful):
+        before_fork()
+        _read_with_second(feed, doubtful, found, settings, progress)
+    else:
+        _read_all(feed, (path for path, *_ in doubtful), found, settings, progress)
     if feed.is_undecided:  # only the store knows which of them are moves
         feed.load(record.known_files(), record.newest_observation())
     gone = [path for path in missing if path in feed.known]  # those that moved are no longer
@@ -112,25 +143,47 @@ def _with_large_batches(settings: Settings) -> Settings:
     return settings.model_copy(update={"intake": larger})
 
 
-def _read_all(
+def _read_with_second(
     feed: Feed,
-    files: Iterable[Seen],
+    files: Sequence[Seen],
     found: Synced,
     settings: Settings,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Read the files; those that somebody writes are tried again for a while, and then left.
+    """Read the files and send them on, together with a second process."""
+
+    def read_there(paths: Iterator[str], tell: Callable[[int], None]) -> Synced:
+        share = Synced(report=found.report)  # its own, and empty: nothing was sent before the fork
+        _read_all(feed, paths, share, settings, lambda done, _total: tell(done))
+        return share
+
+    with sharing(files, read_there) as (paths, second):
+        _read_all(
+            feed, paths, found, settings, lambda done, total: progress(done + second.done(), total)
+        )
+        found.merge(second.result())
+    progress(found.scanned - len(found.busy), found.scanned)
+
+
+def _read_all(
+    feed: Feed,
+    paths: Iterable[str],
+    found: Synced,
+    settings: Settings,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Read the files and send them on; those that somebody writes are tried again, and then left.
 
     Those that may be edited ones of files that are gone come after the others.
     """
-    waiting = [path for path, *_ in files]
+    waiting: Iterable[str] = paths
     unsure: list[str] = []
     hasty = True
     total, done = found.scanned, found.unchanged
     progress(done, total)
     until = time.monotonic() + _BUSY_SECONDS
     while waiting:
-        busy = []
+        busy: list[str] = []
         for path in waiting:
             outcome = feed.take(path, Lane.BULK, hasty=hasty)
             if outcome is Outcome.BUSY:
@@ -149,7 +202,8 @@ def _read_all(
             if time.monotonic() >= until:
                 break
             time.sleep(settings.watch.still_ms / 1000)
-    found.busy = waiting
+    found.busy = busy
+    feed.flush()
 
 
 def _count(outcome: Outcome, path: str, found: Synced) -> None:
