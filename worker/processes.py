@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from worker.domain.snapshot import Batch
     from worker.tasks import EmbeddedWorkers
     from worker.verify import Mended
+    from worker.watch.scan import Walk
 
 logger = logging.getLogger("content_sync")
 
@@ -325,11 +326,17 @@ def _wait_for_store(store: Store, stop: Event) -> bool:
 
 
 def sync(
-    settings: Settings, *, full: bool, dry_run: bool, progress: Callable[[int, int], None]
+    settings: Settings,
+    *,
+    full: bool,
+    dry_run: bool,
+    progress: Callable[[int, int], None],
+    begun: Walk | None = None,
 ) -> SyncReport:
     """Compare the folder with the store once, to the end, in this process; returns what it did.
 
-    It takes no broker: the counts are the answer, and a queue gives none.
+    It takes no broker: the counts are the answer, and a queue gives none. `begun` is a walk of the
+    folder that has begun already.
     """
     from worker.watch.sync import sync_once
 
@@ -347,6 +354,7 @@ def sync(
             progress=progress,
             full=full,
             dry_run=dry_run,
+            begun=begun,
             before_fork=services.before_fork,
         )
         if not (dry_run or found.busy or found.unsure):

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from worker.channels import Channel
     from worker.channels.stream import EventStream
     from worker.deliver import Delivery, Outgoing
+    from worker.domain.known import KnownFiles
+    from worker.domain.reconcile import Seen
     from worker.domain.seed import Seed
-    from worker.domain.snapshot import Batch, Known
+    from worker.domain.snapshot import Batch
     from worker.observations import Outcome
 
 logger = logging.getLogger("content_sync")
@@ -173,10 +175,15 @@ class Services:
         """Return what the process before this one did not end taking in, where one process does all."""
         return [] if self._begun is None else self._begun.left_over()
 
-    def known_files(self) -> dict[str, Known]:
+    def known_files(self) -> KnownFiles:
         """Return every path that should be in the folder, with what was last seen of it."""
         with self.store.read() as connection:
             return documents.known_files(connection)
+
+    def stamps(self) -> set[Seen]:
+        """Return the same paths with stamps alone; those that prove nothing equal no file's."""
+        with self.store.read() as connection:
+            return documents.stamps(connection)
 
     def newest_observation(self) -> int:
         """Return the largest `observed` number that the store has taken in."""

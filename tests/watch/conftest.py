@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from support import a_seed, wait_until
 
+from worker.domain.known import KnownFiles
 from worker.domain.plan import unread_sha256
+from worker.domain.reconcile import UNPROVEN_SIZE, Seen, is_racy, was_unread
 from worker.domain.snapshot import Batch, Known, Stamp
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings
@@ -110,10 +112,20 @@ class Library:
 
     # The record of the watcher.
 
-    def known_files(self) -> dict[str, Known]:
+    def known_files(self) -> KnownFiles:
         self._answer()
         with self._lock:
-            return dict(self.known)
+            return KnownFiles(self.known)
+
+    def stamps(self) -> set[Seen]:
+        self._answer()
+        found = set()
+        with self._lock:
+            for path, known in self.known.items():
+                size, mtime_ns, inode = known.stamp
+                proves = not (is_racy(known, 0) or was_unread(known))
+                found.add((path, size if proves else UNPROVEN_SIZE, mtime_ns, inode))
+        return found
 
     def newest_observation(self) -> int:
         return max((known.observed for known in self.known.values()), default=0)

@@ -252,3 +252,17 @@ def test_while_the_folders_marker_is_gone_not_one_document_is_retired(watch, pag
     (seeds / ".content-sync").touch()
     watching.settles()
     assert watching.library.removed == ["a.md", "b.md"], "it was meant after all"
+
+
+def test_a_hold_ends_when_a_scan_sees_the_files_again(watch, seeds, library):
+    """Without events, so that nothing but the scan tells."""
+    for number in range(30):
+        write(seeds / f"part/{number}.md", a_seed(title=f"Page {number}"))
+    watching = watch(polling=True, polling_seconds=0.1)
+    watching.settles()
+    (seeds / "part").rename(seeds.with_name("away"))
+    wait_until(lambda: library.held, what="it to be held")
+    seeds.with_name("away").rename(seeds / "part")
+    wait_until(lambda: library.held is None, what="the hold to end")
+    watching.scans_again()
+    assert library.removed == []

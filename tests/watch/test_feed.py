@@ -10,6 +10,7 @@ import pytest
 from support import a_seed, wait_until, write
 
 from worker.domain import codes
+from worker.domain.known import KnownFiles
 from worker.domain.snapshot import Known, Stamp
 from worker.settings import Settings
 from worker.watch.feed import IN_FLIGHT_SECONDS, Feed, Lane, Observed, Outcome
@@ -120,11 +121,11 @@ def test_a_lost_message_is_sent_again_and_its_bytes_are_dropped(seeds, page, lib
     assert feed.take("a.md", Lane.LIVE) is Outcome.NEW
     feed.flush()
     clock[0] += IN_FLIGHT_SECONDS - 1
-    feed.load({}, 0)
+    feed.load(KnownFiles(), 0)
     assert "a.md" in feed.known
     assert dropped == []
     clock[0] += 1
-    feed.load({}, 0)
+    feed.load(KnownFiles(), 0)
     assert feed.known == {}
     assert dropped == [sent[0].id]
 
@@ -140,17 +141,17 @@ def test_while_no_worker_runs_it_is_sent_less_and_less_often(seeds, page):
         sent_at = clock[0]
         while feed.known:
             clock[0] += 1
-            feed.load({}, 0)
+            feed.load(KnownFiles(), 0)
         waits.append(clock[0] - sent_at)
     assert waits == [20, 40, 80, 160, 320, 640, 900, 900]
     feed.take("a.md", Lane.LIVE)
     feed.flush()
-    feed.load(dict(feed.known), 0)  # a worker has come
+    feed.load(KnownFiles(feed.known), 0)  # a worker has come
     feed.known.clear()
     feed.take("a.md", Lane.LIVE)
     feed.flush()
     clock[0] += IN_FLIGHT_SECONDS
-    feed.load({}, 0)
+    feed.load(KnownFiles(), 0)
     assert feed.known == {}
 
 
@@ -163,14 +164,14 @@ def test_what_a_broker_has_forgotten_is_sent_again_soon_however_long_no_worker_r
         feed.flush()
         while feed.known:
             clock[0] += 1
-            feed.load({}, 0)
+            feed.load(KnownFiles(), 0)
     feed.take("a.md", Lane.LIVE)
     feed.flush()
     clock[0] += IN_FLIGHT_SECONDS
-    feed.load({}, 0)
+    feed.load(KnownFiles(), 0)
     assert feed.known, "its bytes wait for a worker"
     waiting[0] = 0
-    feed.load({}, 0)
+    feed.load(KnownFiles(), 0)
     assert feed.known == {}
 
 
@@ -179,13 +180,13 @@ def test_a_lost_removal_is_sent_again(seeds, page):
     feed = feed_of(seeds, clock=clock)
     stamp = Stamp(size=1, mtime_ns=1, inode=1)
     stored = {"a.md": Known(stamp=stamp, sha256="0" * 64, observed=5, live=True)}
-    feed.load(dict(stored), 5)
+    feed.load(KnownFiles(stored), 5)
     feed.remove("a.md")
     feed.flush()
-    feed.load(dict(stored), 5)
+    feed.load(KnownFiles(stored), 5)
     assert feed.known == {}
     clock[0] += 61
-    feed.load(dict(stored), 5)
+    feed.load(KnownFiles(stored), 5)
     assert feed.known == stored
 
 
@@ -293,3 +294,20 @@ def test_a_broker_that_loses_every_message_costs_delay_and_no_data(
     library.loses_messages = False
     watching.settles()
     wait_until(lambda: library.spool.outstanding() == 0, what="lost bytes to be dropped")
+
+
+def test_a_plain_note_is_read_once_however_often_is_scanned(watch, seeds, monkeypatch):
+    os.utime(write(seeds / "note.txt", "Milk.\n"), (1_700_000_000, 1_700_000_000))
+    read = []
+    take = Feed.take
+
+    def noting(self, path, *arguments, **options):
+        read.append(path)
+        return take(self, path, *arguments, **options)
+
+    monkeypatch.setattr(Feed, "take", noting)
+    watching = watch(scan_seconds=0.1)
+    wait_until(lambda: read, what="the note to be read")
+    for _ in range(3):
+        watching.scans_again()
+    assert read == ["note.txt"]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from support import a_seed, write
 
+from worker.domain.known import KnownFiles
 from worker.domain.snapshot import Known, Stamp
 from worker.settings import Settings
 from worker.watch.feed import Feed, Lane, Outcome
@@ -141,7 +142,7 @@ def load(feed: Feed, seeds, **texts: str) -> None:
         os.utime(path, (1_700_000_000, 1_700_000_000))
         feed.take(f"{name}.md", Lane.LIVE)
     feed.flush()
-    feed.load(dict(feed.known), 0)
+    feed.load(KnownFiles(feed.known), 0)
 
 
 def lose(feed: Feed, seeds, *names: str) -> None:
@@ -173,9 +174,9 @@ def test_it_is_decided_once_the_store_has_the_new_file(feed, seeds, sent, page):
     assert feed.is_undecided, "though it is not sent yet"
     feed.flush()
     stored = dict(feed.known)
-    feed.load({"a.md": stored["a.md"]}, 0)
+    feed.load(KnownFiles({"a.md": stored["a.md"]}), 0)
     assert feed.is_undecided
-    feed.load({"c.md": stored["c.md"]}, 0)
+    feed.load(KnownFiles({"c.md": stored["c.md"]}), 0)
     assert not feed.is_undecided
     assert "a.md" not in feed.missing
 
@@ -214,7 +215,7 @@ def test_a_path_whose_removal_was_sent_is_still_named(feed, seeds, sent, page):
     lose(feed, seeds, "a")
     feed.remove("a.md")
     feed.flush()
-    feed.load({}, 0)
+    feed.load(KnownFiles(), 0)
     sent.clear()
     write(seeds / "b.md", page)
     feed.take("b.md", Lane.BULK)

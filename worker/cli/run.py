@@ -130,11 +130,16 @@ def sync(
     Example: content-sync sync
     """
     settings = read_settings(ctx, seeds=seeds)
+    from worker.watch.ahead import walk_ahead
+
+    begun = walk_ahead(settings)  # beside what takes long to load
     from worker import processes
     from worker.cli import text, views
 
     with text.progress("Reading the folder") as progress:
-        report = processes.sync(settings, full=full, dry_run=dry_run, progress=progress)
+        report = processes.sync(
+            settings, full=full, dry_run=dry_run, progress=progress, begun=begun
+        )
     counts = report.as_json()
     if as_json:
         print_json(counts)

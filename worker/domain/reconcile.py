@@ -18,8 +18,11 @@ Seen = tuple[str, int, int, int]
 #: the file system's clock (git calls this racy); FAT has ticks of two seconds.
 RACY_MICROSECONDS = 2_000_000
 
-# What stands for the hash of unread bytes (`worker.domain.plan.unread_sha256`) is no SHA-256.
-_SHA256_LETTERS = 64
+#: What stands for the hash of unread bytes (`worker.domain.plan.unread_sha256`) is no SHA-256.
+SHA256_LETTERS = 64
+
+#: Where only stamps are at hand, the size in one that is no proof, equal or not.
+UNPROVEN_SIZE = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ def compare(
         until = stamp[1] // 1000 + RACY_MICROSECONDS
         # is_racy() and was_unread(), without their calls
         racy = until >= observed and until >= verified
-        if racy or len(sha256) != _SHA256_LETTERS or everything:
+        if racy or len(sha256) != SHA256_LETTERS or everything:
             difference.racy.append(seen)
 
 
@@ -79,7 +82,7 @@ def is_racy(known: Known, verified: int) -> bool:
 
 def was_unread(known: Known) -> bool:
     """Return whether the bytes could not be taken, so that the stamp says nothing of them."""
-    return len(known.sha256) != _SHA256_LETTERS
+    return len(known.sha256) != SHA256_LETTERS
 
 
 def is_mass(number: int, live: int, *, share: float, count: int) -> bool:

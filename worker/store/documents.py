@@ -9,9 +9,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, func, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.sql.dml import Insert
 
+from worker.domain.known import KnownFiles
+from worker.domain.reconcile import RACY_MICROSECONDS, SHA256_LETTERS, UNPROVEN_SIZE, Seen
+from worker.domain.snapshot import Known, Stamp
 from worker.store.engine import insert_into
 from worker.store.rows import insert_rows
 from worker.store.schema import bodies, documents, events, rejections, versions
@@ -24,6 +39,9 @@ Item = TypeVar("Item")
 
 LIVE, RETIRED = "live", "retired"
 KNOWN_AT_ONCE = 1000
+# Asked for what is live, SQLite would go through the index of due dates, which holds just that, and
+# from each entry of it to another page of the table. A state is live or retired.
+_IS_LIVE = documents.c.state != RETIRED
 
 
 def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
@@ -139,25 +157,49 @@ def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     insert_rows(connection, events, rows)
 
 
-def known_files(connection: Connection) -> dict[str, Known]:
+def known_files(connection: Connection) -> KnownFiles:
     """Return every path that should be in the folder, with what was last seen of it.
 
     A refused content is newer than the document it did not replace, so its stamp counts.
     """
-    from worker.domain.snapshot import Known, Stamp  # noqa: PLC0415
-
-    d, r = documents.c, rejections.c
+    known = KnownFiles()
     columns = ("path", "size", "mtime_ns", "inode", "sha256", "observed")
-    live = select(*(d[name] for name in columns)).where(d.state == LIVE)
-    known: dict[str, Known] = {}
-    # A row at a time, or by their names, the columns of 100,000 rows would take twice as long.
-    for page in connection.execute(live).partitions(KNOWN_AT_ONCE):
-        for path, size, mtime_ns, inode, sha256, observed in page:
-            known[path] = Known(Stamp(size, mtime_ns, inode), sha256, observed, True)
-    for row in connection.execute(select(*(r[name] for name in columns))):
+    live = select(*(documents.c[name] for name in columns)).where(_IS_LIVE)
+    for page in _pages(connection, live):
+        known.take(page)
+    for row in connection.execute(select(*(rejections.c[name] for name in columns))):
         path, size, mtime_ns, inode, sha256, observed = row
         known[path] = Known(Stamp(size, mtime_ns, inode), sha256, observed, path in known)
     return known
+
+
+def stamps(connection: Connection) -> set[Seen]:
+    """Return the paths of `known_files` with their stamps alone, as a walk sees them where all is equal.
+
+    A stamp that proves nothing (see `worker.domain.reconcile`) has a size that no file has.
+    """
+    refused = select(rejections.c.path)
+    live = _stamps_of(documents).where(_IS_LIVE, documents.c.path.not_in(refused))
+    found: set[Seen] = set()
+    for page in _pages(connection, live):
+        found.update(map(tuple, page))
+    found.update(map(tuple, connection.execute(_stamps_of(rejections))))
+    return found
+
+
+def _stamps_of(table: Table) -> Select[Any]:
+    c = table.c
+    # The division of SQL rounds to 0: what it makes racy beside that was modified before 1970.
+    is_still = c.mtime_ns // 1000 + RACY_MICROSECONDS < c.observed
+    proves = and_(is_still, func.length(c.sha256) == SHA256_LETTERS)
+    size = case((proves, c.size), else_=UNPROVEN_SIZE)
+    return select(c.path, size, c.mtime_ns, c.inode)
+
+
+def _pages(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
+    """Yield rows in pages: one at a time they take longer, all at once they take much memory."""
+    options = {"yield_per": KNOWN_AT_ONCE}
+    return connection.execute(query, execution_options=options).partitions()
 
 
 def newest_observation(connection: Connection) -> int:

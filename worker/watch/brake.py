@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from worker.domain.reconcile import is_mass
+from worker.domain.known import KnownFiles
+from worker.domain.reconcile import Seen, is_mass
 from worker.domain.snapshot import Known
 from worker.settings import BrakeSettings
 
@@ -27,8 +28,11 @@ _LONGEST_DEFERRAL_SECONDS = 20.0
 class Record(Protocol):
     """What the watcher asks of the store and tells it. Each may raise `StoreUnavailableError`."""
 
-    def known_files(self) -> dict[str, Known]:
+    def known_files(self) -> KnownFiles:
         """Return every path that is live or has a rejection."""
+
+    def stamps(self) -> set[Seen]:
+        """Return the same paths with their stamps alone, UNPROVEN_SIZE in those that prove nothing."""
 
     def newest_observation(self) -> int:
         """Return the largest `observed` that was taken in."""
@@ -72,6 +76,9 @@ class Brake:
     def __contains__(self, path: str) -> bool:
         return path in self._gone
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._gone)
+
     @property
     def deferring(self) -> bool:
         """Return whether a mass disappearance is being looked into, and not yet held."""
@@ -100,7 +107,7 @@ class Brake:
                 self._gone.pop(path, None)
 
     def decide(
-        self, known: dict[str, Known], leaving: Iterable[str], *, at: float, unread: bool
+        self, known: Mapping[str, Known], leaving: Iterable[str], *, at: float, unread: bool
     ) -> list[str]:
         """Return the gone paths that may be retired now; they are the caller's to retire.
 
@@ -124,7 +131,7 @@ class Brake:
         self._deferred_since = None
         return self._hold(gone, vanished, known)
 
-    def _is_mass(self, removals: int, known: dict[str, Known]) -> bool:
+    def _is_mass(self, removals: int, known: Mapping[str, Known]) -> bool:
         if not removals:
             return False
         if not self._is_marked():
@@ -143,7 +150,7 @@ class Brake:
             self._deferred_since = at
         return at - self._deferred_since >= _LONGEST_DEFERRAL_SECONDS
 
-    def _hold(self, gone: list[str], vanished: list[str], known: dict[str, Known]) -> list[str]:
+    def _hold(self, gone: list[str], vanished: list[str], known: Mapping[str, Known]) -> list[str]:
         """Hold what vanished, or release it where a person has agreed to that."""
         if (self._held is not None or self._left_over) and (consent := self._record.approved()):
             agreed = [path for path in gone if path in consent]  # only what the person was shown

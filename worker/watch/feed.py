@@ -17,6 +17,7 @@ from datetime import datetime
 from enum import Enum
 from pathlib import PurePosixPath
 
+from worker.domain.known import KnownFiles
 from worker.domain.plan import unread_sha256
 from worker.domain.reconcile import is_racy, was_unread
 from worker.domain.seed import is_plain_note, looks_retracted
@@ -121,7 +122,7 @@ class Feed:
         self._waiting = waiting
         self._monotonic = monotonic
         self.observed = Observed(now)
-        self.known: dict[str, Known] = {}
+        self.known = KnownFiles()
         self._origins: Origins | None = None  # made when the first new file asks for it
         self.missing = Missing()
         self.told = Told()
@@ -132,7 +133,7 @@ class Feed:
         self._patience_seconds = IN_FLIGHT_SECONDS
         self._notes: dict[str, Stamp] = {}
 
-    def load(self, fresh: dict[str, Known], newest: int) -> None:
+    def load(self, fresh: KnownFiles, newest: int) -> None:
         """Take what the store knows, and lay over it what is still on its way there.
 
         `fresh` becomes the feed's own; `newest` is the largest observation in the store.
@@ -176,7 +177,7 @@ class Feed:
 
     def forget_known(self) -> None:
         """Make room before `load`: two maps of 100,000 documents are worth avoiding."""
-        self.known = {}
+        self.known = KnownFiles()
         self._origins = None
 
     def is_settled(self, path: str, stamp: Stamp) -> bool:

@@ -13,11 +13,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from worker.domain.snapshot import Stamp
 from worker.watch.read import Content, read_file, stamp_of
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 logger = logging.getLogger("content_sync.watch")
 
@@ -107,6 +109,8 @@ class SeedNames:
                 self._spec = None
             return
         self._stamp = found.stamp
+        from pathspec import GitIgnoreSpec  # noqa: PLC0415 - 8 ms that most folders do not need
+
         try:
             lines = found.data.decode("utf-8-sig").splitlines()
             spec = GitIgnoreSpec.from_lines(lines)

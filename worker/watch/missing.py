@@ -8,10 +8,11 @@ file that is gone was edited into another one for the worker, which has both bod
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from worker.domain.known import KnownFiles
 from worker.domain.plan import RETIRED_WITH_MICROSECONDS
 from worker.domain.snapshot import Known, Stamp
 
@@ -27,23 +28,28 @@ _FEW = 200
 
 
 class Origins:
-    """Where bytes were last seen: the paths by hash. It may be out of date, so its answers are guesses."""
+    """Where bytes were last seen: the paths by hash. It may be out of date, so its answers are guesses.
 
-    def __init__(self, known: Mapping[str, Known]) -> None:
-        self._paths: dict[str, str | tuple[str, ...]] = {}
-        for path, held in known.items():
-            if held.live:
-                self.add(path, held.sha256)
+    It keeps the hashes of the hashes, which take a third of their room.
+    """
+
+    def __init__(self, known: KnownFiles) -> None:
+        self._paths: dict[int, str | tuple[str, ...]] = {}
+        for path, sha256 in known.live_hashes():
+            if (key := hash(sha256)) in self._paths:
+                self.add(path, sha256)
+            else:  # nearly always, and a new file waits for this
+                self._paths[key] = path
 
     def add(self, path: str, sha256: str) -> None:
         """Note that a path has these bytes; of very many equal files some are left out."""
         paths = self.find(sha256)
         if path not in paths and len(paths) < MOST_ORIGINS:
-            self._paths[sha256] = (*paths, path) if paths else path
+            self._paths[hash(sha256)] = (*paths, path) if paths else path
 
     def find(self, sha256: str) -> tuple[str, ...]:
         """Return the paths that have, or had, these bytes."""
-        paths = self._paths.get(sha256, ())
+        paths = self._paths.get(hash(sha256), ())
         return (paths,) if isinstance(paths, str) else paths
 
 

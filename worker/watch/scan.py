@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from worker.domain.known import KnownFiles
 from worker.domain.reconcile import Difference, Seen, compare, find_missing
-from worker.domain.snapshot import Known
 from worker.watch.ignore import SeedNames, unsafe_name
 from worker.watch.read import INODE_MASK
 
@@ -48,46 +48,68 @@ def walk(names: SeedNames) -> Walk:
     return begun
 
 
+def sift(begun: Walk, stamps: set[Seen], *, everything: bool = False) -> tuple[int, list[Seen]]:
+    """Take a walk to its end, and the stamps that it proves out of `stamps`: of those files nothing is kept.
+
+    Returns how many files there are, and those that are not proven unchanged; what remains in
+    `stamps` was not seen, or not so. With `everything`, no stamp is proof.
+    """
+    scanned, unproven = 0, []
+    for page in begun.pages:
+        scanned += len(page)
+        if everything:
+            unproven += page
+            continue
+        if not stamps.issuperset(page):
+            unproven += [seen for seen in page if seen not in stamps]
+        stamps.difference_update(page)
+    return scanned, unproven
+
+
 class Survey:
-    """A walk that is compared with what is known, in steps, so that it keeps nobody waiting."""
+    """A walk that is compared with what is known, in steps, so that it keeps nobody waiting.
+
+    What is known may change between the steps.
+    """
 
     def __init__(
         self,
         begun: Walk,
-        known: Mapping[str, Known],
+        known: KnownFiles,
         *,
         verified: int = 0,
-        everything: bool = False,
         started: int = 0,
         started_at: float = 0.0,
     ) -> None:
         self.walk = begun
         self.difference = Difference()
-        self.seen: set[str] = set()
+        self.scanned = 0
         self.started = started
         self.started_at = started_at
         self._known = known
         self._verified = verified
-        self._everything = everything
+        # The texts that are known: those of the walk would take three times as much memory.
+        self._unseen = set(known)
 
     def step(self, monotonic: Callable[[], float], until: float) -> bool:
         """Go on until a time, in monotonic seconds; return whether the walk is at its end."""
         for page in self.walk.pages:
-            self.seen.update(seen[0] for seen in page)
-            compare(
-                self._known,
-                page,
-                self.difference,
-                verified=self._verified,
-                everything=self._everything,
-            )
+            self.scanned += len(page)
+            self._unseen.difference_update([seen[0] for seen in page])
+            unproven = self._known.unproven(page)
+            compare(self._known, unproven, self.difference, verified=self._verified)
             if monotonic() >= until:
                 return False
         return True
 
+    def has_seen(self, path: str) -> bool:
+        """Return whether the walk came by a known path."""
+        return path in self._known and path not in self._unseen
+
     def missing(self) -> list[str]:
         """Return the known paths that the whole walk did not see, sorted."""
-        return find_missing(self._known, self.seen, self.walk.unsure)
+        still_known = [path for path in self._unseen if path in self._known]
+        return find_missing(still_known, (), self.walk.unsure)
 
 
 def _pages(names: SeedNames, state: Walk) -> Iterator[list[Seen]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker import observations
-from worker.domain.reconcile import Seen
+from worker.domain.reconcile import Difference, Seen, compare, find_missing
 from worker.domain.snapshot import Batch, Stamp
 from worker.outcomes import SyncReport
 from worker.settings import Settings
@@ -22,7 +22,7 @@ from worker.watch.feed import Feed, Lane, Outcome
 from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
 from worker.watch.root import require_folder
-from worker.watch.scan import Survey, is_marked, walk
+from worker.watch.scan import Walk, is_marked, sift, walk
 from worker.watch.share import is_worth_sharing, sharing
 
 # A batch here is a transaction and no message, so that it may be larger: a commit takes some
@@ -64,7 +64,7 @@ class Synced:
         self.report.merge(share.report)
 
 
-def sync_once(
+def sync_once(  # noqa: PLR0913 - all that one scan is given
     *,
     settings: Settings,
     record: Record,
@@ -73,15 +73,16 @@ def sync_once(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     full: bool = False,
     dry_run: bool = False,
+    begun: Walk | None = None,
     before_fork: Callable[[], None] | None = None,
 ) -> Synced:
     """Scan the folder once and give `ingest` every batch with its bytes.
 
     `full` reads every file, whatever its stamp says. `dry_run` reads and sends nothing: its counts
-    are of stamps. `progress` is told how many files of all are dealt with. With `before_fork` a large
-    load may be shared with a forked process: it is called just before, and closes what must not
-    cross a fork. Raises `ConfigurationError` where there is no folder, and whatever `record`
-    and `ingest` raise, there too.
+    are of stamps. `progress` is told how many files of all are dealt with. `begun` is a walk of the folder
+    that was begun before (see `worker.watch.ahead`). With `before_fork` a large load may be shared with
+    a forked process: it is called just before, and closes what must not cross a fork. Raises
+    `ConfigurationError` where there is no folder, and whatever `record` and `ingest` raise, there too.
     """
     require_folder(settings.seeds)
     root = str(settings.seeds.absolute())
@@ -99,17 +100,22 @@ def sync_once(
         now=now,
         monotonic=time.monotonic,
     )
-    feed.load(record.known_files(), record.newest_observation())
-    survey = Survey(walk(names), feed.known, everything=full)
-    survey.step(time.monotonic, float("inf"))
-    missing, missing_since = survey.missing(), time.monotonic()
-    difference = survey.difference
+    begun = begun or walk(names)
+    stamps = record.stamps()
+    scanned, unproven = sift(begun, stamps, everything=full)
+    missing_since = time.monotonic()
+    if unproven or stamps:  # only then does it matter what else is known
+        feed.load(record.known_files(), record.newest_observation())
+    difference = Difference()
+    compare(feed.known, unproven, difference, everything=full)
+    unseen = [path for path, *_ in stamps if path in feed.known]
+    missing = find_missing(unseen, {path for path, *_ in unproven}, begun.unsure)
     doubtful = [*difference.changed, *difference.racy, *difference.new]
     found = Synced(
-        scanned=len(survey.seen),
-        unchanged=len(survey.seen) - len(doubtful),
-        unsure=survey.walk.unsure,
-        ignored=survey.walk.ignored,
+        scanned=scanned,
+        unchanged=scanned - len(doubtful),
+        unsure=begun.unsure,
+        ignored=begun.ignored,
         report=report,
     )
     if dry_run:
@@ -131,7 +137,7 @@ def sync_once(
     if gone:
         time.sleep(max(0.0, missing_since + settings.watch.removal_ms / 1000 - time.monotonic()))
         gone = [path for path in gone if not _is_there(names, path)]
-    _retire(feed, gone, found, settings, record, empty=not survey.seen)
+    _retire(feed, gone, found, settings, record, empty=not scanned)
     feed.flush()
     return found
 

@@ -252,12 +252,13 @@ class Watcher:
         at = self._monotonic()
         self._rest_until = at + 2 * (at - survey.started_at)
         self._last_scan = self._now()
-        self._feed.keep_only(survey.seen)
+        # A plain note is nothing that is known, so that each scan finds it new.
+        self._feed.keep_only({path for path, *_ in survey.difference.new})
         for path, reason in survey.walk.ignored.items():
             self._feed.told.tell(path, reason)
         self._tell_unsure(frozenset(survey.walk.unsure))
-        if survey.seen:
-            self._brake.came_back(survey.seen)
+        if survey.scanned:
+            self._brake.came_back(list(filter(survey.has_seen, self._brake)))
         elif survey.walk.root_missing or not self._feed.known:
             self._brake.root_doubtful = survey.walk.root_missing
         self._decide_at = at

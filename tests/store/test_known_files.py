@@ -1,0 +1,130 @@
+"""What the store says is in the folder: with hashes, and as stamps alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from library import Library, a_library
+from sqlalchemy import event
+from support import a_seed
+
+from worker.domain import codes
+from worker.domain.plan import unread_sha256
+from worker.domain.reconcile import RACY_MICROSECONDS, UNPROVEN_SIZE, is_racy, was_unread
+from worker.domain.snapshot import Batch, Stamp, Unreadable
+from worker.store import documents
+
+MODIFIED_NS = 1_700_000_000 * 10**9
+LATER = MODIFIED_NS // 1000 + 60_000_000
+
+
+@pytest.fixture
+def library(store_url: str):
+    with a_library(store_url) as library:
+        yield library
+
+
+def drop(
+    library: Library,
+    path: str,
+    text: str,
+    *,
+    observed: int = LATER,
+    mtime_ns: int = MODIFIED_NS,
+    **more: Any,
+) -> Stamp:
+    """Take in a file with a stamp and a time of the test's choice."""
+    data = text.encode()
+    stamp = Stamp(size=len(data), mtime_ns=mtime_ns, inode=7)
+    snapshot = replace(library.snapshot(path, data), stamp=stamp, observed=observed, **more)
+    library.take_in_batch((snapshot,), data)
+    return stamp
+
+
+def fill(library: Library) -> dict[str, tuple[Stamp, bool]]:
+    """Fill a store with each kind of file; returns their stamps, and whether they prove anything."""
+    files = {}
+    for number in range(3):
+        files[f"still/{number}.md"] = (
+            drop(library, f"still/{number}.md", a_seed(title=f"{number}")),
+            True,
+        )
+    since = MODIFIED_NS // 1000
+    for name, after, proves in (
+        ("before", -1, False),
+        ("at-once", 0, False),
+        ("as-racy-as-can-be", RACY_MICROSECONDS, False),
+        ("just-not-racy", RACY_MICROSECONDS + 1, True),
+    ):
+        files[f"{name}.md"] = (
+            drop(library, f"{name}.md", a_seed(title=name), observed=since + after),
+            proves,
+        )
+    files["of-1969.md"] = drop(library, "of-1969.md", a_seed(title="Old"), mtime_ns=-1_500), True
+    files["refused.md"] = drop(library, "refused.md", "---\ntitle: Nothing else\n---\n"), True
+    drop(library, "refused-since.md", a_seed(title="Good"))
+    files["refused-since.md"] = (
+        drop(library, "refused-since.md", "---\ntitle: Bad\n---\n", observed=LATER + 1),
+        True,
+    )
+    unread = Unreadable(
+        path="unread.md",
+        stamp=Stamp(size=9, mtime_ns=MODIFIED_NS, inode=7),
+        observed=LATER,
+        code=codes.NO_PERMISSION,
+        detail="Permission denied",
+    )
+    library.services.take_in_bytes(Batch(id="unread", unreadable=(unread,)), b"")
+    files["unread.md"] = unread.stamp, False
+    drop(library, "gone.md", a_seed(title="Gone"), observed=10)
+    library.remove("gone.md")
+    return files
+
+
+def test_known_are_live_documents_and_refused_files(library: Library):
+    files = fill(library)
+    known = library.services.known_files()
+    assert {path: held.stamp for path, held in known.items()} == {
+        path: stamp for path, (stamp, _) in files.items()
+    }
+    assert not known["refused.md"].live
+    assert known["refused-since.md"].live
+    assert known["unread.md"].sha256 == unread_sha256(known["unread.md"].stamp, codes.NO_PERMISSION)
+
+
+def test_a_stamp_alone_is_that_of_the_known_file_where_it_proves_anything(library: Library):
+    files = fill(library)
+    assert library.services.stamps() == {
+        (path, stamp.size if proves else UNPROVEN_SIZE, stamp.mtime_ns, stamp.inode)
+        for path, (stamp, proves) in files.items()
+    }
+    for path, held in library.services.known_files().items():
+        assert files[path][1] is not (is_racy(held, 0) or was_unread(held))
+
+
+def test_an_empty_store_knows_nothing(library: Library):
+    assert library.services.known_files() == {}
+    assert library.services.stamps() == set()
+
+
+def test_all_files_are_read_in_the_order_of_the_table(sqlite_url: str):
+    """By an index that holds what is live, SQLite takes twice as long, and on a disk far more."""
+    with a_library(sqlite_url) as library, library.store.read() as connection:
+        asked: list[tuple[str, Any]] = []
+
+        def note(_connection, _cursor, statement, parameters, *_rest):
+            asked.append((statement, parameters))
+
+        event.listen(connection, "before_cursor_execute", note)
+        documents.known_files(connection)
+        documents.stamps(connection)
+        event.remove(connection, "before_cursor_execute", note)
+        plans = [
+            row[3]
+            for statement, parameters in asked
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert plans.count("SCAN documents") == 2
+    assert not [step for step in plans if "ix_documents_due_on" in step]

@@ -1,0 +1,114 @@
+"""A walk in a process of its own sees what a walk in this one sees, and fails into that one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from support import a_seed, clean_environment, write
+
+from worker.watch.ignore import seed_names
+from worker.watch.scan import walk
+
+SUFFIXES = [".md", ".txt"]
+
+#: In a process of its own: that of the tests has threads, and is never forked.
+WALK = """
+import json, os, sys
+from worker.settings import Settings
+from worker.watch import ahead
+forks, fork = [], os.fork
+def counted():
+    forks.append(1)
+    return fork()
+os.fork = counted
+os.sched_getaffinity = lambda _: {0, 1}
+exec(sys.argv[2])
+begun = ahead.walk_ahead(Settings(seeds=sys.argv[1]))
+pages = [list(seen) for page in begun.pages for seen in page]
+print(json.dumps([len(forks), sorted(pages), begun.unsure, begun.ignored, begun.root_missing]))
+"""
+
+
+@pytest.fixture
+def seeds(seeds, tmp_path):
+    for number in range(30):
+        write(seeds / f"{number % 3}/{number % 5}/page-{number}.md", a_seed(title=f"{number}"))
+    write(seeds / "ü/é.md", a_seed())
+    write(seeds / "drafts/a.md", a_seed())
+    write(seeds / ".seedignore", "drafts/\n")
+    (seeds / "link.md").symlink_to(tmp_path / "nowhere")
+    return seeds
+
+
+def walked_ahead(seeds, before: str = "") -> list:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WALK, str(seeds), before],
+        capture_output=True,
+        env=clean_environment(),
+        check=True,
+        timeout=60,
+    )
+    assert done.stderr == b""
+    return json.loads(done.stdout)
+
+
+def walked_here(seeds, forks: int) -> list:
+    begun = walk(seed_names(seeds, SUFFIXES))
+    pages = sorted(list(seen) for page in begun.pages for seen in page)
+    return [forks, pages, begun.unsure, begun.ignored, begun.root_missing]
+
+
+def test_it_sees_what_a_walk_in_this_process_sees(seeds):
+    found = walked_ahead(seeds)
+    assert found == walked_here(seeds, forks=1)
+    assert len(found[1]) == 31
+    assert found[3] == {"link.md": "it is a symbolic link"}
+
+
+def test_it_does_so_where_ended_processes_are_forgotten(seeds):
+    forget = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    assert walked_ahead(seeds, forget) == walked_here(seeds, forks=1)
+
+
+def test_what_comes_through_the_pipe_in_part_is_not_believed(seeds):
+    half = "dumps = ahead.marshal.dumps; ahead.marshal.dumps = lambda seen: dumps(seen)[:-1]"
+    assert walked_ahead(seeds, half) == walked_here(seeds, forks=1)
+
+
+def test_it_says_that_there_is_no_folder(tmp_path):
+    assert walked_ahead(tmp_path / "nowhere") == [1, [], [], {}, True]
+
+
+def test_it_says_what_cannot_be_listed(seeds):
+    refuse = """
+opened = os.open
+def refuse(path, *rest, **options):
+    if path == "1":
+        raise PermissionError(13, "Permission denied")
+    return opened(path, *rest, **options)
+os.open = refuse
+"""
+    _, pages, unsure, *_ = walked_ahead(seeds, refuse)
+    assert (len(pages), unsure) == (21, ["1"])
+
+
+@pytest.mark.parametrize(
+    ("broken", "forks"),
+    [
+        ("ahead.marshal.dumps = None", 1),
+        ("dumps = ahead.marshal.dumps; ahead.marshal.dumps = lambda _: os.kill(os.getpid(), 9)", 1),
+        ("def fork(): raise BlockingIOError(11, 'no more processes')", 1),
+        (
+            "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
+            0,
+        ),
+        ("os.sched_getaffinity = lambda _: {0}", 0),
+        ("sys.platform = 'darwin'", 0),
+    ],
+    ids=["fails", "is-killed", "cannot-be-made", "threads", "one-processor", "another-system"],
+)
+def test_where_it_fails_or_is_no_gain_the_walk_is_made_here(seeds, broken, forks):
+    assert walked_ahead(seeds, broken) == walked_here(seeds, forks)
