@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("content_sync")
 
-#: One for bulk loads, one for live edits, one that may wait for a mail server.
+#: One for bulk loads, one for live edits, one that may wait for a mail server. The watcher sees to that.
 EMBEDDED_CONCURRENCY = 3
 DRAIN_SECONDS = 20
 SUPERVISION_SECONDS = 1.0
@@ -102,7 +102,7 @@ def up(settings: Settings) -> None:
         workers.start()
         Thread(target=_supervise, args=(workers, stop), name="supervisor", daemon=True).start()
         try:
-            _watch_while_leading(settings, services, publisher(app), stop)
+            _watch_while_leading(_sparing_a_thread(settings), services, publisher(app), stop)
             complete = workers.alive()
         finally:
             _drain(services)
@@ -255,6 +255,13 @@ def _say_where_messages_go(settings: Settings) -> None:
     for name, route in settings.routes.items():
         to = f" to {', '.join(route.to)}" if route.to else ""
         logger.info("messages   route %s over %s%s", name, route.channel, to)
+
+
+def _sparing_a_thread(settings: Settings) -> Settings:
+    """Return settings under which a bulk load leaves a thread of the worker to live edits."""
+    most = min(settings.intake.max_batches, EMBEDDED_CONCURRENCY - 1)
+    intake = settings.intake.model_copy(update={"max_batches": most})
+    return settings.model_copy(update={"intake": intake})
 
 
 def _supervise(workers: EmbeddedWorkers, stop: Event) -> None:

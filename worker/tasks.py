@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Thread
@@ -332,7 +332,7 @@ def run_worker(app: Celery, *, concurrency: int, queues: tuple[str, ...], name: 
     worker = app.Worker(
         hostname=name,
         concurrency=concurrency,
-        queues=list(queues),
+        queues=in_order(queues),
         pool="prefork",
         quiet=True,
         without_heartbeat=True,
@@ -341,6 +341,11 @@ def run_worker(app: Celery, *, concurrency: int, queues: tuple[str, ...], name: 
     )
     worker.start()
     return worker.exitcode or 0
+
+
+def in_order(queues: Collection[str]) -> list[str]:
+    """Return queues in the order in which a worker has to look at them, however they were named."""
+    return [queue for queue in QUEUES if queue in queues]
 
 
 def run_beat(app: Celery) -> None:

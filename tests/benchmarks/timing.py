@@ -1,51 +1,132 @@
-"""How the benchmarks run and time processes: in a clean environment, each by the wall clock.
+"""How the benchmarks run and time processes: in a clean environment, each by the wall and its processor.
 
 Called by the benchmarks alone.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
+from threading import Event, Thread
 
 from rich.console import Console
 from rich.table import Table
 from support import clean_environment
 
+#: So much of what a failed command said is told.
+SAID_CHARACTERS = 2_000
+PEAK_SECONDS = 0.02
+#: Tables are as wide in a file as in a roomy terminal.
+COLUMNS = 150
+
+
+class CommandFailedError(Exception):
+    """A command that was to be timed did not end well; the text says how."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a piece of work took; `peak_mebibytes` is the most that its process held, 0 where unknown."""
+
+    seconds: float
+    processor_seconds: float
+    peak_mebibytes: float = 0.0
+
 
 def run(
     *command: str, cwd: Path, env: dict[str, str] | None = None, codes: set[int] | None = None
-) -> None:
-    """Run a command to its end; end the benchmark when it does not exit with one of `codes`."""
-    done = subprocess.run(
-        command, cwd=cwd, env=clean_environment(env), capture_output=True, check=False
+) -> Cost:
+    """Run a command to its end; raise `CommandFailedError` unless it exits with one of `codes`.
+
+    The cost is that of the whole process and its children, start and end included.
+    """
+    with tempfile.TemporaryFile() as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=cwd, env=clean_environment(env), stdout=subprocess.DEVNULL, stderr=said
+        )
+        with _watching(process.pid) as peak:
+            _, status, used = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - start
+        process.returncode = code = os.waitstatus_to_exitcode(status)
+        if code not in (codes or {0}):
+            said.seek(0)
+            end = said.read().decode(errors="replace")[-SAID_CHARACTERS:]
+            raise CommandFailedError(f"{' '.join(command)} ended with {code}:\n{end}")
+    return Cost(
+        seconds=seconds,
+        processor_seconds=used.ru_utime + used.ru_stime,
+        peak_mebibytes=max(peak),
     )
-    if done.returncode not in (codes or {0}):
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.decode()}")
 
 
-def ours(*arguments: str, cwd: Path) -> None:
+def ours(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Cost:
     """Run a command of the service."""
-    run(sys.executable, "-m", "worker", *arguments, cwd=cwd, codes={0, 1})
+    return run(sys.executable, "-m", "worker", *arguments, cwd=cwd, env=env, codes={0, 1})
 
 
-def git_commit(seeds: Path) -> None:
-    """Commit all that lies in a folder that is a repository."""
-    run("git", "add", ".", cwd=seeds)
-    identity = ("-c", "user.name=b", "-c", "user.email=b@example.org")
-    run("git", *identity, "commit", "-qm", "all", cwd=seeds)
-
-
-def clock(times: dict[str, list[float]], name: str, work: Callable[[], object]) -> None:
-    """Note how many seconds some work takes."""
-    start = time.perf_counter()
+def timed(work: Callable[[], object]) -> Cost:
+    """Run some work in this process, and return what it took."""
+    start, worked = time.perf_counter(), time.process_time()
     work()
-    times.setdefault(name, []).append(time.perf_counter() - start)
+    return Cost(seconds=time.perf_counter() - start, processor_seconds=time.process_time() - worked)
+
+
+def medians(costs: Sequence[Cost]) -> dict[str, float]:
+    """Return the medians of several costs, and the least and the most of the seconds."""
+    seconds = [cost.seconds for cost in costs]
+    return {
+        "seconds": median(seconds),
+        "min": min(seconds),
+        "max": max(seconds),
+        "processor_seconds": median(cost.processor_seconds for cost in costs),
+        "peak_mebibytes": max(cost.peak_mebibytes for cost in costs),
+        "runs": len(costs),
+    }
+
+
+def say(what: str) -> None:
+    """Tell on standard error what is being measured now."""
+    Console(stderr=True).print(f"[dim]{datetime.now(UTC):%H:%M:%S}[/] {what}", highlight=False)
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most resident memory that a process has had, 0 where it has ended.
+
+    What `wait4` tells is not less than what we held when we started it.
+    """
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+@contextmanager
+def _watching(pid: int) -> Iterator[list[float]]:
+    """Note a process's peak in MiB again and again; one that ends sooner than that has none."""
+    ended, peak = Event(), [0.0]
+
+    def note() -> None:
+        while not ended.wait(PEAK_SECONDS):
+            peak.append(peak_bytes(pid) / 2**20)
+
+    thread = Thread(target=note)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager
@@ -59,7 +140,10 @@ def show(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table whose first column is text, and whose others are numbers."""
     table = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
+        table.add_column(column, justify="right" if number else "left", no_wrap=not number)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = COLUMNS
+    console.print(table)

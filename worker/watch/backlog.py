@@ -53,6 +53,11 @@ class Backlog:
         self._release(size)
         return path, size, again
 
+    def awaits(self, path: str, size: int) -> bool:
+        """Return whether a new file waits, as large as that."""
+        waiting = self._new.get(path)
+        return waiting is not None and waiting[0] == size
+
     def may_hold(self, size: int) -> bool:
         """Return whether a new file of this size waits: it may be what a missing one became."""
         return size in self._sizes

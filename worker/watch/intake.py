@@ -7,6 +7,7 @@ watcher's loop.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
@@ -26,6 +27,8 @@ _FULL_SECONDS = 0.02  # how often a full spool is looked at
 _SLICE_SECONDS = 0.02  # how long a load may keep a live edit waiting
 # Changed documents wait less for a full spool than new ones: a retraction may be among them.
 _CHANGED_SHARE = 4
+# So many new files a second are single ones; more are a load, and what is edited must not wait behind it.
+_MOST_ARRIVALS = 16
 
 
 class Intake:
@@ -60,7 +63,9 @@ class Intake:
         self.names_changed = False  # `.seedignore` was read again: a scan is owed
         self._hashing_since: int | None = None  # the scan whose racy files are hashed again
         self._full_until = 0.0
-        self._load = _Load()
+        self._arrived: deque[str] = deque()  # new files that are due to be looked at
+        self._edits = Load(settings.intake.batch_files)
+        self._arrivals = Load(min(_MOST_ARRIVALS, settings.intake.batch_files))
 
     @property
     def is_idle(self) -> bool:
@@ -69,6 +74,8 @@ class Intake:
 
     def next_at(self) -> float | None:
         """Return when there is something to do, or None."""
+        if self._arrived:
+            return self._monotonic()
         due = self.settle.next_at()
         if not self.backlog:
             return due
@@ -84,31 +91,44 @@ class Intake:
     def clear(self) -> None:
         """Forget everything: a scan follows."""
         self.settle.clear()
+        self._arrived.clear()
         self.backlog = Backlog()
         self._hashing_since = None
 
     def look(self) -> None:
-        """Look at the paths that are due, and read those that have settled."""
+        """Look at the paths that are due, and read those that have settled: edits first.
+
+        Of the new ones of a load as many as a slice of time allows; the others are looked at next.
+        """
         at = self._monotonic()
         for path in self.settle.due(at):
-            if path == IGNORE_FILE:
-                self._look_at_ignore_file(at)
-                continue
-            try:
-                stamp = self.stamp(path)
-            except OSError:  # a folder above cannot be entered: a scan says so, and looks again
-                self.settle.forget(path)
-                continue
-            age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9 if stamp else 0.0
-            match self.settle.look(path, stamp, at, age_seconds=age_seconds):
-                case Read() as read if stamp is not None:
-                    self._brake.came_back([path])
-                    self._feed.missing.discard(path)
-                    if not self._feed.is_settled(path, stamp):
-                        self._read_or_queue(read, stamp, at)
-                case Gone():
-                    self._lose(path, at)
+            if path in self._feed.known or path == IGNORE_FILE:
+                self._look_at(path, at)
+            else:
+                self._arrived.append(path)
         self._feed.flush(Lane.LIVE)
+        while self._arrived and self._monotonic() < at + _SLICE_SECONDS:
+            self._look_at(self._arrived.popleft(), at)
+        self._feed.flush(Lane.LIVE)
+
+    def _look_at(self, path: str, at: float) -> None:
+        if path == IGNORE_FILE:
+            self._look_at_ignore_file(at)
+            return
+        try:
+            stamp = self.stamp(path)
+        except OSError:  # a folder above cannot be entered: a scan says so, and looks again
+            self.settle.forget(path)
+            return
+        age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9 if stamp else 0.0
+        match self.settle.look(path, stamp, at, age_seconds=age_seconds):
+            case Read() as read if stamp is not None:
+                self._brake.came_back([path])
+                self._feed.missing.discard(path)
+                if not self._feed.is_settled(path, stamp):
+                    self._read_or_queue(read, stamp, at)
+            case Gone():
+                self._lose(path, at)
 
     def _look_at_ignore_file(self, at: float) -> None:
         try:
@@ -122,9 +142,11 @@ class Intake:
 
     def _read_or_queue(self, read: Read, stamp: Stamp, at: float) -> None:
         """Read a settled path at once, unless so many come that they are a load: those wait in line."""
-        if read.forced or self._load.admits(at, most=self._settings.intake.batch_files):
+        is_known = read.path in self._feed.known
+        load = self._edits if is_known else self._arrivals
+        if read.forced or load.admits(at):
             self._read(read)
-        elif read.path in self._feed.known:
+        elif is_known:
             self.backlog.add_changed(read.path, live=False)
         else:
             self.backlog.add_new(read.path, stamp.size)
@@ -164,12 +186,11 @@ class Intake:
             self._feed.miss(path)
             if path not in self.settle and path not in self._brake:
                 self.settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
-        new, changed = (
-            [seen for seen in files if self._is_to_read(seen, at)]
-            for files in (survey.difference.new, survey.difference.changed)
-        )
-        for path, size, _, _ in new:
-            self.backlog.add_new(path, size)
+        for seen in survey.difference.new:
+            # Most of a load stands in line already, however often it is scanned meanwhile.
+            if not self.backlog.awaits(*seen[:2]) and self._is_to_read(seen, at):
+                self.backlog.add_new(*seen[:2])
+        changed = [seen for seen in survey.difference.changed if self._is_to_read(seen, at)]
         live = len(changed) <= self._settings.intake.batch_files
         for path, *_ in changed:
             self.backlog.add_changed(path, live=live)
@@ -235,16 +256,19 @@ class Intake:
         return outcome
 
 
-class _Load:
-    """Tells a load from edits: more than so many files a second."""
+class Load:
+    """Tells a load from single files: more than so many a second, until a second has fewer."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._since = float("-inf")
         self._count = 0
+        self._lasts = False
 
-    def admits(self, at: float, *, most: int) -> bool:
-        """Count one file and return whether it still is an edit."""
+    def admits(self, at: float) -> bool:
+        """Count one file and return whether it is no part of a load."""
         if at - self._since >= 1.0:
+            self._lasts = at - self._since < 2.0 and self._count > self._most
             self._since, self._count = at, 0
         self._count += 1
-        return self._count <= most
+        return self._count <= self._most and not self._lasts

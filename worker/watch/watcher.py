@@ -36,6 +36,9 @@ HEARTBEAT_SECONDS = 5.0
 _IDLE_SECONDS = 0.25  # how late a stop may be noticed
 _SLICE_SECONDS = 0.02  # how long a scan may keep a live edit waiting
 _DECISION_SECONDS = 0.2
+# How long a scan on a doubt waits after one before, in lengths of that one; while new files stand in line
+# it waits longer, for what it found would stand behind them.
+_REST, _LOADED_REST = 2, 10
 _FOLDER_DOUBT_SECONDS = 0.1  # folders come and go together
 _LONGEST_WAIT_SECONDS = 30.0
 # How soon the store is asked what became of files that may be moves; each time twice as late.
@@ -250,7 +253,8 @@ class Watcher:
 
     def _finish_survey(self, survey: Survey) -> None:
         at = self._monotonic()
-        self._rest_until = at + 2 * (at - survey.started_at)
+        rest = _LOADED_REST if self._intake.backlog.new else _REST
+        self._rest_until = at + rest * (at - survey.started_at)
         self._last_scan = self._now()
         # A plain note is nothing that is known, so that each scan finds it new.
         self._feed.keep_only({path for path, *_ in survey.difference.new})

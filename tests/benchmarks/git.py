@@ -1,0 +1,49 @@
+"""git, beside which everything is measured: it keeps versions of a folder too, and checks nothing of them.
+
+Called by the benchmarks alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from timing import Cost, run
+
+
+class Git:
+    """A repository of a folder that lies beside it, so that nobody else finds it in there."""
+
+    def __init__(self, seeds: Path, state: Path) -> None:
+        self._seeds = seeds
+        self._repository = state / "repository"
+        self._env = {
+            "GIT_DIR": str(self._repository),
+            "GIT_WORK_TREE": str(seeds),
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_AUTHOR_NAME": "b",
+            "GIT_AUTHOR_EMAIL": "b@example.org",
+            "GIT_COMMITTER_NAME": "b",
+            "GIT_COMMITTER_EMAIL": "b@example.org",
+        }
+
+    def start_over(self) -> None:
+        """Make the repository anew."""
+        shutil.rmtree(self._repository, ignore_errors=True)
+        self._run("init", "-q")
+
+    def commit(self) -> Cost:
+        """Add and commit all."""
+        added, committed = self._run("add", "."), self._run("commit", "-qm", "all")
+        return Cost(
+            seconds=added.seconds + committed.seconds,
+            processor_seconds=added.processor_seconds + committed.processor_seconds,
+            peak_mebibytes=max(added.peak_mebibytes, committed.peak_mebibytes),
+        )
+
+    def status(self) -> Cost:
+        """Look for what changed."""
+        return self._run("status", "--short")
+
+    def _run(self, *arguments: str) -> Cost:
+        return run("git", *arguments, cwd=self._seeds, env=self._env)

@@ -1,0 +1,67 @@
+"""What counts as a load, and what as an edit, while many files come at once."""
+
+from __future__ import annotations
+
+from support import a_seed, write
+
+from worker.processes import EMBEDDED_CONCURRENCY, _sparing_a_thread
+from worker.settings import Settings
+from worker.tasks import in_order
+from worker.watch.backlog import Backlog
+from worker.watch.intake import Load
+
+
+def queues_of(library, paths):
+    return [taken.queue for path in paths for taken in library.of(path)]
+
+
+def test_an_edit_of_a_known_page_is_live_while_new_files_pour_in(watch, library, seeds, page):
+    write(seeds / "known.md", page)
+    watching = watch()
+    beside = write(seeds.parent / "beside.md", a_seed(title="Edited"))
+    for number in range(300):
+        write(seeds / "load" / f"{number}.md", a_seed(title=f"Page {number}"))
+    beside.replace(seeds / "known.md")
+    watching.settles()
+    assert library.of("known.md")[-1].queue == "live"
+
+
+def test_a_few_new_files_are_live_and_the_rest_of_many_is_a_load(watching, library, seeds):
+    paths = [f"{number}.md" for number in range(60)]
+    for path in paths:
+        write(seeds / path, a_seed(title=path))
+    watching.settles()
+    queues = queues_of(library, paths)
+    assert 0 < queues.count("live") <= 32  # of one second, or of two
+    assert queues.count("bulk") >= 28
+
+
+def test_a_load_lasts_until_a_second_has_fewer_files():
+    load = Load(2)
+    first = [load.admits(at) for at in (0.0, 0.1, 0.2)]
+    second = [load.admits(at) for at in (1.0, 1.1, 1.2)]
+    calm = [load.admits(2.0)]
+    third = [load.admits(3.0)]
+    assert (first, second, calm, third) == ([True, True, False], [False] * 3, [False], [True])
+
+
+def test_a_load_is_over_after_a_second_without_a_file():
+    load = Load(2)
+    assert [load.admits(at) for at in (0.0, 0.1, 0.2, 2.5)] == [True, True, False, True]
+
+
+def test_a_new_file_that_waits_is_told_from_one_that_has_grown_since():
+    backlog = Backlog()
+    backlog.add_new("a.md", 10)
+    waits = [backlog.awaits("a.md", 10), backlog.awaits("a.md", 11), backlog.awaits("b.md", 10)]
+    backlog.next_new()
+    assert [*waits, backlog.awaits("a.md", 10)] == [True, False, False, False]
+
+
+def test_in_one_process_a_load_leaves_a_thread_to_live_edits():
+    assert _sparing_a_thread(Settings()).intake.max_batches < EMBEDDED_CONCURRENCY
+
+
+def test_a_worker_looks_at_edits_then_messages_then_loads_however_its_queues_are_named():
+    assert in_order(("bulk", "notices", "live")) == ["live", "notices", "bulk"]
+    assert in_order(("bulk", "live")) == ["live", "bulk"]
