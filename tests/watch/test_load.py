@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support import a_seed, write
+from support import a_seed, wait_until, write
 
 from worker.processes import EMBEDDED_CONCURRENCY, _sparing_a_thread
 from worker.settings import Settings
@@ -34,6 +34,26 @@ def test_a_few_new_files_are_live_and_the_rest_of_many_is_a_load(watching, libra
     queues = queues_of(library, paths)
     assert 0 < queues.count("live") <= 32  # of one second, or of two
     assert queues.count("bulk") >= 28
+
+
+def test_edits_are_gathered_while_workers_lag_behind(watching, library, seeds):
+    paths = [f"{number}.md" for number in range(40)]
+    for path in paths:
+        write(seeds / path, a_seed(title=path))
+    watching.settles()
+    library.batches.clear()
+    library.consumes = False
+    most = 16  # four times what may wait of a load
+    gathered = watching.watcher._intake.backlog.changed
+    for number, path in enumerate(paths, 1):
+        write(seeds / path, a_seed(title=f"{path}, edited"))
+        wait_until(lambda: len(library._waiting) >= number or path in gathered)  # noqa: B023
+    assert len(library._waiting) == most
+    library.consumes = True
+    library.consume()
+    watching.settles()
+    assert {t.queue for path in paths for t in library.of(path)[-1:]} == {"live"}
+    assert len(library.batches) < len(paths)
 
 
 def test_a_load_lasts_until_a_second_has_fewer_files():

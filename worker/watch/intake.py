@@ -27,6 +27,8 @@ _FULL_SECONDS = 0.02  # how often a full spool is looked at
 _SLICE_SECONDS = 0.02  # how long a load may keep a live edit waiting
 # Changed documents wait less for a full spool than new ones: a retraction may be among them.
 _CHANGED_SHARE = 4
+# Where so many batches wait, edits are gathered: more messages of one file each would only grow the queue.
+_CROWDED_SHARE = 2
 # So many new files a second are single ones; more are a load, and what is edited must not wait behind it.
 _MOST_ARRIVALS = 16
 
@@ -65,6 +67,7 @@ class Intake:
         self._full_until = 0.0
         self._arrived: deque[str] = deque()  # new files that are due to be looked at
         self._edits = Load(settings.intake.batch_files)
+        self._crowded = False
         self._arrivals = Load(min(_MOST_ARRIVALS, settings.intake.batch_files))
 
     @property
@@ -101,7 +104,10 @@ class Intake:
         Of the new ones of a load as many as a slice of time allows; the others are looked at next.
         """
         at = self._monotonic()
-        for path in self.settle.due(at):
+        due = self.settle.due(at)
+        crowd = _CROWDED_SHARE * self._settings.intake.max_batches
+        self._crowded = bool(due) and self._spool.outstanding() >= crowd
+        for path in due:
             if path in self._feed.known or path == IGNORE_FILE:
                 self._look_at(path, at)
             else:
@@ -141,13 +147,16 @@ class Intake:
             self.names_changed = True
 
     def _read_or_queue(self, read: Read, stamp: Stamp, at: float) -> None:
-        """Read a settled path at once, unless so many come that they are a load: those wait in line."""
+        """Read a settled path at once, unless so many come that they are a load: those wait in line.
+
+        So do edits while workers lag behind; they go before a load, and many in one message.
+        """
         is_known = read.path in self._feed.known
-        load = self._edits if is_known else self._arrivals
-        if read.forced or load.admits(at):
+        is_single = (self._edits if is_known else self._arrivals).admits(at)
+        if read.forced or (is_single and not self._crowded):
             self._read(read)
         elif is_known:
-            self.backlog.add_changed(read.path, live=False)
+            self.backlog.add_changed(read.path, live=is_single)
         else:
             self.backlog.add_new(read.path, stamp.size)
 
