@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _TALKATIVE = ("apprise", "httpcore", "httpx", "requests", "urllib3")
 #: Libraries whose INFO lines are of no use to whoever runs the service; DEBUG shows them.
 _NOISY = ("alembic", "amqp", "celery", "kombu", "sqlalchemy", "watchdog")
+#: It warns of each transaction that another worker was quicker with; what fails in the end, we say.
+_WORRIED = "psycopg"
 
 _COLOURS = {
     logging.DEBUG: "2",
@@ -61,6 +63,7 @@ def configure(settings: Settings, *, quiet: bool = False) -> None:
     logging.getLogger("content_sync").setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.WARNING)
+    logging.getLogger(_WORRIED).setLevel(logging.DEBUG if debug else logging.ERROR)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
 
