@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from email.message import EmailMessage
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from peers import Post
 from support import a_seed
 
 from worker.domain.snapshot import Batch, Removal, Snapshot, Stamp
 from worker.observations import Outcome
 from worker.services import Services
-from worker.settings import load_settings
+from worker.settings import EmailChannel, RouteSettings, load_settings
 from worker.store.migrate import migrate
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -101,6 +105,23 @@ def a_library(store_url: str, **settings: Any) -> Iterator[Library]:
         yield library
     finally:
         library.services.close()
+
+
+@contextmanager
+def a_mailing_library(store_url: str, post: Post, **route: Any) -> Iterator[Library]:
+    """Give one whose only route mails a team."""
+    channels = {"mail": EmailChannel(kind="email", host="127.0.0.1", port=post.port)}
+    routes = {"team": RouteSettings(channel="mail", to=("team@example.org",), **route)}
+    with a_library(store_url, channels=channels, routes=routes) as library:
+        yield library
+
+
+def mails_at(post: Post) -> list[EmailMessage]:
+    """Return the mails that came, oldest first."""
+    return [
+        email.message_from_bytes(envelope.content, policy=email.policy.default)
+        for envelope in post.envelopes
+    ]
 
 
 def _bytes(text: str | bytes) -> bytes:

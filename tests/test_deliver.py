@@ -10,12 +10,11 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from library import Library, a_library
+from library import Library, a_library, a_mailing_library, mails_at
 from redis import Redis
 from support import a_seed
 
 from worker.deliver import _lease
-from worker.settings import EmailChannel, RouteSettings
 
 
 @pytest.fixture
@@ -25,9 +24,7 @@ def post(start_post):
 
 @pytest.fixture
 def library(store_url: str, post):
-    channels = {"mail": EmailChannel(kind="email", host="127.0.0.1", port=post.port)}
-    routes = {"team": RouteSettings(channel="mail", to=("team@example.org",))}
-    with a_library(store_url, channels=channels, routes=routes) as library:
+    with a_mailing_library(store_url, post) as library:
         yield library
 
 
@@ -35,13 +32,6 @@ def deliver(library: Library) -> list[tuple[str, int]]:
     """Deliver once nothing new has come for a while."""
     library.later(seconds=6)
     return [(d.state, d.notices) for d in library.services.deliver()]
-
-
-def messages(post) -> list[email.message.EmailMessage]:
-    return [
-        email.message_from_bytes(envelope.content, policy=email.policy.default)
-        for envelope in post.envelopes
-    ]
 
 
 def text_of(message: email.message.EmailMessage) -> str:
@@ -58,7 +48,7 @@ def test_a_first_load_is_one_message_with_its_totals(library: Library, post):
     library.drop("bad.md", "")
 
     assert deliver(library) == [("sent", 51)]
-    (message,) = messages(post)
+    (message,) = mails_at(post)
     assert message["Subject"] == "Content Sync: 50 reviews overdue, 1 file refused"
     text = text_of(message)
     assert "20 of 50 shown" in text
@@ -101,7 +91,7 @@ def test_what_was_mended_retired_or_withdrawn_before_is_not_told(library: Librar
     library.remove("refused.md")
 
     assert deliver(library) == [("sent", 1)]
-    assert messages(post)[0]["Subject"] == "Content Sync: 1 page retracted"
+    assert mails_at(post)[0]["Subject"] == "Content Sync: 1 page retracted"
     assert Counter(n["state"] for n in library.services.notices(None)) == {
         "cancelled": 3, "sent": 1,
     }  # fmt: skip
@@ -127,7 +117,7 @@ def test_a_server_that_is_busy_is_tried_again_with_the_same_message_id(library: 
     library.drop("b.md")  # comes later: a message of its own
     library.later(minutes=2)
     assert [(d.state, d.notices) for d in library.services.deliver()] == [("sent", 1)]
-    assert first_id in messages(post)[0]["Message-ID"]
+    assert first_id in mails_at(post)[0]["Message-ID"]
     assert deliver(library) == [("sent", 1)]
 
 
@@ -160,7 +150,7 @@ def test_a_worker_that_died_while_sending_repeats_the_same_message(library: Libr
     assert library.services.deliver() == [], "the lease holds"
     library.later(seconds=delivery.lease_seconds + 1)
     assert [d.state for d in library.services.deliver()] == ["sent"]
-    assert died_with in messages(post)[0]["Message-ID"]
+    assert died_with in mails_at(post)[0]["Message-ID"]
 
 
 def test_two_workers_send_a_digest_once(library: Library, post):
@@ -182,8 +172,8 @@ def test_a_stage_passed_while_the_message_waited_is_told_once(library: Library, 
     library.services.sweep()
 
     assert deliver(library) == [("sent", 3)]
-    assert text_of(messages(post)[0]).count("- a.md") == 1
-    assert messages(post)[0]["Subject"] == "Content Sync: 1 review overdue"
+    assert text_of(mails_at(post)[0]).count("- a.md") == 1
+    assert mails_at(post)[0]["Subject"] == "Content Sync: 1 review overdue"
 
 
 def test_notices_of_a_route_that_is_gone_are_failed(library: Library, post):
@@ -197,7 +187,7 @@ def test_a_mass_disappearance_is_told(library: Library, post):
     library.services.hold(["a.md", "b.md"], 2)
 
     assert deliver(library) == [("sent", 1)]
-    assert "approve" in text_of(messages(post)[0])
+    assert "approve" in text_of(mails_at(post)[0])
     assert library.services.approve() == {"removals": 2, "refusals": 0}
     assert library.services.approved() == {"a.md", "b.md"}
 

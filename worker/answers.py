@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from worker import mass_changes
 from worker.domain.ladder import state_told
 from worker.domain.notice import Notice
 from worker.domain.policy import Policy
 from worker.domain.review import ReviewState
 from worker.past import locate, state_at
-from worker.store import channel_states, holds, leases, library, liveness
+from worker.store import channel_states, leases, library, liveness
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
 
@@ -63,39 +64,14 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
             {"channel": row.name, "since": _iso(row.failing_since), "error": row.error}
             for row in channel_states.list_failing(connection)
         ],
-        "held": count_held(connection),
-    }
-
-
-def count_held(connection: Connection) -> dict[str, int]:
-    """Return how many removals and how many refusals wait for a person."""
-    removals, refusals = _holds(connection)
-    return {
-        holds.REMOVALS: len(removals.removals) if removals is not None else 0,
-        holds.REFUSALS: library.count_refused_live(connection) if refusals is not None else 0,
+        "held": mass_changes.count_held(connection),
     }
 
 
 def held(connection: Connection) -> dict[str, Any]:
     """Return what waits for a person: what `approve` would retire, and what it would have told."""
-    removals, refusals = _holds(connection)
-    gone = removals.removals if removals is not None else []
-    refused = library.list_refused_live(connection) if refusals is not None else []
-    titles = library.titles_of(connection, gone)
-    return {
-        "since": _iso(min((hold.at for hold in (removals, refusals) if hold), default=None)),
-        "live": max((hold.live for hold in (removals, refusals) if hold), default=0),
-        holds.REMOVALS: [{"path": path, "title": titles.get(path)} for path in gone],
-        holds.REFUSALS: [
-            {"path": row.path, "title": row.title, "problems": row.problems} for row in refused
-        ],
-    }
-
-
-def _holds(connection: Connection) -> list[Any | None]:
-    """Return the holds on removals and on refusals, those that nobody has agreed to."""
-    found = [holds.open_hold(connection, kind) for kind in (holds.REMOVALS, holds.REFUSALS)]
-    return [hold if hold is not None and hold.state == holds.OPEN else None for hold in found]
+    found = mass_changes.held(connection)
+    return {**found, "since": _iso(found["since"])}
 
 
 def list_documents(

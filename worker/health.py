@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from worker.errors import ContentSyncError
-from worker.mass_refusals import find_mass
+from worker.mass_changes import unanswered_mass
 from worker.oversight import DELIVERY, SWEEP, longest_silence
 from worker.services import Services
 from worker.settings import Settings
 from worker.signing import make_signer
-from worker.store import holds, leases, library, liveness
+from worker.store import leases, library, liveness
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.tasks import create_app, node_name, send_canary, worker_heartbeat
@@ -250,9 +250,7 @@ def _refusals(services: Services) -> Iterator[Check]:
     with services.store.read() as connection:
         refused = library.count_refused_live(connection)
         live = library.count_live(connection)
-        hold = holds.open_hold(connection, holds.REFUSALS)
-        agreed_at = hold.decided_at if hold is not None else None
-        mass = find_mass(connection, services.settings.brake, after=agreed_at)
+        mass = unanswered_mass(connection, services.settings.brake)
     detail = f"{refused} of {live} live documents have a newer content that is refused"
     if mass is not None:
         detail += (

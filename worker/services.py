@@ -15,17 +15,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker import answers, ownership, past
+from worker import answers, mass_changes, ownership, past
 from worker.begun import Begun
 from worker.domain.facts import read_facts
-from worker.domain.notice import hold_notices
 from worker.errors import ConfigurationError
 from worker.export import export_documents, export_manifest
 from worker.outcomes import log_outcomes
 from worker.oversight import Overseer
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
-from worker.store import documents, holds, library, liveness
+from worker.store import documents, library, liveness
 from worker.store.engine import Store
 from worker.team_policy import make_policy
 
@@ -159,10 +158,10 @@ class Services:
     def deliver(self) -> list[Delivery]:
         """Send the digests that are ready, and publish new events to the stream. Commits each step."""
         from worker.deliver import deliver, publish_events
-        from worker.mass_refusals import hold_refusals
 
         self.overseer.look(self.now(), self.today())
-        hold_refusals(self.store, self.settings.brake, self.policy.routes, now=self.now())
+        brake, routes = self.settings.brake, self.policy.routes
+        mass_changes.hold_refusals(self.store, brake, routes, now=self.now())
         delivered = deliver(self._outgoing)
         if self.stream is not None:
             publish_events(self.store, self.stream)
@@ -197,51 +196,23 @@ class Services:
 
     def hold(self, removals: list[str], live: int) -> None:
         """Hold a mass disappearance and owe the routes a notice of it; once while one is held. Commits."""
-        from worker.store.notices import add_notices
-
-        now = self.now()
-        with self.store.write() as connection:
-            hold = holds.open_hold(connection, holds.REMOVALS)
-            if hold is not None:
-                if hold.state == holds.OPEN:  # consent is for what was shown
-                    holds.update_hold(connection, hold.id, removals=removals)
-                return
-            hold_id = holds.begin_hold(
-                connection, holds.REMOVALS, removals=removals, live=live, now=now
-            )
-            owed = hold_notices(
-                hold_id, holds.REMOVALS, len(removals), live=live, routes=self.policy.routes
-            )
-            add_notices(connection, owed, now=now)
+        routes, now = self.policy.routes, self.now()
+        mass_changes.hold_removals(self.store, removals, live, routes=routes, now=now)
 
     def approved(self) -> frozenset[str]:
         """Return the paths whose removal a person has approved; none while that is open."""
         with self.store.read() as connection:
-            hold = holds.open_hold(connection, holds.REMOVALS)
-        if hold is None or hold.state != holds.APPROVED:
-            return frozenset()
-        return frozenset(hold.removals)
+            return mass_changes.agreed_removals(connection)
 
     def end_hold(self) -> None:
         """End the hold: the files came back, or the retirement was carried out. Commits."""
-        now = self.now()
-        with self.store.write() as connection:
-            hold = holds.open_hold(connection, holds.REMOVALS)
-            if hold is not None:
-                holds.update_hold(connection, hold.id, state=holds.ENDED, decided_at=now)
+        mass_changes.end_removals(self.store, now=self.now())
 
     # What commands ask.
 
     def approve(self) -> dict[str, int]:
         """Let the mass changes that are held go on; returns how many removals and refusals. Commits."""
-        now = self.now()
-        with self.store.write() as connection:
-            held = answers.count_held(connection)
-            for kind, number in held.items():
-                hold = holds.open_hold(connection, kind)
-                if number and hold is not None:
-                    holds.update_hold(connection, hold.id, state=holds.APPROVED, decided_at=now)
-        return held
+        return mass_changes.approve(self.store, now=self.now())
 
     def held(self) -> dict[str, Any]:
         """Return which documents' removals and refusals are held, and since when."""

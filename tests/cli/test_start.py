@@ -53,6 +53,12 @@ def loaded(tmp_path, seeds):
     return loaded
 
 
+def test_help_loads_nothing_heavy(loaded):
+    heavy = ("rich", "pydantic", "celery", "sqlalchemy", "apprise", "watchdog")
+
+    assert loaded(("--help",), heavy) == []
+
+
 @pytest.mark.parametrize(
     "command", [("status",), ("history", "a.md"), ("list",), ("due",), ("notices",)], ids=" ".join
 )

@@ -58,23 +58,6 @@ def test_help_takes_no_longer_than_a_quarter_of_a_second(tmp_path):
     assert min(seconds() for _ in range(5)) <= 0.25
 
 
-def test_help_loads_nothing_heavy(tmp_path):
-    code = (
-        "import sys; from worker.cli import run_command; run_command(['--help']);"
-        "heavy = {'rich', 'pydantic', 'celery', 'sqlalchemy', 'apprise', 'watchdog'};"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-
-
 def test_version(tmp_path):
     result = run("--version", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (0, "content-sync 0.1.0\n")

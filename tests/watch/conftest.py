@@ -21,6 +21,7 @@ from worker.domain.snapshot import Batch, Known, Stamp
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings
 from worker.spool import MemorySpool
+from worker.watch.sync import Synced, sync_once
 from worker.watch.watcher import Watcher
 
 
@@ -290,3 +291,23 @@ def watching(watch: Callable[..., Watching]) -> Watching:
 @pytest.fixture
 def page() -> str:
     return a_seed(title="Eating well")
+
+
+@pytest.fixture
+def sync(seeds: Path, library: Library) -> Callable[..., Synced]:
+    """Return a function that syncs the folder once, as the command does."""
+    settings = Settings(
+        seeds=seeds,
+        watch=WatchSettings(removal_ms=50, still_ms=20),
+        intake=IntakeSettings(max_file_bytes=5_000),
+    )
+
+    def ingest(batch: Batch, data: bytes) -> list[Any]:
+        library.spool.put(batch.id, data)
+        library.publish(batch, "sync")
+        return []
+
+    def run(**options: Any) -> Synced:
+        return sync_once(settings=settings, record=library, ingest=ingest, now=now, **options)
+
+    return run

@@ -1,35 +1,11 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 import pytest
 from support import a_seed, write
 
 from worker.errors import ConfigurationError
-from worker.settings import Settings, WatchSettings
-from worker.watch.sync import sync_once
-
-
-@pytest.fixture
-def sync(seeds, library):
-    def run(**options):
-        settings = Settings(seeds=seeds, watch=WatchSettings(removal_ms=50, still_ms=20))
-
-        def ingest(batch, data):
-            library.spool.put(batch.id, data)
-            library.publish(batch, "sync")
-            return []
-
-        return sync_once(
-            settings=settings,
-            record=library,
-            ingest=ingest,
-            now=lambda: datetime.now(UTC),
-            **options,
-        )
-
-    return run
 
 
 def pages(seeds, number, **fields):

@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import UTC, datetime
 
 import pytest
 from support import a_seed, write
-
-from worker.settings import IntakeSettings, Settings, WatchSettings
-from worker.watch.sync import sync_once
 
 THEN = (1_700_000_000, 1_700_000_000)
 
 
 @pytest.fixture
-def sync(seeds, library):
-    settings = Settings(
-        seeds=seeds,
-        watch=WatchSettings(removal_ms=50, still_ms=20),
-        intake=IntakeSettings(max_file_bytes=5_000),
-    )
-
-    def ingest(batch, data):
-        library.spool.put(batch.id, data)
-        library.publish(batch, "sync")
-        return []
+def sync(sync, library):
+    """Return the same, after which `library.taken` is what that sync has sent."""
 
     def run(**options):
         library.taken.clear()
-        return sync_once(
-            settings=settings,
-            record=library,
-            ingest=ingest,
-            now=lambda: datetime.now(UTC),
-            **options,
-        )
+        return sync(**options)
 
     return run
 

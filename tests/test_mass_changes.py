@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 from functools import partial
 from threading import Thread
 
 import pytest
-from library import Library, a_library
+from library import Library, a_library, a_mailing_library, mails_at
 from sqlalchemy import text
 from support import a_seed, wait_until
 
 from worker.health import doctor
-from worker.mass_refusals import hold_refusals
-from worker.settings import EmailChannel, RouteSettings
+from worker.mass_changes import hold_refusals
 
 BROKEN = "---\ntitle: [\n---\n\nThe tool that wrote this is broken.\n"
 PAGES = tuple(f"{number:02}.md" for number in range(40))
@@ -27,11 +24,7 @@ def post(start_post):
 
 @pytest.fixture
 def library(store_url: str, post):
-    channels = {"mail": EmailChannel(kind="email", host="127.0.0.1", port=post.port)}
-    routes = {
-        "team": RouteSettings(channel="mail", to=("team@example.org",), kinds=("held", "refused"))
-    }
-    with a_library(store_url, channels=channels, routes=routes) as library:
+    with a_mailing_library(store_url, post, kinds=("held", "refused")) as library:
         library.take_in({path: a_seed(title=path) for path in PAGES})
         yield library
 
@@ -49,10 +42,7 @@ def subjects(library: Library, post) -> list[str]:
     for _ in range(2):
         library.later(seconds=6)
         library.services.deliver()
-    parsed = [
-        email.message_from_bytes(one.content, policy=email.policy.default) for one in post.envelopes
-    ]
-    return [message["Subject"] for message in parsed]
+    return [message["Subject"] for message in mails_at(post)]
 
 
 def refusals_check(library: Library):
