@@ -57,6 +57,13 @@ def test_dropping_twice_is_dropping_once(spool):
     assert spool.outstanding() == 0
 
 
+def test_what_is_kept_is_named(spool):
+    for name in ("b1", "b2"):
+        spool.put(name, b"x")
+    spool.drop("b1")
+    assert spool.kept() == {"b2"}
+
+
 def test_outstanding_counts_what_was_put_and_not_dropped(spool):
     assert spool.outstanding() == 0
     for batch_id in ("b1", "b2", "b3", "b3"):

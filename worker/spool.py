@@ -27,6 +27,10 @@ _NOTE = """
 redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])
 return redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
+_LIST = """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1] - ARGV[1])
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
 _COUNT = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1] - ARGV[1])
 return redis.call('ZCARD', KEYS[1])
@@ -62,6 +66,9 @@ class Spool(Protocol):
 
     def outstanding(self) -> int:
         """Return how many batches were put and not yet dropped."""
+
+    def kept(self) -> frozenset[str]:
+        """Return the ids of those batches."""
 
 
 class MemorySpool:
@@ -122,6 +129,11 @@ class MemorySpool:
         """Return how many batches are kept."""
         with self._lock:
             return len(self._batches)
+
+    def kept(self) -> frozenset[str]:
+        """Return the ids of the batches that are kept."""
+        with self._lock:
+            return frozenset(self._batches)
 
 
 class RedisSpool:
@@ -199,6 +211,12 @@ class RedisSpool:
         """Return how many batches were put in the last `spool_seconds` and not dropped."""
         with self._link.failing_as_unavailable():
             return int(self._link.client.eval(_COUNT, 1, _UNCONSUMED, str(self._spool_seconds)))
+
+    def kept(self) -> frozenset[str]:
+        """Return the ids of those batches."""
+        with self._link.failing_as_unavailable():
+            ids = self._link.client.eval(_LIST, 1, _UNCONSUMED, str(self._spool_seconds))
+        return frozenset(one.decode() for one in cast("list[bytes]", ids))
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""

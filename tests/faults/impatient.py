@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 from worker.cli import main
-from worker.watch import feed
+from worker.watch import in_flight
 
 if __name__ == "__main__":
-    feed.IN_FLIGHT_SECONDS = float(os.environ.pop("IN_FLIGHT_SECONDS"))
+    in_flight.IN_FLIGHT_SECONDS = float(os.environ.pop("IN_FLIGHT_SECONDS"))
     main()

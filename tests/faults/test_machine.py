@@ -26,7 +26,7 @@ from worker.domain.snapshot import Batch
 from worker.services import Services
 from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings
 from worker.store.migrate import migrate
-from worker.watch import feed
+from worker.watch import in_flight
 from worker.watch.settle import Hint, HintKind
 from worker.watch.watcher import Watcher
 
@@ -333,6 +333,6 @@ TestFolder.pytestmark = [pytest.mark.usefixtures("_impatient")]
 def _impatient():
     """Let lost messages be missed after a moment."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(feed, "IN_FLIGHT_SECONDS", 0.3)
+    patch.setattr(in_flight, "IN_FLIGHT_SECONDS", 0.3)
     yield
     patch.undo()

@@ -98,7 +98,7 @@ def test_the_library_ends_as_the_folder_is(watch, seed):
 def test_it_does_so_while_messages_are_lost_and_the_broker_comes_and_goes(
     watch, library, monkeypatch
 ):
-    monkeypatch.setattr("worker.watch.feed.IN_FLIGHT_SECONDS", 0.3)
+    monkeypatch.setattr("worker.watch.in_flight.IN_FLIGHT_SECONDS", 0.3)
     watching = watch(brake=BrakeSettings(share=1, count=10_000), scan_seconds=0.2)
     hands = Hands(watching.seeds, 7)
     for number in range(300):

@@ -13,7 +13,8 @@ from worker.domain import codes
 from worker.domain.known import KnownFiles
 from worker.domain.snapshot import Known, Stamp
 from worker.settings import Settings
-from worker.watch.feed import IN_FLIGHT_SECONDS, Feed, Lane, Observed, Outcome
+from worker.watch.feed import Feed, Lane, Observed, Outcome
+from worker.watch.in_flight import IN_FLIGHT_SECONDS
 
 
 def test_pages_found_at_the_start_are_a_load_and_later_ones_are_live(watch, library, seeds, page):
@@ -130,6 +131,37 @@ def test_a_lost_message_is_sent_again_and_its_bytes_are_dropped(seeds, page, lib
     assert dropped == [sent[0].id]
 
 
+def test_a_lost_batch_whose_files_were_sent_anew_takes_no_room(seeds, page):
+    """Its worker was killed, and the file was saved again before anybody missed it."""
+    clock, kept, sent, dropped = [100.0], set(), [], []
+
+    def send(batch, _data, _lane):
+        sent.append(batch)
+        kept.add(batch.id)
+
+    feed = feed_of(seeds, send=send, clock=clock, dropped=dropped, kept=kept)
+    for text in (page, f"{page}More.\n"):
+        write(seeds / "a.md", text)
+        feed.take("a.md", Lane.LIVE)
+        feed.flush()
+        clock[0] += IN_FLIGHT_SECONDS / 2
+    feed.load(KnownFiles(), 0)
+    assert dropped == [sent[0].id]
+    assert feed.known, "the second is on its way"
+
+
+def test_what_the_watcher_before_has_sent_takes_no_room_for_long(seeds):
+    clock, dropped = [100.0], []
+    feed = feed_of(seeds, clock=clock, dropped=dropped, kept={"of the one before"})
+    feed.load(KnownFiles(), 0)
+    clock[0] += IN_FLIGHT_SECONDS - 1
+    feed.load(KnownFiles(), 0)
+    assert dropped == []
+    clock[0] += 1
+    feed.load(KnownFiles(), 0)
+    assert dropped == ["of the one before"]
+
+
 def test_while_no_worker_runs_it_is_sent_less_and_less_often(seeds, page):
     clock = [100.0]
     feed = feed_of(seeds, clock=clock)
@@ -156,8 +188,8 @@ def test_while_no_worker_runs_it_is_sent_less_and_less_often(seeds, page):
 
 
 def test_what_a_broker_has_forgotten_is_sent_again_soon_however_long_no_worker_ran(seeds, page):
-    clock, waiting = [100.0], [1]
-    feed = feed_of(seeds, clock=clock, waiting=waiting)
+    clock, kept = [100.0], {"waiting"}
+    feed = feed_of(seeds, clock=clock, kept=kept)
     write(seeds / "a.md", page)
     for _ in range(5):
         feed.take("a.md", Lane.LIVE)
@@ -170,7 +202,7 @@ def test_what_a_broker_has_forgotten_is_sent_again_soon_however_long_no_worker_r
     clock[0] += IN_FLIGHT_SECONDS
     feed.load(KnownFiles(), 0)
     assert feed.known, "its bytes wait for a worker"
-    waiting[0] = 0
+    kept.clear()
     feed.load(KnownFiles(), 0)
     assert feed.known == {}
 
@@ -190,7 +222,7 @@ def test_a_lost_removal_is_sent_again(seeds, page):
     assert feed.known == stored
 
 
-def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None, waiting=(1,)):
+def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None, kept=("waiting",)):
     return Feed(
         Settings(seeds=seeds),
         root=str(seeds),
@@ -198,7 +230,7 @@ def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None, waiting=(1
         now=lambda: datetime.now(UTC),
         monotonic=lambda: clock[0] if clock else 0.0,
         withdraw=(dropped if dropped is not None else []).append,
-        waiting=lambda: waiting[0],
+        kept=lambda: kept,
     )
 
 
@@ -286,7 +318,7 @@ def test_an_outage_is_waited_through_and_scanned_after(watch, library, seeds, pa
 def test_a_broker_that_loses_every_message_costs_delay_and_no_data(
     watch, library, seeds, page, monkeypatch
 ):
-    monkeypatch.setattr("worker.watch.feed.IN_FLIGHT_SECONDS", 0.3)
+    monkeypatch.setattr("worker.watch.in_flight.IN_FLIGHT_SECONDS", 0.3)
     watching = watch(scan_seconds=0.2)
     library.loses_messages = True
     write(seeds / "a.md", page)

@@ -9,9 +9,8 @@ watcher's loop and by `sync`, in one thread.
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -24,6 +23,7 @@ from worker.domain.seed import is_plain_note, looks_retracted
 from worker.domain.snapshot import Batch, Known, Removal, Snapshot, Stamp, Unreadable
 from worker.settings import Settings
 from worker.watch.ignore import Told
+from worker.watch.in_flight import InFlight
 from worker.watch.missing import MOST_ORIGINS, Missing, Origins
 from worker.watch.observed import Observed
 from worker.watch.read import (
@@ -36,13 +36,6 @@ from worker.watch.read import (
     stamp_of,
 )
 from worker.watch.suspects import Suspects
-
-logger = logging.getLogger("content_sync.watch")
-
-#: How long something sent may be on its way before a scan takes it for lost. Twice as long after
-#: each loss, until something arrives: while no worker runs, the queue must not fill with repeats.
-IN_FLIGHT_SECONDS = 20.0
-LONGEST_IN_FLIGHT_SECONDS = 900.0
 
 
 class Lane(Enum):
@@ -63,17 +56,6 @@ class Outcome(Enum):
     IGNORED = "ignored"
     ABSENT = "absent"
     UNSURE = "unsure"  # it may continue a document that is gone: take it again after the others
-
-
-@dataclass(slots=True)
-class _Sent:
-    """What was sent for a path and is not yet seen in the store; `known` None for a removal."""
-
-    known: Known | None
-    observed: int
-    at: float
-    batch_id: str
-    candidates: bool = False
 
 
 @dataclass(slots=True)
@@ -98,8 +80,8 @@ class Feed:
     `send` takes a batch, its bytes and its lane; what it raises passes through, and then `known`
     must be loaded from the store again. `withdraw` forgets a batch that was lost, and tells whether
     a worker had begun it: then one of its files may have ended that worker, and each is sent again
-    alone, with the number of its attempts. So is what a process before this one had begun. `waiting`
-    returns how many batches wait for a worker.
+    alone, with the number of its attempts. So is what a process before this one had begun. `kept`
+    returns the ids of the batches that wait for a worker, or whose worker has ended.
     """
 
     def __init__(
@@ -111,15 +93,14 @@ class Feed:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         withdraw: Callable[[str], bool] = lambda _batch_id: False,
-        waiting: Callable[[], int] = lambda: 1,
+        kept: Callable[[], Collection[str]] = frozenset,
         begun_before: Iterable[Batch] = (),
     ) -> None:
         self._intake = settings.intake
         self._fields = settings.fields
         self._root = root
         self._send = send
-        self._withdraw = withdraw
-        self._waiting = waiting
+        self._in_flight = InFlight(withdraw=withdraw, kept=kept)
         self._monotonic = monotonic
         self.observed = Observed(now)
         self.known = KnownFiles()
@@ -128,9 +109,7 @@ class Feed:
         self.told = Told()
         self.verified = 0  # when all racy files were last hashed again, as an observation
         self._open = {lane: _OpenBatch() for lane in Lane}
-        self._sent: dict[str, _Sent] = {}
         self._suspects = Suspects(begun_before)
-        self._patience_seconds = IN_FLIGHT_SECONDS
         self._notes: dict[str, Stamp] = {}
 
     def load(self, fresh: KnownFiles, newest: int) -> None:
@@ -140,40 +119,13 @@ class Feed:
         """
         self.observed.raise_to(newest)
         at = self._monotonic()
-        lost: dict[str, list[tuple[str, Known | None]]] = {}
-        arrived = False
-        patience, soon = self._patience_seconds, self._patience_for_bytes()
-        for path, sent in list(self._sent.items()):
-            if _arrived(sent, fresh.get(path)):
-                del self._sent[path]
-                self._suspects.discard(path)
-                arrived = True
-            elif at - sent.at >= (patience if sent.known is None else soon):
-                del self._sent[path]
-                lost.setdefault(sent.batch_id, []).append((path, sent.known))
-            elif sent.known is None:
-                fresh.pop(path, None)
-            else:
-                fresh[path] = sent.known
+        found = self._in_flight.overlay(fresh, at)
+        for path in found.arrived:
+            self._suspects.discard(path)
+        self._suspects.add(found.begun)
         self.known = fresh
         self._origins = None
         self.missing.keep(fresh, at)
-        for batch_id, files in lost.items():
-            if self._withdraw(batch_id):
-                self._suspects.add(files)
-                arrived = True  # at a worker, which ended
-        if arrived:
-            self._patience_seconds = IN_FLIGHT_SECONDS
-        elif lost:
-            longer = 2 * self._patience_seconds
-            self._patience_seconds = min(longer, LONGEST_IN_FLIGHT_SECONDS)
-        if lost:
-            logger.info("%d batches were not taken in; the scan sends their files again", len(lost))
-
-    def _patience_for_bytes(self) -> float:
-        if self._patience_seconds > IN_FLIGHT_SECONDS and not self._waiting():
-            return IN_FLIGHT_SECONDS  # none wait: a worker took them, or the broker forgot them
-        return self._patience_seconds
 
     def forget_known(self) -> None:
         """Make room before `load`: two maps of 100,000 documents are worth avoiding."""
@@ -191,7 +143,7 @@ class Feed:
     def is_undecided(self) -> bool:
         """Return whether something was sent that may be a move, and the store has not said yet."""
         waiting = any(s.candidates for batch in self._open.values() for s in batch.snapshots)
-        return waiting or any(sent.candidates for sent in self._sent.values())
+        return waiting or self._in_flight.is_undecided
 
     def miss(self, path: str) -> None:
         """Note that a file is missed: another one may be what it became."""
@@ -385,28 +337,4 @@ class Feed:
             attempts=open_batch.attempts,
         )
         self._send(batch, b"".join(open_batch.parts), lane)
-        at = self._monotonic()
-        items: list[Snapshot | Unreadable] = [*batch.snapshots, *batch.unreadable]
-        for item in items:
-            known = self.known.get(item.path)
-            if known is not None and known.observed >= item.observed:
-                asked = isinstance(item, Snapshot) and bool(item.candidates)
-                self._sent[item.path] = _Sent(known, item.observed, at, batch.id, asked)
-        for gone, observed in _departed(batch):
-            if gone not in self.known:
-                self._sent[gone] = _Sent(None, observed, at, batch.id)
-
-
-def _departed(batch: Batch) -> list[tuple[str, int]]:
-    moved = [(s.moved_from, s.observed) for s in batch.snapshots if s.moved_from is not None]
-    return moved + [(removal.path, removal.observed) for removal in batch.removals]
-
-
-def _arrived(sent: _Sent, have: Known | None) -> bool:
-    """Return whether the store has taken in what was sent, or something newer."""
-    if sent.known is None:
-        return have is None or have.observed > sent.observed
-    if have is None:
-        return False
-    same = have.stamp == sent.known.stamp and have.sha256 == sent.known.sha256
-    return same or have.observed >= sent.observed
+        self._in_flight.note(batch, self.known, self._monotonic())

@@ -94,7 +94,7 @@ class Watcher:
             root=self._root,
             send=self._send,
             withdraw=self._withdraw,
-            waiting=spool.outstanding,
+            kept=spool.kept,
             begun_before=term.begun_before,
             now=now,
             monotonic=monotonic,

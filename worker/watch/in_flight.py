@@ -1,0 +1,137 @@
+"""What was sent and is not yet seen in the store: laid over what that knows, and missed after a while.
+
+Sends nothing itself: a scan finds again what is missed here. In memory only. Called by
+`worker.watch.feed`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from worker.domain.known import KnownFiles
+from worker.domain.snapshot import Batch, Known, Snapshot, Unreadable
+
+logger = logging.getLogger("content_sync.watch")
+
+#: How long something sent may be on its way before a scan takes it for lost. Twice as long after
+#: each loss, until something arrives: while no worker runs, the queue must not fill with repeats.
+IN_FLIGHT_SECONDS = 20.0
+LONGEST_IN_FLIGHT_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What was sent for a path and is not yet seen in the store; `known` None for a removal."""
+
+    known: Known | None
+    observed: int
+    at: float
+    batch_id: str
+    candidates: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Overlaid:
+    """What became of what was sent: paths that arrived, and files of lost batches that a worker began."""
+
+    arrived: list[str] = field(default_factory=list)
+    begun: list[tuple[str, Known | None]] = field(default_factory=list)
+
+
+class InFlight:
+    """What is on its way, by path: the newest that was sent. Times are monotonic seconds.
+
+    `withdraw` forgets a batch that was lost, and tells whether a worker had begun it. `kept` returns the
+    ids of the batches that wait for a worker, or whose worker has ended.
+    """
+
+    def __init__(
+        self, *, withdraw: Callable[[str], bool], kept: Callable[[], Collection[str]]
+    ) -> None:
+        self._withdraw = withdraw
+        self._kept = kept
+        self._sent: dict[str, _Sent] = {}
+        self._kept_since: dict[str, float] = {}  # by id, the batches that may still be kept
+        self._patience_seconds = IN_FLIGHT_SECONDS
+
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether something may be a move, and the store has not said yet."""
+        return any(sent.candidates for sent in self._sent.values())
+
+    def note(self, batch: Batch, known: KnownFiles, at: float) -> None:
+        """Note that a batch was sent; `known` is what the feed now holds of its paths."""
+        self._kept_since[batch.id] = at
+        items: list[Snapshot | Unreadable] = [*batch.snapshots, *batch.unreadable]
+        for item in items:
+            held = known.get(item.path)
+            if held is not None and held.observed >= item.observed:
+                asked = isinstance(item, Snapshot) and bool(item.candidates)
+                self._sent[item.path] = _Sent(held, item.observed, at, batch.id, asked)
+        for gone, observed in _departed(batch):
+            if gone not in known:
+                self._sent[gone] = _Sent(None, observed, at, batch.id)
+
+    def overlay(self, fresh: KnownFiles, at: float) -> Overlaid:
+        """Lay what is still on its way over what the store knows, and forget what arrived or was lost."""
+        found = Overlaid()
+        kept = self._kept()
+        patience = soon = self._patience_seconds
+        if not kept:  # none waits: a worker took them, or the broker forgot them
+            soon = min(soon, IN_FLIGHT_SECONDS)
+        lost: dict[str, list[tuple[str, Known | None]]] = {}
+        for path, sent in list(self._sent.items()):
+            if _arrived(sent, fresh.get(path)):
+                del self._sent[path]
+                found.arrived.append(path)
+            elif at - sent.at >= (patience if sent.known is None else soon):
+                del self._sent[path]
+                lost.setdefault(sent.batch_id, []).append((path, sent.known))
+        self._lay_over(fresh)
+        for batch_id, files in lost.items():
+            if self._withdraw(batch_id):
+                found.begun += files
+        self._withdraw_outdated(kept, at, soon)
+        if lost:
+            logger.info("%d batches were not taken in; the scan sends their files again", len(lost))
+        if found.arrived or found.begun:  # at a worker, though it ended
+            self._patience_seconds = IN_FLIGHT_SECONDS
+        elif lost:
+            self._patience_seconds = min(2 * patience, LONGEST_IN_FLIGHT_SECONDS)
+        return found
+
+    def _lay_over(self, fresh: KnownFiles) -> None:
+        for path, sent in self._sent.items():
+            if sent.known is None:
+                fresh.pop(path, None)
+            else:
+                fresh[path] = sent.known
+
+    def _withdraw_outdated(self, kept: Collection[str], at: float, patience: float) -> None:
+        """Forget batches of which nothing is on its way: all that they held arrived, or was sent anew.
+
+        Their worker ended, or the watcher that sent them did. Each would take the room of one that
+        waits for as long as the spool keeps it.
+        """
+        on_their_way = {sent.batch_id for sent in self._sent.values()}
+        self._kept_since = {one: self._kept_since.get(one, at) for one in kept}
+        for batch_id, since in self._kept_since.items():
+            if batch_id not in on_their_way and at - since >= patience:
+                self._withdraw(batch_id)
+
+
+def _departed(batch: Batch) -> list[tuple[str, int]]:
+    moved = [(s.moved_from, s.observed) for s in batch.snapshots if s.moved_from is not None]
+    return moved + [(removal.path, removal.observed) for removal in batch.removals]
+
+
+def _arrived(sent: _Sent, have: Known | None) -> bool:
+    """Return whether the store has taken in what was sent, or something newer."""
+    if sent.known is None:
+        return have is None or have.observed > sent.observed
+    if have is None:
+        return False
+    same = have.stamp == sent.known.stamp and have.sha256 == sent.known.sha256
+    return same or have.observed >= sent.observed
