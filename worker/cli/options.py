@@ -60,10 +60,10 @@ def a_name(text: str) -> str:
 
 def who_says(by: str | None) -> str:
     """Return who says so: the name that was given, or the user who is logged in."""
-    import getpass
-
     if by is not None:
         return by
+    import getpass
+
     try:
         return a_name(getpass.getuser())
     except (OSError, KeyError, ImportError, typer.BadParameter):

@@ -33,7 +33,6 @@ from worker.store.schema import bodies, documents, events, rejections, versions
 
 if TYPE_CHECKING:
     from worker.domain.plan import Head, Refusal
-    from worker.domain.snapshot import Known, Stamp
 
 Item = TypeVar("Item")
 
