@@ -107,7 +107,9 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     # Programs start in a third of the time from compiled modules.
     without = ours | {"PYTHONDONTWRITEBYTECODE"}
     kept = {name: value for name, value in os.environ.items() if name not in without}
-    return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "120", **(extra or {})}
+    # Who hangs is asked where, by SIGABRT.
+    asked = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", "COLUMNS": "120"}
+    return {**kept, **asked, **(extra or {})}
 
 
 def bound_to_us(
@@ -183,10 +185,13 @@ class Process:
         return self.output
 
     def wait(self, *, timeout: float = STOP_SECONDS) -> int:
-        """Wait until it ends by itself, and return its exit code."""
+        """Wait until it ends by itself, and return its exit code; else it prints where it hangs."""
         try:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
+            self._popen.send_signal(signal.SIGABRT)
+            with suppress(subprocess.TimeoutExpired):
+                self._popen.wait(5)
             pytest.fail(f"{self} did not end within {timeout} s")
 
     def stop(self, *, timeout: float = STOP_SECONDS) -> int:

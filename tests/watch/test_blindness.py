@@ -6,7 +6,9 @@ import errno
 import logging
 import os
 import shutil
+import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -191,6 +193,25 @@ def test_its_own_reading_wakes_nobody(watching, page):
         assert paths == {"b.md"}
     finally:
         events.stop()
+
+
+def test_a_wait_that_is_over_before_it_begins_does_not_last_for_ever(seeds):
+    """A busy system may stop a process for longer than it wants to wait; here a signal does."""
+    events = Events(str(seeds))
+    rings = iter(range(2))
+
+    def ring(_number, _frame):
+        if next(rings) > 0:
+            raise TimeoutError("it waits still")
+        time.sleep(0.1)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 5)
+    try:
+        assert events.take(0.05) == []
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_stopped_observer_leaves_no_thread_and_no_descriptor(seeds):

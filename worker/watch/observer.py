@@ -16,7 +16,7 @@ import warnings
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Any
 
 from watchdog.events import (
@@ -99,7 +99,7 @@ if sys.platform == "linux":
     class _Inotify(InotifyFD):
         """watchdog's reader of the kernel's queue, which tells what it otherwise only logs or drops."""
 
-        def __init__(self, signals: SimpleQueue[Signal]) -> None:
+        def __init__(self, signals: Queue[Signal]) -> None:
             super().__init__()
             self._signals = signals
             self._refused = False
@@ -132,7 +132,7 @@ if sys.platform == "linux":
         The other one calls it a creation, which has to stand still; a renamed file is whole.
         """
 
-        def __init__(self, signals: SimpleQueue[Signal]) -> None:
+        def __init__(self, signals: Queue[Signal]) -> None:
             self.inotify = _Inotify(signals)
             super().__init__(InotifyFullEmitter, inotify_fd=self.inotify)
             self.inotify.start()
@@ -146,7 +146,7 @@ if sys.platform == "linux":
 class _Handler(FileSystemEventHandler):
     """Turns events into hints in the queue, and does nothing else."""
 
-    def __init__(self, root: str, signals: SimpleQueue[Signal]) -> None:
+    def __init__(self, root: str, signals: Queue[Signal]) -> None:
         self._root = root
         self._prefix = root if root.endswith("/") else f"{root}/"
         self._signals = signals
@@ -183,7 +183,8 @@ class Events:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._signals: SimpleQueue[Signal] = SimpleQueue()
+        # No SimpleQueue: in CPython 3.11 its `get` never returns when the timeout is over before it waits.
+        self._signals: Queue[Signal] = Queue()
         self._observer: BaseObserver | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -256,7 +257,7 @@ def root_identity(root: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _make_observer(signals: SimpleQueue[Signal]) -> BaseObserver:
+def _make_observer(signals: Queue[Signal]) -> BaseObserver:
     if sys.platform != "linux":
         return Observer()
     # Several kilobytes for each new folder, about a callback that is replaced by itself.
