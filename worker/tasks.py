@@ -386,4 +386,6 @@ def _consuming(task: Task) -> Iterator[None]:
             return
         logger.warning("%s: waiting: %s", task.name, error)
         seconds = RETRY_SECONDS[min(tried, len(RETRY_SECONDS) - 1)]
-        raise task.retry(countdown=seconds, exc=error) from error
+        # Not raised: for an exception of a task Celery copies the code positions of every frame, and each
+        # process that has waited once would keep 10 MB more.
+        task.retry(countdown=seconds, throw=False)
