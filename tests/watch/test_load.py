@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from support import a_seed, wait_until, write
 
+from worker.domain.known import KnownFiles
 from worker.processes import EMBEDDED_CONCURRENCY, _sparing_a_thread
 from worker.settings import Settings
 from worker.tasks import in_order
 from worker.watch.backlog import Backlog
+from worker.watch.ignore import seed_names
 from worker.watch.intake import Load
+from worker.watch.scan import Survey, walk
 
 
 def queues_of(library, paths):
@@ -76,6 +82,20 @@ def test_a_new_file_that_waits_is_told_from_one_that_has_grown_since():
     waits = [backlog.awaits("a.md", 10), backlog.awaits("a.md", 11), backlog.awaits("b.md", 10)]
     backlog.next_new()
     assert [*waits, backlog.awaits("a.md", 10)] == [True, False, False, False]
+
+
+def test_a_scan_keeps_nothing_of_a_file_that_stands_in_line(seeds):
+    for name in ("waits.md", "new.md", "note.txt"):
+        write(seeds / name, "some text\n")
+    survey = Survey(
+        walk(seed_names(seeds, (".md", ".txt"))),
+        KnownFiles(),
+        awaits=lambda path, size: (path, size) == ("waits.md", len("some text\n")),
+        notes=["note.txt", "gone.txt"],
+    )
+    assert survey.step(time.monotonic, math.inf)
+    assert sorted(seen[0] for seen in survey.difference.new) == ["new.md", "note.txt"]
+    assert survey.unseen_notes == {"gone.txt"}
 
 
 def test_in_one_process_a_load_leaves_a_thread_to_live_edits():

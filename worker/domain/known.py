@@ -41,6 +41,10 @@ class KnownFiles(MutableMapping[str, Known]):
             else:
                 packed[path] = pack(size, mtime_ns, inode, observed, _LIVE) + unhex(sha256)
 
+    def share(self, path: str, other: KnownFiles) -> None:
+        """Take over what another one holds of a path, without a second copy; `KeyError` for nothing."""
+        self._packed[path] = other._packed[path]
+
     def unproven(self, page: Iterable[Seen]) -> list[Seen]:
         """Return the files of a page that are not known to be unchanged: look at those one by one."""
         packed, pack = self._packed, _STAMP.pack

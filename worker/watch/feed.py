@@ -10,11 +10,11 @@ watcher's loop and by `sync`, in one thread.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from pathlib import PurePosixPath
+from posixpath import basename
 
 from worker.domain.known import KnownFiles
 from worker.domain.plan import unread_sha256
@@ -110,7 +110,7 @@ class Feed:
         self.verified = 0  # when all racy files were last hashed again, as an observation
         self._open = {lane: _OpenBatch() for lane in Lane}
         self._suspects = Suspects(begun_before)
-        self._notes: dict[str, Stamp] = {}
+        self.notes: dict[str, Stamp] = {}  # plain notes, which become no documents
 
     def load(self, fresh: KnownFiles, newest: int) -> None:
         """Take what the store knows, and lay over it what is still on its way there.
@@ -136,7 +136,7 @@ class Feed:
         """Return whether a stamp proves that what was sent for a path is what is there."""
         held = self.known.get(path)
         if held is None:
-            return self._notes.get(path) == stamp
+            return self.notes.get(path) == stamp
         return held.stamp == stamp and not (is_racy(held, self.verified) or was_unread(held))
 
     @property
@@ -150,9 +150,10 @@ class Feed:
         if (held := self.known.get(path)) is not None:
             self.missing.add(path, held, self._monotonic())
 
-    def keep_only(self, seen: Container[str]) -> None:
-        """Forget plain notes that a whole walk did not see."""
-        self._notes = {path: stamp for path, stamp in self._notes.items() if path in seen}
+    def forget_notes(self, paths: Iterable[str]) -> None:
+        """Forget plain notes: a whole walk did not see them."""
+        for path in paths:
+            self.notes.pop(path, None)
 
     def take(
         self,
@@ -216,12 +217,12 @@ class Feed:
         held = self.known.get(path)
         was_live = held is not None and held.live
         if path.lower().endswith(".txt") and not was_live and is_plain_note(found.data):
-            self._notes[path] = found.stamp
+            self.notes[path] = found.stamp
             self.told.tell(path, "it is a plain note: a text file that does not begin with ---")
             if held is not None:
                 self.remove(path)
             return Outcome.IGNORED
-        self._notes.pop(path, None)
+        self.notes.pop(path, None)
         self.told.forget(path)
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
             self.known[path] = held._replace(observed=observed)
@@ -299,11 +300,10 @@ class Feed:
         guesses = self._origins.find(found.sha256)
         if len(guesses) == MOST_ORIGINS:
             return None
-        name = PurePosixPath(path).name
 
         def unlikeness(source: str) -> tuple[bool, bool, str]:
             inode = self.known[source].stamp.inode
-            return inode != found.stamp.inode, PurePosixPath(source).name != name, source
+            return inode != found.stamp.inode, basename(source) != basename(path), source
 
         return min((p for p in guesses if self._left(p, found)), key=unlikeness, default=None)
 

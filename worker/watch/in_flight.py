@@ -21,15 +21,13 @@ IN_FLIGHT_SECONDS = 20.0
 LONGEST_IN_FLIGHT_SECONDS = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What was sent for a path and is not yet seen in the store; `known` None for a removal."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sending:
+    """A batch that was sent, when, and the paths in it that may be moves."""
 
-    known: Known | None
-    observed: int
-    at: float
     batch_id: str
-    candidates: bool = False
+    at: float
+    asked: frozenset[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +42,8 @@ class InFlight:
     """What is on its way, by path: the newest that was sent. Times are monotonic seconds.
 
     `withdraw` forgets a batch that was lost, and tells whether a worker had begun it. `kept` returns the
-    ids of the batches that wait for a worker, or whose worker has ended.
+    ids of the batches that wait for a worker, or whose worker has ended. A whole load may be held until
+    a scan asks the store again, so nothing is made anew for each of its files.
     """
 
     def __init__(
@@ -52,27 +51,34 @@ class InFlight:
     ) -> None:
         self._withdraw = withdraw
         self._kept = kept
-        self._sent: dict[str, _Sent] = {}
+        self._sent: dict[str, _Sending] = {}
+        self._known = KnownFiles()  # what was sent of those that are there
+        self._gone: dict[str, int] = {}  # when the others were seen to be gone, as an observation
         self._kept_since: dict[str, float] = {}  # by id, the batches that may still be kept
         self._patience_seconds = IN_FLIGHT_SECONDS
 
     @property
     def is_undecided(self) -> bool:
         """Return whether something may be a move, and the store has not said yet."""
-        return any(sent.candidates for sent in self._sent.values())
+        return any(path in sending.asked for path, sending in self._sent.items())
 
     def note(self, batch: Batch, known: KnownFiles, at: float) -> None:
         """Note that a batch was sent; `known` is what the feed now holds of its paths."""
         self._kept_since[batch.id] = at
+        asked = frozenset(snapshot.path for snapshot in batch.snapshots if snapshot.candidates)
+        sending = _Sending(batch_id=batch.id, at=at, asked=asked)
         items: list[Snapshot | Unreadable] = [*batch.snapshots, *batch.unreadable]
         for item in items:
             held = known.get(item.path)
             if held is not None and held.observed >= item.observed:
-                asked = isinstance(item, Snapshot) and bool(item.candidates)
-                self._sent[item.path] = _Sent(held, item.observed, at, batch.id, asked)
-        for gone, observed in _departed(batch):
-            if gone not in known:
-                self._sent[gone] = _Sent(None, observed, at, batch.id)
+                self._forget(item.path)
+                self._sent[item.path] = sending
+                self._known.share(item.path, known)
+        for path, observed in _departed(batch):
+            if path not in known:
+                self._forget(path)
+                self._sent[path] = sending
+                self._gone[path] = observed
 
     def overlay(self, fresh: KnownFiles, at: float) -> Overlaid:
         """Lay what is still on its way over what the store knows, and forget what arrived or was lost."""
@@ -82,13 +88,14 @@ class InFlight:
         if not kept:  # none waits: a worker took them, or the broker forgot them
             soon = min(soon, IN_FLIGHT_SECONDS)
         lost: dict[str, list[tuple[str, Known | None]]] = {}
-        for path, sent in list(self._sent.items()):
-            if _arrived(sent, fresh.get(path)):
-                del self._sent[path]
+        for path in list(self._sent):
+            sending, sent = self._sent[path], self._known.get(path)
+            if self._arrived(path, sent, fresh.get(path)):
+                self._forget(path)
                 found.arrived.append(path)
-            elif at - sent.at >= (patience if sent.known is None else soon):
-                del self._sent[path]
-                lost.setdefault(sent.batch_id, []).append((path, sent.known))
+            elif at - sending.at >= (patience if sent is None else soon):
+                self._forget(path)
+                lost.setdefault(sending.batch_id, []).append((path, sent))
         self._lay_over(fresh)
         for batch_id, files in lost.items():
             if self._withdraw(batch_id):
@@ -103,11 +110,24 @@ class InFlight:
         return found
 
     def _lay_over(self, fresh: KnownFiles) -> None:
-        for path, sent in self._sent.items():
-            if sent.known is None:
-                fresh.pop(path, None)
-            else:
-                fresh[path] = sent.known
+        for path in self._known:
+            fresh.share(path, self._known)
+        for path in self._gone:
+            fresh.pop(path, None)
+
+    def _arrived(self, path: str, sent: Known | None, have: Known | None) -> bool:
+        """Return whether the store has taken in what was sent, or something newer."""
+        if sent is None:
+            return have is None or have.observed > self._gone[path]
+        if have is None:
+            return False
+        same = have.stamp == sent.stamp and have.sha256 == sent.sha256
+        return same or have.observed >= sent.observed
+
+    def _forget(self, path: str) -> None:
+        self._sent.pop(path, None)
+        self._known.pop(path, None)
+        self._gone.pop(path, None)
 
     def _withdraw_outdated(self, kept: Collection[str], at: float, patience: float) -> None:
         """Forget batches of which nothing is on its way: all that they held arrived, or was sent anew.
@@ -115,7 +135,7 @@ class InFlight:
         Their worker ended, or the watcher that sent them did. Each would take the room of one that
         waits for as long as the spool keeps it.
         """
-        on_their_way = {sent.batch_id for sent in self._sent.values()}
+        on_their_way = {sending.batch_id for sending in self._sent.values()}
         self._kept_since = {one: self._kept_since.get(one, at) for one in kept}
         for batch_id, since in self._kept_since.items():
             if batch_id not in on_their_way and at - since >= patience:
@@ -125,13 +145,3 @@ class InFlight:
 def _departed(batch: Batch) -> list[tuple[str, int]]:
     moved = [(s.moved_from, s.observed) for s in batch.snapshots if s.moved_from is not None]
     return moved + [(removal.path, removal.observed) for removal in batch.removals]
-
-
-def _arrived(sent: _Sent, have: Known | None) -> bool:
-    """Return whether the store has taken in what was sent, or something newer."""
-    if sent.known is None:
-        return have is None or have.observed > sent.observed
-    if have is None:
-        return False
-    same = have.stamp == sent.known.stamp and have.sha256 == sent.known.sha256
-    return same or have.observed >= sent.observed

@@ -196,8 +196,7 @@ class Intake:
             if path not in self.settle and path not in self._brake:
                 self.settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
         for seen in survey.difference.new:
-            # Most of a load stands in line already, however often it is scanned meanwhile.
-            if not self.backlog.awaits(*seen[:2]) and self._is_to_read(seen, at):
+            if self._is_to_read(seen, at):
                 self.backlog.add_new(*seen[:2])
         changed = [seen for seen in survey.difference.changed if self._is_to_read(seen, at)]
         live = len(changed) <= self._settings.intake.batch_files

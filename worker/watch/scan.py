@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from worker.domain.known import KnownFiles
@@ -69,7 +69,9 @@ def sift(begun: Walk, stamps: set[Seen], *, everything: bool = False) -> tuple[i
 class Survey:
     """A walk that is compared with what is known, in steps, so that it keeps nobody waiting.
 
-    What is known may change between the steps.
+    What is known may change between the steps. `awaits` tells of a path and a size whether such a new
+    file stands in line already: of those nothing is kept, for most of a load does, however often it is
+    scanned. Of `notes`, which are paths too, `unseen_notes` become those that the walk did not see.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class Survey:
         begun: Walk,
         known: KnownFiles,
         *,
+        awaits: Callable[[str, int], bool],
+        notes: Iterable[str] = (),
         verified: int = 0,
         started: int = 0,
         started_at: float = 0.0,
@@ -86,7 +90,9 @@ class Survey:
         self.scanned = 0
         self.started = started
         self.started_at = started_at
+        self.unseen_notes = set(notes)
         self._known = known
+        self._awaits = awaits
         self._verified = verified
         # The texts that are known: those of the walk would take three times as much memory.
         self._unseen = set(known)
@@ -95,8 +101,10 @@ class Survey:
         """Go on until a time, in monotonic seconds; return whether the walk is at its end."""
         for page in self.walk.pages:
             self.scanned += len(page)
-            self._unseen.difference_update([seen[0] for seen in page])
-            unproven = self._known.unproven(page)
+            paths = [seen[0] for seen in page]
+            self._unseen.difference_update(paths)
+            self.unseen_notes.difference_update(paths)
+            unproven = [seen for seen in self._known.unproven(page) if not self._awaits(*seen[:2])]
             compare(self._known, unproven, self.difference, verified=self._verified)
             if monotonic() >= until:
                 return False

@@ -246,6 +246,8 @@ class Watcher:
         self._survey = Survey(
             walk(self._names),
             self._feed.known,
+            awaits=self._intake.backlog.awaits,
+            notes=self._feed.notes,
             verified=self._feed.verified,
             started=self._feed.observed.next(),
             started_at=at,
@@ -256,8 +258,7 @@ class Watcher:
         rest = _LOADED_REST if self._intake.backlog.new else _REST
         self._rest_until = at + rest * (at - survey.started_at)
         self._last_scan = self._now()
-        # A plain note is nothing that is known, so that each scan finds it new.
-        self._feed.keep_only({path for path, *_ in survey.difference.new})
+        self._feed.forget_notes(survey.unseen_notes)
         for path, reason in survey.walk.ignored.items():
             self._feed.told.tell(path, reason)
         self._tell_unsure(frozenset(survey.walk.unsure))
