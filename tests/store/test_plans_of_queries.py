@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, timedelta
+from typing import Any
 
 import pytest
 from library import Library, a_library
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from worker.acknowledge import snooze
 from worker.domain.review import DefaultFrequency
+from worker.mass_changes import unanswered_mass
 from worker.store.library import review_groups, review_rows
 from worker.store.notices import last_told
 
@@ -68,28 +71,48 @@ def test_documents_counted_by_state_are_those_told_one_by_one(library: Library):
         assert len(counted) >= 5
 
 
+def plans_of(connection: Connection, ask: Callable[[], object]) -> tuple[int, list[str]]:
+    """Return how many queries a function makes, and the steps by which SQLite answers them."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection, _cursor, statement, parameters, *_rest):
+        if statement.startswith("SELECT"):
+            asked.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    ask()
+    event.remove(connection, "before_cursor_execute", note)
+    return len(asked), [
+        row[3]
+        for statement, parameters in asked
+        for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    ]
+
+
 def test_a_sweep_goes_through_no_table_that_grows(sqlite_url: str):
     until = TODAY + timedelta(days=60)
+
     with a_library(sqlite_url) as library, library.store.read() as connection:
-        asked: list[tuple[str, object]] = []
 
-        def note(_connection, _cursor, statement, parameters, *_rest):
-            if statement.startswith("SELECT"):
-                asked.append((statement, parameters))
+        def sweep() -> None:
+            last_told(connection, today=TODAY, zone=UTC)
+            list(review_rows(connection, due_until=until, planned_until=TODAY))
 
-        event.listen(connection, "before_cursor_execute", note)
-        last_told(connection, today=TODAY, zone=UTC)
-        list(review_rows(connection, due_until=until, planned_until=TODAY))
-        event.remove(connection, "before_cursor_execute", note)
+        asked, plans = plans_of(connection, sweep)
 
-        plans = [
-            row[3]
-            for statement, parameters in asked
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        ]
-
-    assert len(asked) == 3
+    assert asked == 3
     assert [
         step for step in plans if step.startswith("SCAN") and "acknowledgements" not in step
     ] == []
     assert "SEARCH documents USING INDEX ix_documents_due_on (due_on>?)" not in plans
+
+
+def test_a_delivery_goes_through_what_is_refused_and_not_through_what_lives(sqlite_url: str):
+    """It looks for a mass of refusals every few seconds: 8% of a core over 100,000 documents."""
+    with a_library(sqlite_url) as library, library.store.read() as connection:
+        asked, plans = plans_of(
+            connection, lambda: unanswered_mass(connection, library.services.settings.brake)
+        )
+
+    assert asked == 2
+    assert [step for step in plans if "documents" in step and "path=?" not in step] == []

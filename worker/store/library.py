@@ -7,7 +7,7 @@ from datetime import date, datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, literal_column, select
 
 from worker.domain.review import NONE_GIVEN, Acknowledgement, ReviewGroup, ReviewRow
 from worker.store.documents import LIVE, batched
@@ -163,21 +163,26 @@ def count_live(connection: Connection) -> int:
 
 
 def count_refused_live(connection: Connection, *, after: datetime | None = None) -> int:
-    """Return at how many live documents' paths a newer content is refused, since an instant or at all."""
-    found = _refused_live(select(func.count()), after)
+    """Return at how many live documents' paths a newer content is refused, since an instant or at all.
+
+    Asked every few seconds: it looks at what is refused, and not at all that lives.
+    """
+    lives = exists().where(documents.c.path == rejections.c.path, documents.c.state == LIVE)
+    found = select(func.count()).select_from(rejections).where(lives)
+    if after is not None:
+        found = found.where(rejections.c.refused_at > after)
     return connection.scalar(found) or 0
 
 
 def list_refused_live(connection: Connection) -> Sequence[Any]:
     """Return path, title and problems of the live documents whose newer content is refused."""
-    columns = select(documents.c.path, documents.c.title, rejections.c.problems)
-    return connection.execute(_refused_live(columns, None).order_by(documents.c.path)).all()
-
-
-def _refused_live(columns: Select[Any], after: datetime | None) -> Select[Any]:
-    both = rejections.join(documents, documents.c.path == rejections.c.path)
-    found = columns.select_from(both).where(documents.c.state == LIVE)
-    return found if after is None else found.where(rejections.c.refused_at > after)
+    found = (
+        select(documents.c.path, documents.c.title, rejections.c.problems)
+        .join(rejections, documents.c.path == rejections.c.path)
+        .where(documents.c.state == LIVE)
+        .order_by(documents.c.path)
+    )
+    return connection.execute(found).all()
 
 
 def find_rejection(connection: Connection, path: str) -> Any | None:
