@@ -101,3 +101,26 @@ def test_only_live_documents_that_were_read_have_hashes_to_find_them_by():
     unread = held._replace(sha256=unread_sha256(held.stamp, "CS002"))
     known = KnownFiles({"a": held, "b": held._replace(live=False), "c": unread})
     assert list(known.live_hashes()) == [("a", "0f" * 32)]
+
+
+def test_the_same_is_the_same_stamp_and_content_whenever_it_was_observed():
+    held = Known(Stamp(10, 20, 30), "a" * 64, 40, True)
+    ours = KnownFiles({"a.md": held})
+    alike = held._replace(observed=50, live=False)
+    others = [
+        held._replace(sha256="b" * 64),
+        held._replace(stamp=Stamp(10, 21, 30)),
+        held._replace(sha256="unread:CS003"),
+    ]
+    assert ours.is_same("a.md", KnownFiles({"a.md": alike}))
+    assert not any(ours.is_same("a.md", KnownFiles({"a.md": other})) for other in others)
+    assert not ours.is_same("b.md", ours)
+
+
+def test_what_is_shared_or_discarded_is_that_path_alone():
+    held = Known(Stamp(10, 20, 30), "a" * 64, 40, True)
+    ours, other = KnownFiles({"a.md": held, "b.md": held}), KnownFiles()
+    other.share("a.md", ours)
+    ours.discard("a.md")
+    ours.discard("never.md")
+    assert (dict(ours), dict(other)) == ({"b.md": held}, {"a.md": held})

@@ -45,6 +45,19 @@ class KnownFiles(MutableMapping[str, Known]):
         """Take over what another one holds of a path, without a second copy; `KeyError` for nothing."""
         self._packed[path] = other._packed[path]
 
+    def discard(self, path: str) -> None:
+        """Forget a path; one that is not known is fine."""
+        self._packed.pop(path, None)
+
+    def is_same(self, path: str, other: KnownFiles) -> bool:
+        """Return whether another one holds the same stamp and content of a path, whenever observed."""
+        ours, theirs = self._packed.get(path), other._packed.get(path)
+        if ours is None or theirs is None:
+            return False
+        return (
+            ours[: _STAMP.size] + ours[_HEAD.size :] == theirs[: _STAMP.size] + theirs[_HEAD.size :]
+        )
+
     def unproven(self, page: Iterable[Seen]) -> list[Seen]:
         """Return the files of a page that are not known to be unchanged: look at those one by one."""
         packed, pack = self._packed, _STAMP.pack

@@ -89,13 +89,13 @@ class InFlight:
             soon = min(soon, IN_FLIGHT_SECONDS)
         lost: dict[str, list[tuple[str, Known | None]]] = {}
         for path in list(self._sent):
-            sending, sent = self._sent[path], self._known.get(path)
-            if self._arrived(path, sent, fresh.get(path)):
+            sending = self._sent[path]
+            if self._arrived(path, fresh):
                 self._forget(path)
                 found.arrived.append(path)
-            elif at - sending.at >= (patience if sent is None else soon):
+            elif at - sending.at >= (patience if path in self._gone else soon):
+                lost.setdefault(sending.batch_id, []).append((path, self._known.get(path)))
                 self._forget(path)
-                lost.setdefault(sending.batch_id, []).append((path, sent))
         self._lay_over(fresh)
         for batch_id, files in lost.items():
             if self._withdraw(batch_id):
@@ -115,18 +115,18 @@ class InFlight:
         for path in self._gone:
             fresh.pop(path, None)
 
-    def _arrived(self, path: str, sent: Known | None, have: Known | None) -> bool:
+    def _arrived(self, path: str, fresh: KnownFiles) -> bool:
         """Return whether the store has taken in what was sent, or something newer."""
-        if sent is None:
-            return have is None or have.observed > self._gone[path]
-        if have is None:
-            return False
-        same = have.stamp == sent.stamp and have.sha256 == sent.sha256
-        return same or have.observed >= sent.observed
+        if path not in self._gone and fresh.is_same(path, self._known):
+            return True  # nearly always, and an edit waits for this
+        have, gone_at = fresh.get(path), self._gone.get(path)
+        if gone_at is not None:
+            return have is None or have.observed > gone_at
+        return have is not None and have.observed >= self._known[path].observed
 
     def _forget(self, path: str) -> None:
         self._sent.pop(path, None)
-        self._known.pop(path, None)
+        self._known.discard(path)
         self._gone.pop(path, None)
 
     def _withdraw_outdated(self, kept: Collection[str], at: float, patience: float) -> None:
