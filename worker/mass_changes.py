@@ -79,8 +79,7 @@ def hold_refusals(
 
 def unanswered_mass(connection: Connection, brake: BrakeSettings) -> Mass | None:
     """Return the mass of refusals to which nobody has agreed, held already or about to be."""
-    hold = holds.open_hold(connection, holds.REFUSALS)
-    return _find_mass(connection, brake, after=hold.decided_at if hold is not None else None)
+    return _find_mass(connection, brake, after=_agreed_at(_refusals(connection)))
 
 
 def approve(store: Store, *, now: datetime) -> dict[str, int]:
@@ -128,10 +127,18 @@ def _unanswered(connection: Connection) -> list[Any]:
     return [hold for hold in found if hold is not None and hold.state == holds.OPEN]
 
 
+def _refusals(connection: Connection) -> Any | None:
+    return holds.open_hold(connection, holds.REFUSALS)
+
+
+def _agreed_at(hold: Any | None) -> datetime | None:
+    return hold.decided_at if hold is not None else None
+
+
 def _next(connection: Connection, brake: BrakeSettings) -> tuple[Any | None, Mass | None]:
     """Return the hold on refusals that is over, and the mass that is to be held."""
-    hold = holds.open_hold(connection, holds.REFUSALS)
-    mass = unanswered_mass(connection, brake)
+    hold = _refusals(connection)
+    mass = _find_mass(connection, brake, after=_agreed_at(hold))
     if hold is None or hold.state == holds.OPEN:
         return (None, mass) if hold is None else (hold if mass is None else None, None)
     stays_agreed = mass is None and _find_mass(connection, brake) is not None

@@ -111,6 +111,7 @@ def test_the_same_is_the_same_stamp_and_content_whenever_it_was_observed():
         held._replace(sha256="b" * 64),
         held._replace(stamp=Stamp(10, 21, 30)),
         held._replace(sha256="unread:CS003"),
+        held._replace(sha256=""),
     ]
     assert ours.is_same("a.md", KnownFiles({"a.md": alike}))
     assert not any(ours.is_same("a.md", KnownFiles({"a.md": other})) for other in others)

@@ -54,9 +54,8 @@ class KnownFiles(MutableMapping[str, Known]):
         ours, theirs = self._packed.get(path), other._packed.get(path)
         if ours is None or theirs is None:
             return False
-        return (
-            ours[: _STAMP.size] + ours[_HEAD.size :] == theirs[: _STAMP.size] + theirs[_HEAD.size :]
-        )
+        same_stamp = ours.startswith(theirs[: _STAMP.size])
+        return same_stamp and ours[_HEAD.size :] == theirs[_HEAD.size :]
 
     def unproven(self, page: Iterable[Seen]) -> list[Seen]:
         """Return the files of a page that are not known to be unchanged: look at those one by one."""

@@ -113,15 +113,15 @@ class InFlight:
         for path in self._known:
             fresh.share(path, self._known)
         for path in self._gone:
-            fresh.pop(path, None)
+            fresh.discard(path)
 
     def _arrived(self, path: str, fresh: KnownFiles) -> bool:
         """Return whether the store has taken in what was sent, or something newer."""
         if path not in self._gone and fresh.is_same(path, self._known):
             return True  # nearly always, and an edit waits for this
-        have, gone_at = fresh.get(path), self._gone.get(path)
-        if gone_at is not None:
-            return have is None or have.observed > gone_at
+        have = fresh.get(path)
+        if path in self._gone:
+            return have is None or have.observed > self._gone[path]
         return have is not None and have.observed >= self._known[path].observed
 
     def _forget(self, path: str) -> None:
