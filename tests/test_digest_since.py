@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 from library import Library, a_library
+from sqlalchemy import select
 from support import BODY, a_seed
 
 from worker.digest import Composed, compose_digest, open_templates
@@ -17,7 +18,8 @@ from worker.settings import RouteSettings, packaged_config
 from worker.store import notices as outbox
 from worker.store.library import review_rows
 from worker.store.notices import Leased
-from worker.store.since import versions_since_review
+from worker.store.schema import versions
+from worker.store.since import SinceReview, since_review
 
 NEW_BODY = BODY.replace("5 days", "6 days")
 NEWER_BODY = BODY.replace("5 days", "7 days")
@@ -138,8 +140,38 @@ def test_a_review_is_found_by_whatever_name_its_field_has(store_url: str, tmp_pa
             library.drop("a.md", body=body, **fields)
         (row,) = rows(library)
         with library.store.read() as connection:
-            since = versions_since_review(connection, [row.document_id], date_field=name)
-    assert [version.number for version in since[row.document_id]] == [3]
+            since = since_review(connection, [row.document_id], date_field=name, most=3)
+    (found,) = since.values()
+    assert (found.versions, found.risk) == (1, "high")
+
+
+def test_of_many_versions_since_a_review_only_the_newest_of_the_highest_risk_are_read(
+    library: Library,
+):
+    kept = {"lastReviewed": "2025-12-31"}
+    library.drop("unchanged.md")
+    library.drop("a.md")
+    library.drop("a.md", **kept)
+    changes = [
+        {"body": NEW_BODY},
+        {"tags": ["x"]},
+        {"body": BODY},
+        {"body": NEWER_BODY},
+        {"tags": ["y"]},
+    ]
+    for change in changes:
+        library.drop("a.md", **kept, **change)
+    ids = {row.path: row.document_id for row in rows(library)}
+    with library.store.read() as connection:
+        since = since_review(connection, ids.values(), date_field="lastReviewed", most=2)
+        query = select(versions.c.id, versions.c.number, versions.c.risk).order_by(
+            versions.c.number
+        )
+        stored = connection.execute(query.where(versions.c.document_id == ids["a.md"])).all()
+    high = [row.id for row in stored if row.number > 2 and row.risk == "high"]
+    assert len(high) > 2, stored
+    found = SinceReview(versions=len(changes), risk="high", heaviest=tuple(high[-2:]))
+    assert since == {ids["a.md"]: found}
 
 
 def test_a_document_that_moved_is_told_where_it_is_now(library: Library):

@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 
 from worker.domain.notice import ASKED
 from worker.domain.policy import Policy
+from worker.domain.risk import Risk
 from worker.domain.route import Route
 from worker.domain.summary import changes_in_words, in_words
 from worker.domain.visible import one_line, visible
 from worker.store import since as store
 from worker.store.engine import Connection
 from worker.store.notices import Leased
-from worker.store.since import VersionSince
+from worker.store.since import SinceReview
 
 #: The sections in the order in which they are told: what cannot wait comes first.
 STAGES = (
@@ -32,7 +33,7 @@ STAGES = (
 REVIEWS = ("escalated", "overdue", "due", "asked", "upcoming")
 
 _ESCALATIONS = ("backup", "lead")
-_RISKS = ("high", "medium", "low")
+_RISKS = tuple(Risk)
 _CATEGORIES = ("A", "B", "C")
 #: Of a document's changes since its review, so many versions and words are told.
 _MOST_VERSIONS = 3
@@ -114,13 +115,15 @@ def read_sections(
     named = reviewed | {n.document_id for n in owed if n.document_id is not None}
     heads = store.heads_now(connection, named)
     several = [i for i in reviewed if i in heads and heads[i].number > 1]
-    since = store.versions_since_review(connection, several, date_field=policy.fields.last_reviewed)
+    since = store.since_review(
+        connection, several, date_field=policy.fields.last_reviewed, most=_MOST_VERSIONS
+    )
     reader = _Reader(route=route, policy=policy, today=today, zone=zone)
     lines = merge_lines(reader.line(n, heads.get(n.document_id or 0)) for n in owed)
-    weighed = [_with_risk(line, since.get(line.document_id or 0, ())) for line in lines]
+    weighed = [_with_risk(line, since.get(line.document_id or 0)) for line in lines]
     sections = make_sections(weighed, digest_lines)
     heaviest = {
-        line.document_id: _heaviest(since[line.document_id])
+        line.document_id: since[line.document_id].heaviest
         for section in sections
         for line in section.lines
         if line.changes is not None and line.document_id is not None
@@ -254,17 +257,10 @@ class _Reader:
         return f"since {datetime.fromisoformat(at).astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
 
 
-def _with_risk(line: DigestLine, since: Sequence[VersionSince]) -> DigestLine:
-    if line.stage not in REVIEWS or not since:
+def _with_risk(line: DigestLine, since: SinceReview | None) -> DigestLine:
+    if line.stage not in REVIEWS or since is None:
         return line
-    risk = min((version.risk for version in since), key=_RISKS.index)
-    return replace(line, changes=Changes(versions=len(since), risk=risk))
-
-
-def _heaviest(since: Sequence[VersionSince]) -> list[int]:
-    """Return the rows of the newest versions of the highest risk, oldest first."""
-    risk = min((version.risk for version in since), key=_RISKS.index)
-    return [version.id for version in since if version.risk == risk][-_MOST_VERSIONS:]
+    return replace(line, changes=Changes(versions=since.versions, risk=since.risk))
 
 
 def _words(changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ GRAVE_FIELDS = frozenset({"status", "license"})
 
 
 class Risk(StrEnum):
-    """How carefully a reviewer should look at a change."""
+    """How carefully a reviewer should look at a change; the gravest first."""
 
     HIGH = "high"
     MEDIUM = "medium"

@@ -7,14 +7,27 @@ review is known by the versions that changed the field of its date. Called by th
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Text, and_, cast, exists, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    select,
+)
 
+from worker.domain.risk import Risk
 from worker.store.documents import LIVE, batched
 from worker.store.notices import SENT
 from worker.store.past import MENDED, RETIRED, STORED, WITHDRAWN
@@ -34,12 +47,15 @@ _MENDING = (STORED, MENDED, WITHDRAWN, RETIRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VersionSince:
-    """A version that came after the last review; `id` is its row's, for `version_changes`."""
+class SinceReview:
+    """What came after a document's last review: how many versions, and their highest risk.
 
-    id: int
-    number: int
-    risk: str  # high, medium, low
+    `heaviest` are the row ids of the newest versions of that risk, oldest first, for `version_changes`.
+    """
+
+    versions: int
+    risk: str  # a `Risk`
+    heaviest: tuple[int, ...]
 
 
 def heads_now(connection: Connection, document_ids: Iterable[int]) -> dict[int, Any]:
@@ -56,15 +72,16 @@ def heads_now(connection: Connection, document_ids: Iterable[int]) -> dict[int, 
     return heads
 
 
-def versions_since_review(
-    connection: Connection, document_ids: Iterable[int], *, date_field: str
-) -> dict[int, list[VersionSince]]:
-    """Return the versions since each document's last review, oldest first; none where it is unchanged.
+def since_review(
+    connection: Connection, document_ids: Iterable[int], *, date_field: str, most: int
+) -> dict[int, SinceReview]:
+    """Return what came after each document's last review; nothing for one that is unchanged.
 
-    The last review is the newest version that changed `date_field`, or else the first version.
+    The last review is the newest version that changed `date_field`, or else the first version. The
+    database counts, and at most `most` versions of each document are read, however many there are.
     """
     v = versions.c
-    found: dict[int, list[VersionSince]] = defaultdict(list)
+    found: dict[int, SinceReview] = {}
     for some in batched(sorted(document_ids), _BATCH):
         reviewed = (
             select(v.document_id, func.max(v.number).label("number"))
@@ -72,15 +89,33 @@ def versions_since_review(
             .group_by(v.document_id)
             .subquery()
         )
-        rows = connection.execute(
-            select(v.document_id, v.id, v.number, v.risk)
+        rank = case({risk: place for place, risk in enumerate(Risk)}, value=v.risk)
+        ranked = (
+            select(
+                v.document_id,
+                v.id,
+                v.risk,
+                func.count().over(partition_by=v.document_id).label("versions"),
+                func.row_number()
+                .over(partition_by=v.document_id, order_by=(rank, v.number.desc()))
+                .label("place"),
+            )
             .outerjoin(reviewed, reviewed.c.document_id == v.document_id)
             .where(v.document_id.in_(some), v.number > func.coalesce(reviewed.c.number, 1))
-            .order_by(v.document_id, v.number)
+            .subquery()
         )
-        for row in rows:
-            found[row.document_id].append(VersionSince(id=row.id, number=row.number, risk=row.risk))
-    return dict(found)
+        rows = connection.execute(
+            select(ranked)
+            .where(ranked.c.place <= most)
+            .order_by(ranked.c.document_id, ranked.c.place)
+        )
+        for document_id, of_one in groupby(rows, key=attrgetter("document_id")):
+            first, *others = of_one
+            heaviest = [first.id, *(row.id for row in others if row.risk == first.risk)]
+            found[document_id] = SinceReview(
+                versions=first.versions, risk=first.risk, heaviest=tuple(reversed(heaviest))
+            )
+    return found
 
 
 def version_changes(connection: Connection, version_ids: Collection[int]) -> dict[int, Any]:
