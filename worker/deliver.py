@@ -37,7 +37,8 @@ logger = logging.getLogger("content_sync.deliver")
 
 FIRST_BACKOFF_SECONDS = 10
 LONGEST_BACKOFF_SECONDS = 3600
-EVENTS_AT_ONCE = 500
+#: A stream that was lost gets all of them again: the more at once, the more memory each process keeps.
+EVENTS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
