@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from worker.domain.known import KnownFiles
+from worker.domain.known import KnownFiles, content_key
 from worker.domain.plan import unread_sha256
 from worker.domain.reconcile import Difference, compare
 from worker.domain.snapshot import Known, Stamp
@@ -100,7 +100,7 @@ def test_only_live_documents_that_were_read_have_hashes_to_find_them_by():
     held = Known(Stamp(1, 2, 3), "0f" * 32, 4, live=True)
     unread = held._replace(sha256=unread_sha256(held.stamp, "CS002"))
     known = KnownFiles({"a": held, "b": held._replace(live=False), "c": unread})
-    assert list(known.live_hashes()) == [("a", "0f" * 32)]
+    assert list(known.live_contents()) == [("a", content_key("0f" * 32))]
 
 
 def test_the_same_is_the_same_stamp_and_content_whenever_it_was_observed():

@@ -13,7 +13,7 @@ from worker.domain.known import KnownFiles
 from worker.domain.snapshot import Known, Stamp
 from worker.settings import Settings
 from worker.watch.feed import Feed, Lane, Outcome
-from worker.watch.missing import MOST_CANDIDATES, Missing
+from worker.watch.missing import MOST_CANDIDATES, MOST_ORIGINS, Missing, Origins
 
 
 def stamp(size: int = 1000, inode: int = 0) -> Stamp:
@@ -266,3 +266,32 @@ def test_a_scan_sends_exact_moves_before_it_names_what_is_left(watch, library, s
     watch().settles()
     assert library.moved == {"new/a.md": "old/a.md", "new/b.md": "old/b.md"}
     assert [s for batch in library.batches for s in batch.snapshots if s.candidates] == []
+
+
+def sha256_of(number: int) -> str:
+    """Return a hash that differs from others in its last letters only."""
+    return f"{number:x}".rjust(64, "0")
+
+
+def test_bytes_are_found_in_a_library_and_in_what_came_to_it():
+    several = 5_000  # three times as many widen the table
+    origins = Origins(
+        # each eighth, so that several have one place in the table
+        KnownFiles({f"{n}.md": known()._replace(sha256=sha256_of(n * 8)) for n in range(several)})
+    )
+    for number in range(several, 3 * several):
+        origins.add(f"{number}.md", sha256_of(number * 8))
+    for number in range(3 * several):
+        assert origins.find(sha256_of(number * 8)) == [f"{number}.md"]
+    assert origins.find(sha256_of(1)) == []
+    assert Origins(KnownFiles()).find(sha256_of(0)) == []
+
+
+def test_of_equal_files_each_is_told_once_and_not_more_than_so_many():
+    origins = Origins(KnownFiles())
+    for path in ("a.md", "b.md", "a.md"):
+        origins.add(path, sha256_of(7))
+    assert sorted(origins.find(sha256_of(7))) == ["a.md", "b.md"]
+    for number in range(2 * MOST_ORIGINS):
+        origins.add(f"{number}.md", sha256_of(7))
+    assert len(origins.find(sha256_of(7))) == MOST_ORIGINS

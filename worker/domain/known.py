@@ -21,6 +21,7 @@ _HEAD = struct.Struct("<qqqqB")
 _FLAGS = _HEAD.size - 1
 _LIVE, _DOUBTFUL, _WORDS = 1, 2, 4
 _LARGEST = 2**63 - 1
+_KEY_BYTES = 8
 
 
 class KnownFiles(MutableMapping[str, Known]):
@@ -75,11 +76,11 @@ class KnownFiles(MutableMapping[str, Known]):
                 found.append(seen)
         return found
 
-    def live_hashes(self) -> Iterator[tuple[str, str]]:
-        """Yield the paths of live documents with the hashes of their content, where it was read."""
+    def live_contents(self) -> Iterator[tuple[str, int]]:
+        """Yield the paths of live documents with `content_key` of their content, where it was read."""
         for path, held in self._packed.items():
             if held[_FLAGS] & (_LIVE | _WORDS) == _LIVE:
-                yield path, held[_HEAD.size :].hex()
+                yield path, int.from_bytes(held[-_KEY_BYTES:])
 
     def __getitem__(self, path: str) -> Known:
         held = self._packed[path]
@@ -102,6 +103,11 @@ class KnownFiles(MutableMapping[str, Known]):
 
     def __len__(self) -> int:
         return len(self._packed)
+
+
+def content_key(sha256: str) -> int:
+    """Return the last 64 bits of a hash: enough to look a content up, and no proof that it is the same."""
+    return int(sha256[-2 * _KEY_BYTES :], 16)
 
 
 def _pack(known: Known) -> bytes:

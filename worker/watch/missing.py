@@ -7,12 +7,13 @@ file that is gone was edited into another one for the worker, which has both bod
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, insort
 from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from worker.domain.known import KnownFiles
+from worker.domain.known import KnownFiles, content_key
 from worker.domain.plan import RETIRED_WITH_MICROSECONDS
 from worker.domain.snapshot import Known, Stamp
 
@@ -28,29 +29,57 @@ _FEW = 200
 
 
 class Origins:
-    """Where bytes were last seen: the paths by hash. It may be out of date, so its answers are guesses.
+    """Where bytes were last seen: the paths by content. It may be out of date, so its answers are guesses.
 
-    It keeps the hashes of the hashes, which take a third of their room.
+    A hash table with chains, in arrays of numbers: a dictionary would take three times the room.
     """
 
     def __init__(self, known: KnownFiles) -> None:
-        self._paths: dict[int, str | tuple[str, ...]] = {}
-        for path, sha256 in known.live_hashes():
-            if (key := hash(sha256)) in self._paths:
-                self.add(path, sha256)
-            else:  # nearly always, and a new file waits for this
-                self._paths[key] = path
+        self._paths: list[str] = []
+        self._keys = array("Q")
+        self._others = array("i")  # the entry before with the same place in the table, or -1
+        self._newest = _table(len(known))
+        for path, key in known.live_contents():
+            self._add(path, key)
 
     def add(self, path: str, sha256: str) -> None:
         """Note that a path has these bytes; of very many equal files some are left out."""
         paths = self.find(sha256)
         if path not in paths and len(paths) < MOST_ORIGINS:
-            self._paths[hash(sha256)] = (*paths, path) if paths else path
+            self._add(path, content_key(sha256))
 
-    def find(self, sha256: str) -> tuple[str, ...]:
-        """Return the paths that have, or had, these bytes."""
-        paths = self._paths.get(hash(sha256), ())
-        return (paths,) if isinstance(paths, str) else paths
+    def find(self, sha256: str) -> list[str]:
+        """Return the paths that have, or had, these bytes; at most `MOST_ORIGINS` of them."""
+        found: list[str] = []
+        key = content_key(sha256)
+        at = self._newest[key & (len(self._newest) - 1)]
+        while at >= 0 and len(found) < MOST_ORIGINS:
+            if self._keys[at] == key:
+                found.append(self._paths[at])
+            at = self._others[at]
+        return found
+
+    def _add(self, path: str, key: int) -> None:
+        number = len(self._paths)
+        if number == len(self._newest):
+            self._widen()
+        place = key & (len(self._newest) - 1)
+        self._paths.append(path)
+        self._keys.append(key)
+        self._others.append(self._newest[place])
+        self._newest[place] = number
+
+    def _widen(self) -> None:
+        self._newest = _table(2 * len(self._newest))
+        for number, key in enumerate(self._keys):
+            place = key & (len(self._newest) - 1)
+            self._others[number] = self._newest[place]
+            self._newest[place] = number
+
+
+def _table(entries: int) -> array[int]:
+    """Return an empty table for so many entries; its length is a power of two."""
+    return array("i", [-1]) * (1 << max(10, entries.bit_length()))
 
 
 class _Entry(NamedTuple):
