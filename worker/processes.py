@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,14 +17,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Event, Thread
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
 from worker.outcomes import SyncReport
 from worker.oversight import SYNC
 from worker.services import Services
 from worker.settings import Settings
+from worker.stopping import stop_on_signals, stopping
 from worker.store.engine import Store
 from worker.store.migrate import migrate as migrate_store
 from worker.store.migrate import require_schema
@@ -98,7 +97,7 @@ def up(settings: Settings) -> None:
         logger.info("Drop a seed into the folder. Ctrl-C stops.")
         app = create_app(settings, lambda: services)
         workers = EmbeddedWorkers(app, concurrency=EMBEDDED_CONCURRENCY)
-        stop = _stop_on_signals()
+        stop = stop_on_signals()
         workers.start()
         Thread(target=_supervise, args=(workers, stop), name="supervisor", daemon=True).start()
         try:
@@ -122,7 +121,7 @@ def watch(settings: Settings) -> None:
 
     _live_long()
     require_redis(settings)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     services = Services(settings, now=utc_now)
     app = create_app(settings, lambda: services)
     require_folder(settings.seeds)
@@ -142,7 +141,7 @@ def work(
     _live_long()
     require_redis(settings)
     store = Store(settings.store_url.get_secret_value())
-    with _stopping() as stop:
+    with stopping() as stop:
         ready = _wait_for_store(store, stop)
     store.close()
     if not ready:
@@ -162,7 +161,7 @@ def beat(settings: Settings) -> None:
     _live_long()
     require_redis(settings)
     services = Services(settings, now=utc_now)
-    with _stopping() as stop:
+    with stopping() as stop:
         ready = _wait_for_store(services.store, stop)
     if ready:
         logger.info("scheduler  sweeps reviews every %.0f s", settings.review.sweep_seconds)
@@ -286,32 +285,6 @@ def _live_long() -> None:
     """
     gc.freeze()
     gc.set_threshold(2_000, 10, 10)
-
-
-def _stop_on_signals() -> Event:
-    """Return an event that SIGTERM or SIGINT sets."""
-    stop = Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    return stop
-
-
-@contextmanager
-def _stopping() -> Iterator[Event]:
-    """Give such an event for a while; from then until Celery's own handlers a signal ends us at once."""
-
-    def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(0)
-
-    try:
-        yield _stop_on_signals()
-    finally:
-        signal.signal(signal.SIGTERM, end)
-        signal.signal(signal.SIGINT, end)
 
 
 def _wait_for_store(store: Store, stop: Event) -> bool:
