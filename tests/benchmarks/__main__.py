@@ -26,6 +26,7 @@ import pytest
 from backlog import measure_backlog, measure_workers
 from commands import measure_commands, measure_sweep
 from compared import compare_library, compare_sizes
+from dropped import measure_drop
 from functions import compare_bodies, validate_bodies
 from latency import measure_latency
 from live import EditLostError
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "ready": measure_ready,
     "commands": measure_commands,
     "sweep": measure_sweep,
+    "drop": measure_drop,
     "workers": measure_workers,
     "backlog": measure_backlog,
     "slow-store": measure_slow_store,

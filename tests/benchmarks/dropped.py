@@ -1,0 +1,66 @@
+"""A whole library moved into the folder of a service that runs over Redis, beside git.
+
+Timed from the rename of the folder to the last page's commit, or refusal. Called by the command alone.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from git import Git
+from installation import Installation, distributed
+from options import Options
+from real_library import take_library
+from support import wait_until
+from timing import say, show, temporary
+
+LONGEST_SECONDS = 600
+#: The target, as a ratio to git.
+RATIO = 1.0
+
+
+def measure_drop(options: Options) -> dict[str, Any]:
+    """Drop the real library, or a made one of its size, on two worker processes and PostgreSQL."""
+    gits, drops = [], []
+    for number in range(options.runs):
+        say(f"drop: run {number + 1} of {options.runs}")
+        with temporary() as folder, distributed() as installation:
+            library, real = take_library(folder / "library", options.corpus)
+            git = Git(library, folder)
+            git.start_over()
+            gits.append(git.commit().seconds)
+            pages = sum(1 for _ in library.rglob("*.md"))
+            drops.append(_drop(installation, library, pages))
+    ours, theirs = median(drops), median(gits)
+    what = f"{pages:,} {'real' if real else 'made'} pages"
+    show(
+        f"{what} moved in over Redis, two worker processes, PostgreSQL; medians of {options.runs}",
+        ["", "seconds", "min–max", "to git", "target"],
+        [
+            ["git add + commit", f"{theirs:.2f}", f"{min(gits):.2f}–{max(gits):.2f}", "1.00", ""],
+            [
+                "until all are stored or refused",
+                f"{ours:.2f}",
+                f"{min(drops):.2f}–{max(drops):.2f}",
+                f"{ours / theirs:.2f}",
+                f"{RATIO}{' over' if ours > RATIO * theirs else ''}",
+            ],
+        ],
+    )
+    return {"pages": pages, "real": real, "seconds": drops, "git_seconds": gits}
+
+
+def _drop(installation: Installation, library: Path, pages: int) -> float:
+    """Move a library in and return how many seconds it takes until each page has its row."""
+    answered = "SELECT (SELECT count(*) FROM documents) + (SELECT count(*) FROM rejections)"
+    start = time.perf_counter()
+    library.rename(installation.seeds / "library")
+    wait_until(
+        lambda: installation.ask(answered) == (pages,),
+        timeout=LONGEST_SECONDS,
+        what=f"{pages} pages",
+    )
+    return time.perf_counter() - start
