@@ -6,6 +6,7 @@ import email
 import email.policy
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -14,7 +15,9 @@ from library import Library, a_library, a_mailing_library, mails_at
 from redis import Redis
 from support import a_seed
 
-from worker.deliver import _lease
+from worker.channels.stream import EventStream
+from worker.deliver import _lease, publish_events
+from worker.domain.cloud_event import Event
 
 
 @pytest.fixture
@@ -208,6 +211,34 @@ def test_events_are_published_once_and_in_order(sqlite_url: str, redis_url: str)
     ]  # fmt: skip
     assert events[1]["subject"] == "a.md"
     assert events[1]["data"]["status"] == "deprecated"
+
+
+class LateStream(EventStream):
+    """As a worker sees it that asked how far it is, and then was slower than another one."""
+
+    batches = 0
+
+    def last_id(self) -> int:
+        return 0
+
+    def publish(self, events: Sequence[Event]) -> int:
+        self.batches += 1
+        return super().publish(events)
+
+
+def test_what_another_worker_publishes_is_left_to_it(
+    sqlite_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("worker.deliver.EVENTS_AT_ONCE", 2)
+    with a_library(sqlite_url, stream={"url": redis_url}, routes={}) as library:
+        for name in "abcdef":
+            library.drop(f"{name}.md")
+        library.services.deliver()
+        late = LateStream(redis_url, key="content-sync:events", max_length=100)
+        assert publish_events(library.store, late) == 0
+        assert late.batches == 1
+        late.close()
+    assert Redis.from_url(redis_url).xlen("content-sync:events") == 6
 
 
 def _message_id(library: Library) -> str:

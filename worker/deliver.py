@@ -37,7 +37,7 @@ logger = logging.getLogger("content_sync.deliver")
 
 FIRST_BACKOFF_SECONDS = 10
 LONGEST_BACKOFF_SECONDS = 3600
-#: A stream that was lost gets all of them again: the more at once, the more memory each process keeps.
+#: A stream that was lost gets all of them again: the more at once, the more memory a process keeps.
 EVENTS_AT_ONCE = 100
 
 
@@ -111,7 +111,8 @@ def preview(out: Outgoing, route: Route, owed: Sequence[outbox.Leased]) -> str:
 def publish_events(store: Store, stream: EventStream) -> int:
     """Publish what the stream does not hold yet, and return how many events that was.
 
-    The stream's own last id is the cursor, so a stream that was lost is filled again.
+    The stream's own last id is the cursor, so a stream that was lost is filled again. Where another
+    worker publishes at the same time the rest is left to it, or else to the next tick.
     """
     published = 0
     after = stream.last_id()
@@ -120,7 +121,10 @@ def publish_events(store: Store, stream: EventStream) -> int:
             rows = library.events_after(connection, after, EVENTS_AT_ONCE)
         if not rows:
             return published
-        published += stream.publish([Event(**row._asdict()) for row in rows])
+        new = stream.publish([Event(**row._asdict()) for row in rows])
+        published += new
+        if new < len(rows):
+            return published
         after = rows[-1].id
 
 

@@ -276,7 +276,7 @@ def _describe(old: _Token | None, new: _Token | None) -> FigureChange:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _key(text: str) -> tuple[str, str]:
     """Return what equal figures have in common, and the same without its numbers."""
     key, kind = ["#"], ["#"]

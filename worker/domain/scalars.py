@@ -73,7 +73,7 @@ def _scalars(node: Any, path: FieldPath) -> Iterator[tuple[FieldPath, str]]:
             yield from _scalars(value, (*path, step))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def yaml_1_1(text: str) -> str | None:
     """Return what YAML 1.1 takes a plain scalar for, or None where it is that text in other words.
 
