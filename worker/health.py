@@ -68,6 +68,7 @@ def doctor(settings: Settings, as_: str | None) -> list[Check]:
 
 def _everything(services: Services) -> Iterator[Check]:
     settings = services.settings
+    services.require_rules()
     yield Check(name="settings", ok=True, detail=str(settings.config or "built-in defaults"))
     stored = _store(services)
     yield from stored

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
 from worker.outcomes import SyncReport
 from worker.oversight import SYNC
+from worker.schema_file import load_rules
 from worker.services import Services
 from worker.settings import Settings
 from worker.stopping import stop_on_signals, stopping
@@ -90,6 +91,7 @@ def up(settings: Settings) -> None:
     require_folder(settings.seeds)
     migrate(settings)
     with _only_one(settings), open_services(settings) as services:
+        services.require_rules()
         _say_what_is_watched(settings)
         logger.info("store      %s", services.store.name)
         _say_where_messages_go(settings)
@@ -140,6 +142,7 @@ def work(
 
     _live_long()
     require_redis(settings)
+    load_rules(settings)  # as its processes do at their first document: what is wrong is told here
     store = Store(settings.store_url.get_secret_value())
     with stopping() as stop:
         ready = _wait_for_store(store, stop)
@@ -183,7 +186,9 @@ def services_of_this_process(settings: Settings) -> Callable[[], Services]:
 
     @lru_cache(maxsize=1)
     def of(_pid: int) -> Services:
-        return Services(settings, now=utc_now)
+        services = Services(settings, now=utc_now)
+        services.require_rules()
+        return services
 
     return lambda: of(os.getpid())
 
@@ -326,6 +331,7 @@ def sync(
     store.close()
     started, started_at = time.monotonic(), utc_now()
     with open_services(settings) as services:
+        services.require_rules()
         found = sync_once(
             settings=settings,
             record=services,

@@ -88,6 +88,7 @@ def _refuse_loss(on_disk: Any, stored: frozenset[str], place: str) -> None:
 
 
 def _refuse_errors(services: Services, data: bytes, number: int) -> None:
+    services.require_rules()
     examined = examine(
         data,
         rules=services.policy.rules,

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from worker.domain.vocabulary import Rules, compile_rules
+from worker.domain.vocabulary import Rules, read_rules
 from worker.errors import ConfigurationError
 from worker.settings import Settings
 
 
-def load_rules(settings: Settings) -> Rules:
-    """Return the compiled rules of the schema file; raise `ConfigurationError` where it is unusable."""
-    path = settings.schema_file or settings.beside("seed.schema.json")
-    try:
+def load_rules(settings: Settings, *, compiled: bool = True) -> Rules:
+    """Return the rules of the schema file; raise `ConfigurationError` where it is unusable.
+
+    Whether it is a JSON Schema at all shows when it is compiled.
+    """
+    path = _path_of(settings)
+    with _explained(path):
         schema = json.loads(path.read_text(encoding="utf-8"))
-        return compile_rules(schema, settings.fields, settings.rules.severities)
+        rules = read_rules(schema, settings.fields, settings.rules.severities)
+    if compiled:
+        require_compiled(rules, settings)
+    return rules
+
+
+def require_compiled(rules: Rules, settings: Settings) -> None:
+    """Compile the schema, unless that was done; raise `ConfigurationError` where it is unusable."""
+    with _explained(_path_of(settings)):
+        _ = rules.validator
+
+
+def _path_of(settings: Settings) -> Path:
+    return settings.schema_file or settings.beside("seed.schema.json")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigurationError(f"the schema {path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -22,6 +22,7 @@ from worker.errors import ConfigurationError
 from worker.export import export_documents, export_manifest
 from worker.outcomes import log_outcomes
 from worker.oversight import Overseer
+from worker.schema_file import require_compiled
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
 from worker.store import documents, library, liveness
@@ -88,6 +89,10 @@ class Services:
     def today(self) -> date:
         """Return the date in the team's zone."""
         return self.now().astimezone(self.settings.zone).date()
+
+    def require_rules(self) -> None:
+        """Compile the schema, for who takes in documents; raise `ConfigurationError` where it is unusable."""
+        require_compiled(self.policy.rules, self.settings)
 
     def before_fork(self) -> None:
         """Close what must not cross a fork: the connections to the store, as no other is open."""

@@ -16,10 +16,13 @@ from worker.settings import Settings
 
 
 def make_policy(settings: Settings) -> Policy:
-    """Return the team's policy; raise `ConfigurationError` where the schema file is unusable."""
+    """Return the team's policy, with a schema that is not compiled yet.
+
+    Raises `ConfigurationError` where the schema file is unusable.
+    """
     review = settings.review
     return Policy(
-        rules=load_rules(settings),
+        rules=load_rules(settings, compiled=False),
         fields=settings.fields,
         routes=tuple(_route(name, settings) for name in settings.routes),
         default_frequencies=tuple(

@@ -196,6 +196,7 @@ def _prepare(
     data = set_fields(seen.data, values)
     if isinstance(data, NotSet):
         raise WriteRefusedError(f"{place}:{data.line}: {data.reason}")
+    services.require_rules()
     examined = examine(
         data,
         rules=services.policy.rules,

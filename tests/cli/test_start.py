@@ -1,15 +1,18 @@
 """A command loads what it needs and no more: loading is most of what a small one takes."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 from support import a_seed, clean_environment, run, write
 
+from worker.settings import packaged_config
+
 #: What takes in, compares, sends, watches, upgrades or speaks to servers.
 NOT_TO_READ_A_STORE = (
     *("alembic", "apprise", "celery", "frontmatter", "httpx", "icalendar", "jinja2", "kombu"),
-    *("markdown_it", "psycopg", "pygit2", "redis", "smtplib", "watchdog", "yaml"),
+    *("jsonschema_rs", "markdown_it", "psycopg", "pygit2", "redis", "smtplib", "watchdog", "yaml"),
     *("sqlalchemy.dialects.postgresql", "sqlalchemy.orm"),
     *(
         "worker.claim",
@@ -81,3 +84,20 @@ def test_a_worker_has_loaded_all_before_its_first_message():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "worker", "sync", "doctor", "validate"])
+def test_what_checks_documents_ends_at_its_start_where_the_schema_is_none(tmp_path, seeds, command):
+    write(seeds / "a.md", a_seed())
+    assert run("sync", cwd=tmp_path).returncode == 0
+    schema = json.loads((packaged_config() / "seed.schema.json").read_text(encoding="utf-8"))
+    schema["properties"]["url"]["pattern"] = "("
+    write(tmp_path / "schema.json", json.dumps(schema))
+    env = {"CONTENT_SYNC_SCHEMA_FILE": str(tmp_path / "schema.json")}
+    if command == "worker":
+        env["CONTENT_SYNC_BROKER_URL"] = "redis://localhost:1/0"
+
+    result = run(command, cwd=tmp_path, env=env)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "schema.json is not a usable schema: the schema is not a JSON Schema" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,4 +1,4 @@
-"""The library's vocabulary: its JSON Schema, compiled once for as long as a process lives.
+"""The library's vocabulary: its JSON Schema, compiled once in each process that checks documents.
 
 A schema that the service could not work with is refused at start and not at the first document.
 Nothing is fetched: a reference to another address is an error. How severe a team holds a rule to be
@@ -9,32 +9,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import jsonschema_rs
 
 from worker.domain.codes import OFF_BY_DEFAULT
 
 if TYPE_CHECKING:
+    import jsonschema_rs
+
     from worker.domain.facts import Fields
     from worker.domain.problem import Problem, Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
-    """A compiled schema, the names of the fields that the service reads, and the vocabulary.
+    """A schema, the names of the fields that the service reads, and the vocabulary.
 
     `severities` holds what a team sets by code, `off` the codes of rules that are silent.
     """
 
     fields: Fields
-    validator: jsonschema_rs.Validator
+    schema: Mapping[str, Any]
     required: frozenset[str]
     known: frozenset[str]
     words: Mapping[str, tuple[str, ...]]
     examples: Mapping[str, tuple[str, ...]]
     severities: Mapping[str, Severity]
     off: frozenset[str]
+
+    @cached_property
+    def validator(self) -> jsonschema_rs.Validator:
+        """Return the compiled schema; raise `ValueError` in one line when it is none.
+
+        Compiled when it is first asked for: whoever checks no document saves 7 MiB.
+        """
+        import jsonschema_rs  # noqa: PLC0415
+
+        try:
+            return jsonschema_rs.validator_for(dict(self.schema), offline=True)
+        except (ValueError, jsonschema_rs.ReferencingError) as error:
+            first_line = str(error).partition("\n")[0]
+            raise ValueError(f"the schema is not a JSON Schema: {first_line}") from error
 
     def weigh(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """Return the problems as severe as the team holds them, without those of silent rules."""
@@ -52,7 +67,21 @@ def compile_rules(
     fields: Fields,
     severities: Mapping[str, Severity | None] | None = None,
 ) -> Rules:
-    """Compile the schema once; raise `ValueError` in one line when it cannot be used.
+    """Return the rules of a schema, compiled; raise `ValueError` in one line when it cannot be used.
+
+    The arguments are those of `read_rules`.
+    """
+    rules = read_rules(schema, fields, severities)
+    _ = rules.validator
+    return rules
+
+
+def read_rules(
+    schema: Mapping[str, Any],
+    fields: Fields,
+    severities: Mapping[str, Severity | None] | None = None,
+) -> Rules:
+    """Return the rules of a schema that is not compiled yet; raise `ValueError` as `compile_rules` does.
 
     `severities` are a team's own by code, None for a rule that is to be silent. The schema has to
     know the fields that the service reads for the store and the review clock, and to require the
@@ -73,14 +102,9 @@ def compile_rules(
     for name in (fields.title, fields.version, fields.status):
         if name not in required:
             raise ValueError(f"the schema has to require {name}")
-    try:
-        validator = jsonschema_rs.validator_for(dict(schema), offline=True)
-    except (ValueError, jsonschema_rs.ReferencingError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise ValueError(f"the schema is not a JSON Schema: {first_line}") from error
     return Rules(
         fields=fields,
-        validator=validator,
+        schema=schema,
         required=frozenset(required),
         known=frozenset(properties),
         words={name: tuple(_words(part)) for name, part in properties.items()},
