@@ -353,9 +353,9 @@ def test_a_whole_library_that_is_due_is_composed_at_once(library: Library):
     for body in (NEW_BODY, NEWER_BODY):
         library.take_in({f"{n:04}.md": a_seed(title=f"Page {n}", body=body) for n in range(400)})
     owed = lease(library)
-    began = time.perf_counter()
+    began = time.process_time()
     composed = compose(library, owed)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     assert composed.subject == "Content Sync: 1,349 reviews overdue"
     assert "20 of 1,349 shown" in composed.text
     assert (

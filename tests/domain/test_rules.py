@@ -553,9 +553,9 @@ FIVE_MIB = 5 * 1024 * 1024
     ids=lambda data: repr(data[50:75]),
 )
 def test_hostile_input_is_answered_soon(examined, data):
-    began = time.perf_counter()
+    began = time.process_time()
     examined(data)
-    assert time.perf_counter() - began < 1  # measured: below 0.05 s
+    assert time.process_time() - began < 1  # measured: below 0.05 s
 
 
 # The real library
