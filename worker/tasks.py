@@ -373,7 +373,11 @@ def _explaining(app: Celery) -> Iterator[None]:
 
 @contextmanager
 def _consuming(task: Task) -> Iterator[None]:
-    """Try a task again while the store or Redis is away; afterwards the next scan or tick repairs it."""
+    """Try a task again while the store or Redis is away; afterwards the next scan or tick repairs it.
+
+    Nothing is raised, for Celery copies the code positions of every frame of a task's exception: a
+    process that has waited once would keep 10 MB more, and one whose task fails again and again 60.
+    """
     try:
         yield
     except ValueError as error:
@@ -386,6 +390,6 @@ def _consuming(task: Task) -> Iterator[None]:
             return
         logger.warning("%s: waiting: %s", task.name, error)
         seconds = RETRY_SECONDS[min(tried, len(RETRY_SECONDS) - 1)]
-        # Not raised: for an exception of a task Celery copies the code positions of every frame, and each
-        # process that has waited once would keep 10 MB more.
         task.retry(countdown=seconds, throw=False)
+    except Exception:
+        logger.exception("%s: failed", task.name)

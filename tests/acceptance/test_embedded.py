@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,21 @@ def test_the_service_ends_when_its_worker_does(folder: Path):
     )
     assert done.returncode == 1
     assert "the worker or the scheduler has ended" in done.stderr
+
+
+def test_a_task_that_fails_says_why_and_the_next_one_goes_on(folder: Path):
+    settings = {"GROUP_WAIT_SECONDS": "3", "LEASE_SECONDS": "1"}
+    patient = QUICK | {f"CONTENT_SYNC_DELIVERY__{name}": text for name, text in settings.items()}
+    with started("up", cwd=folder, env=patient) as up:
+        up.wait_for("Ctrl-C stops")
+        write(folder / "seeds" / "a.md", a_seed(lastReviewed="nonsense"))
+        up.wait_for("refused   a.md")
+        with closing(sqlite3.connect(folder / "var" / "content-sync.db")) as connection:
+            (data,) = connection.execute("SELECT data FROM notices").fetchone()
+            connection.execute("UPDATE notices SET data = '{}'")
+            connection.commit()
+            up.wait_for("content_sync.deliver: failed")
+            up.wait_for("KeyError")
+            connection.execute("UPDATE notices SET data = ?", (data,))
+            connection.commit()
+        up.wait_for("1 file refused")
