@@ -86,6 +86,7 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     app.conf.update(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a Redis without memory refuses what a worker notes
         broker_transport_options=MEMORY_TRANSPORT if settings.in_process else TRANSPORT,
         task_queues=[Queue(name) for name in QUEUES],
         task_default_queue=LIVE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from faults.inflicting import BROKER, FREEZES, KILLS, STORE
+from support import a_seed, wait_until, write
 
 #: Longer than a worker's lease and than the watcher's patience.
 SECONDS = 3
@@ -29,3 +30,17 @@ def test_the_service_recovers_from_a_redis_that_fails(deployed, hands, name):
     BROKER[name](deployed, hands.work, seconds)
     hands.work(0.5)
     deployed.settles()
+
+
+def test_a_worker_outlives_a_redis_without_memory(deployed):
+    """A message is on its way to it already, and Redis refuses to note that it has it."""
+    worker, client = deployed.processes["worker"], deployed.redis.client
+    with deployed.frozen("worker"):
+        batches = set(client.keys("content-sync:*"))
+        write(deployed.seeds / "late.md", a_seed(title="Late"))
+        wait_until(lambda: set(client.keys("content-sync:*")) - batches, what="a batch")
+        client.config_set("maxmemory", 1)
+    wait_until(lambda: "OutOfMemoryError" in worker.output, what="a refusal")
+    client.config_set("maxmemory", 0)
+    deployed.settles()
+    assert worker.exit_code is None
