@@ -5,6 +5,7 @@ Timed from the rename of the folder to the last page's commit, or refusal. Calle
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from statistics import median
@@ -25,15 +26,17 @@ RATIO = 1.0
 def measure_drop(options: Options) -> dict[str, Any]:
     """Drop the real library, or a made one of its size, on two worker processes and PostgreSQL."""
     gits, drops = [], []
-    for number in range(options.runs):
-        say(f"drop: run {number + 1} of {options.runs}")
-        with temporary() as folder, distributed() as installation:
-            library, real = take_library(folder / "library", options.corpus)
-            git = Git(library, folder)
+    with temporary() as folder:
+        library, real = take_library(folder / "library", options.corpus)
+        git = Git(library, folder)
+        pages = sum(1 for _ in library.rglob("*.md"))
+        for number in range(options.runs):
+            say(f"drop: run {number + 1} of {options.runs}")
             git.start_over()
             gits.append(git.commit().seconds)
-            pages = sum(1 for _ in library.rglob("*.md"))
-            drops.append(_drop(installation, library, pages))
+            shutil.copytree(library, folder / "copy")
+            with distributed() as installation:
+                drops.append(_drop(installation, folder / "copy", pages))
     ours, theirs = median(drops), median(gits)
     what = f"{pages:,} {'real' if real else 'made'} pages"
     show(
