@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from worker.domain.vocabulary import Rules, read_rules
+from worker.domain.vocabulary import Rules, compile_rules, read_rules
 from worker.errors import ConfigurationError
 from worker.settings import Settings
 
@@ -20,10 +20,8 @@ def load_rules(settings: Settings, *, compiled: bool = True) -> Rules:
     path = _path_of(settings)
     with _explained(path):
         schema = json.loads(path.read_text(encoding="utf-8"))
-        rules = read_rules(schema, settings.fields, settings.rules.severities)
-    if compiled:
-        require_compiled(rules, settings)
-    return rules
+        make_rules = compile_rules if compiled else read_rules
+        return make_rules(schema, settings.fields, settings.rules.severities)
 
 
 def require_compiled(rules: Rules, settings: Settings) -> None:
