@@ -5,7 +5,7 @@ anything is parsed, and so is its size. Celery's own serializer `auth` wants X.5
 part and the package `cryptography`; one shared secret fits a service whose parts trust each other. What
 is signed once may be sent again by anybody who saw it: that is harmless, because the store drops what
 is not newer than what it has seen, and bytes are fetched by the hashes in the message. Knows neither
-Celery nor batches. Called by `worker.tasks` and `worker.health`.
+Celery nor batches. Called by `worker.tasks`, `worker.consumer` and `worker.health`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from worker.settings import Settings
 
 #: More than 128 files with the longest names that there are; a usual message has 20 kB.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+#: What this serialization is called, and the media type that stands in each message.
+SIGNED, SIGNED_TYPE = "content-sync", "application/x-content-sync-signed+json"
 _PURPOSE = b"content-sync broker messages 1"
 _DIGEST_LETTERS = 64
 _COUNT_AND_TIME = struct.Struct("=Qd")

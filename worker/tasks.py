@@ -1,7 +1,7 @@
 """The Celery application: its settings, three thin tasks, and the beat schedule.
 
-Only this module and `celery_app` know Celery. Tasks ask for their services when they run, so that
-each worker process opens connections of its own, after the fork.
+Only this module, `consumer` and `celery_app` know Celery. Tasks ask for their services when they run,
+so that each worker process opens connections of its own, after the fork.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from celery import Celery, Task, bootsteps
+from celery import Celery, Task
 from celery.beat import EmbeddedService, Scheduler
 from celery.signals import setup_logging
 from celery.utils.nodenames import worker_direct
 from celery.worker import state
-from celery.worker.strategy import default as default_strategy
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from kombu.serialization import register
@@ -31,7 +30,7 @@ from worker.domain.visible import without_password
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.services import Services
 from worker.settings import Settings
-from worker.signing import ForgedMessageError, Refusals, Signer, make_signer
+from worker.signing import SIGNED, SIGNED_TYPE, Refusals, make_signer
 
 logger = logging.getLogger("content_sync.tasks")
 
@@ -48,8 +47,6 @@ CONSUMED_SECONDS = 5.0
 LOST_SECONDS = 0.5
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 RETRY_SECONDS = (1, 2, 5, 10, 20, 30)  # none above 60 s: visibility_timeout would hand it out twice
-#: How kombu calls our signed JSON, and what it writes into each message.
-SIGNED, SIGNED_TYPE = "content-sync", "application/x-content-sync-signed+json"
 TRANSPORT = {
     "visibility_timeout": 300,
     "unacked_restore_interval": 5,
@@ -97,6 +94,7 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
         task_reject_on_worker_lost=False,  # but for the task that counts its attempts
         task_time_limit=240,
         task_soft_time_limit=200,
+        worker_consumer="worker.consumer:PatientConsumer",
         worker_prefetch_multiplier=1,
         worker_lost_wait=LOST_SECONDS,
         worker_cancel_long_running_tasks_on_connection_loss=True,
@@ -123,7 +121,7 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     )
 
     app.services = services
-    app.steps["consumer"].add(LossWatch)
+    app.steps["consumer"].add("worker.consumer:LossWatch")
     noted_at = 0.0
 
     def note_life(task: Task, *, at_once: bool = False) -> None:
@@ -158,68 +156,10 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     return app
 
 
-class LossWatch(bootsteps.StartStopStep):
-    """Looks often whether a process of the pool has died, while the consumer has its event loop."""
-
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-    _timer: Any = None
-
-    def start(self, parent: Any) -> None:
-        """Begin to look: with the first connection to the broker, and with each further one."""
-        look = getattr(parent.pool, "maintain_pool", None)
-        if parent.hub is not None and look is not None:
-            self._timer = parent.hub.call_repeatedly(LOST_SECONDS, look)
-
-    def stop(self, _parent: Any) -> None:
-        """Stop looking."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
 class VerifiedTask(Task):
     """A task whose messages are verified before a process is given them."""
 
-    Strategy = "worker.tasks:verify_first"
-
-
-def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
-    """Return Celery's handler of a task's messages, behind a check of who wrote them.
-
-    A message that is unsigned, badly signed or too large is dropped with one line and counted.
-    Nothing of it was parsed by then but the envelope that carries every message of a queue.
-    """
-    handle: Callable[..., Any] = default_strategy(task, app, consumer)
-    signer: Signer | None = app.signer
-    if signer is None:
-        return handle
-
-    def verify(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> Any:
-        is_signed = body is None and message.content_type == SIGNED_TYPE
-        try:
-            signer.verify(message.body if is_signed else b"")
-        except ForgedMessageError as error:
-            logger.error("a message for %s was refused: %s", task.name, error)
-            app.refusals.count()
-            ack(logger, consumer.connection_errors)
-            return None
-        return handle(message, body, _or_fail(ack), _or_fail(reject), callbacks)
-
-    return verify
-
-
-def _or_fail(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an acknowledgement or rejection that ends the connection when it cannot be sent.
-
-    Celery writes the error to the log and goes on. The message then counts as unacknowledged for ever,
-    and a worker with as many of them as processes asks for no more: deaf, though Redis is back. An
-    error that reaches its event loop makes it connect anew.
-    """
-
-    def answer_or_fail(log: logging.Logger, _errors: Any, *arguments: Any) -> Any:
-        return answer(log, (), *arguments)
-
-    return answer_or_fail
+    Strategy = "worker.consumer:verify_first"
 
 
 def publisher(app: Celery) -> Callable[[Batch, str], None]:

@@ -14,8 +14,8 @@ from faults.installation import Installation
 from support import a_seed, wait_until, write
 
 from worker.domain.snapshot import Batch, Removal, Snapshot, Stamp
-from worker.signing import MAX_MESSAGE_BYTES, make_signer
-from worker.tasks import DELIVER, INGEST, SIGNED_TYPE
+from worker.signing import MAX_MESSAGE_BYTES, SIGNED_TYPE, make_signer
+from worker.tasks import DELIVER, INGEST
 
 SECRET, OLD_SECRET = "a secret of the team's own", "the one before, also long"
 QUEUE = "content-sync:live"

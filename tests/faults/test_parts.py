@@ -6,6 +6,7 @@ everything that any of them has lost.
 
 from __future__ import annotations
 
+import psutil
 import pytest
 from faults.inflicting import BROKER, FREEZES, KILLS, STORE
 from support import a_seed, wait_until, write
@@ -33,19 +34,21 @@ def test_the_service_recovers_from_a_redis_that_fails(deployed, hands, name):
 
 
 def test_a_worker_outlives_a_redis_without_memory(deployed):
-    """A message is on its way to it already, and Redis refuses to note that it has it."""
+    """A message is on its way to it already, and Redis refuses to note that it has it, again and again."""
     worker, client = deployed.processes["worker"], deployed.redis.client
+    parent = psutil.Process(worker.pid)
 
     def refusals() -> int:
         return worker.output.count("OutOfMemoryError")
 
-    before = refusals()  # tests before this one may have had some
+    before, descriptors = refusals(), parent.num_fds()  # tests before this one may have had some
     with deployed.frozen("worker"):
         keys = set(client.keys("content-sync:*"))
         write(deployed.seeds / "late.md", a_seed(title="Late"))
         wait_until(lambda: set(client.keys("content-sync:*")) - keys, what="a message")
         client.config_set("maxmemory", 1)
-    wait_until(lambda: refusals() > before, what="a refusal")
+    wait_until(lambda: refusals() > before + 3, what="refusals")
     client.config_set("maxmemory", 0)
     deployed.settles()
     assert worker.exit_code is None
+    assert parent.num_fds() <= descriptors + 2, "each refusal costs a connection"
