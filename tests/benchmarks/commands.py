@@ -6,13 +6,14 @@ Called by the command alone.
 from __future__ import annotations
 
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from made import make_library
 from options import Options
-from timing import Cost, medians, ours, say, show, temporary, timed
+from timing import Cost, medians, ours, run, say, show, temporary, timed
 
 from worker.reviews import sweep
 from worker.settings import load_settings
@@ -21,6 +22,12 @@ from worker.team_policy import make_policy
 
 #: Targets: a small command, a sweep.
 COMMAND_SECONDS, SWEEP_MS = 0.25, 100
+#: What a command that reads the store stands on, collected as seldom as there.
+FLOOR = "floor: import what they stand on"
+IMPORTS = (
+    "import gc; gc.set_threshold(200_000);"
+    "import rich.console, sqlalchemy.dialects.sqlite, pydantic_settings, typer; gc.freeze()"
+)
 
 
 def measure_commands(options: Options) -> dict[str, Any]:
@@ -39,11 +46,13 @@ def measure_commands(options: Options) -> dict[str, Any]:
             for _ in range(options.runs):
                 for command in commands:
                     costs.setdefault(" ".join(command), []).append(ours(*command, cwd=folder))
+                floor = run(sys.executable, "-c", IMPORTS, cwd=folder)
+                costs.setdefault(FLOOR, []).append(floor)
         results[str(pages)] = {name: medians(taken) for name, taken in costs.items()}
     rows = []
-    for name in (" ".join(command) for command in commands):
+    for name in (*(" ".join(command) for command in commands), FLOOR):
         found = [results[str(pages)][name] for pages in sizes]
-        target = "" if name == "list" else f"{COMMAND_SECONDS}"
+        target = "" if name in {"list", FLOOR} else f"{COMMAND_SECONDS}"
         over = target and any(one["seconds"] > COMMAND_SECONDS for one in found)
         cells = [f"{one['seconds']:.3f} (cpu {one['processor_seconds']:.2f})" for one in found]
         rows.append([name, *cells, f"{target} over" if over else target])

@@ -38,6 +38,7 @@ def walk_ahead(settings: Settings) -> Walk:
         os.close(writing)
         return walk(names)
     if child == 0:
+        os.close(reading)  # so that it ends where this process ends before it has read
         _walk_and_exit(names, writing)
     os.close(writing)
     begun = Walk(pages=iter(()))
