@@ -1,7 +1,8 @@
 """git, beside which everything is measured: it keeps versions of a folder too, and checks nothing of them.
 
 After many commits or objects it packs them in the background, a core for half a minute at 20,000: that is
-off here, for it would be no part of its own time, and slow down whatever is measured after it. Called by the benchmarks alone.
+off here, for it would be no part of its own time, and slow down whatever is measured after it. Called by
+the benchmarks alone.
 """
 
 from __future__ import annotations

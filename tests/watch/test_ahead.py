@@ -99,7 +99,9 @@ def test_it_ends_where_nobody_reads_what_it_saw(seeds):
     """As when the store cannot be opened: nothing of `sync` may stay behind."""
     for number in range(1500):  # more than a pipe holds
         (seeds / f"page-of-a-long-name-{number}.md").touch()
-    forget = "walk_ahead = ahead.walk_ahead; ahead.walk_ahead = lambda s: sys.exit(bool(walk_ahead(s)))"
+    forget = (
+        "walk_ahead = ahead.walk_ahead; ahead.walk_ahead = lambda s: sys.exit(bool(walk_ahead(s)))"
+    )
     with pytest.raises(subprocess.CalledProcessError):  # it holds our pipe until it has ended
         walked_ahead(seeds, forget)
 
