@@ -116,3 +116,12 @@ def test_a_delivery_goes_through_what_is_refused_and_not_through_what_lives(sqli
 
     assert asked == 2
     assert [step for step in plans if "documents" in step and "path=?" not in step] == []
+
+
+def test_a_count_of_reviews_goes_through_the_table_in_its_order(sqlite_url: str):
+    """As for `known_files`: by the index of due dates it takes twice as long."""
+    with a_library(sqlite_url) as library, library.store.read() as connection:
+        asked, plans = plans_of(connection, lambda: list(review_groups(connection, by_path=True)))
+
+    assert asked == 1
+    assert "SCAN documents" in plans

@@ -38,9 +38,9 @@ Item = TypeVar("Item")
 
 LIVE, RETIRED = "live", "retired"
 KNOWN_AT_ONCE = 1000
-# Asked for what is live, SQLite would go through the index of due dates, which holds just that, and
-# from each entry of it to another page of the table. A state is live or retired.
-_IS_LIVE = documents.c.state != RETIRED
+#: For what goes through all that is live. Asked for the state "live", SQLite would go through the index of
+#: due dates, which holds just that, and from each entry to another page of the table; there are two states.
+IS_LIVE = documents.c.state != RETIRED
 
 
 def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
@@ -163,7 +163,7 @@ def known_files(connection: Connection) -> KnownFiles:
     """
     known = KnownFiles()
     columns = ("path", "size", "mtime_ns", "inode", "sha256", "observed")
-    live = select(*(documents.c[name] for name in columns)).where(_IS_LIVE)
+    live = select(*(documents.c[name] for name in columns)).where(IS_LIVE)
     for page in _pages(connection, live):
         known.take(page)
     for row in connection.execute(select(*(rejections.c[name] for name in columns))):
@@ -178,7 +178,7 @@ def stamps(connection: Connection) -> set[Seen]:
     A stamp that proves nothing (see `worker.domain.reconcile`) has a size that no file has.
     """
     refused = select(rejections.c.path)
-    live = _stamps_of(documents).where(_IS_LIVE, documents.c.path.not_in(refused))
+    live = _stamps_of(documents).where(IS_LIVE, documents.c.path.not_in(refused))
     found: set[Seen] = set()
     for page in _pages(connection, live):
         found.update(map(tuple, page))

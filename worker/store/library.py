@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, literal_column, select
 
 from worker.domain.review import NONE_GIVEN, Acknowledgement, ReviewGroup, ReviewRow
-from worker.store.documents import LIVE, batched
+from worker.store.documents import IS_LIVE, LIVE, batched
 from worker.store.schema import (
     acknowledgements,
     bodies,
@@ -80,7 +80,7 @@ def review_groups(connection: Connection, *, by_path: bool) -> Iterator[ReviewGr
         select(func.count().label("documents"), path.label("path"), *parts)
         .select_from(documents)
         .outerjoin(acknowledgements, (a.document_id == d.id) & (a.due_on == d.due_on))
-        .where(d.state == LIVE)
+        .where(IS_LIVE)
         .group_by(*parts, *([path] if by_path else []))
     )
     for row in connection.execute(query):
