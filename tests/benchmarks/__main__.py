@@ -4,7 +4,8 @@ Compare ratios of one run, never the times of two machines. `library` and `sizes
 beside bare floors, and with `--peers` beside other programs, which are installed from PyPI. Servers are
 those of the tests, with a PostgreSQL that waits for its disk. The real library is CONTENT_SYNC_CORPUS, a
 folder or an archive; without it a made one of its size is used, and the table says so. Everything with
-100,000 pages takes minutes: `--sizes` and `--pages` make it smaller.
+100,000 pages takes minutes: `--sizes` and `--pages` make it smaller. Begin five minutes after many files
+were deleted (see `temporary`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ Called by the command alone.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -41,7 +40,6 @@ def measure_commands(options: Options) -> dict[str, Any]:
         with temporary() as folder:
             make_library(folder / "seeds", pages)
             ours("sync", cwd=folder)
-            shutil.rmtree(folder / "seeds")
             costs: dict[str, list[Cost]] = {}
             for _ in range(options.runs):
                 for command in commands:

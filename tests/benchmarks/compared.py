@@ -96,7 +96,6 @@ def _compare(seeds: Path, folder: Path, options: Options) -> dict[str, Any]:
 
 def _git(seeds: Path, folder: Path, costs: Costs, edits: Iterator[None], repeats: int) -> None:
     git = Git(seeds, folder)
-    git.start_over()
     _sync_all(costs, GIT, git.commit, git.status, edits, repeats, git.commit)
 
 

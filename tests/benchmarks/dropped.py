@@ -28,12 +28,10 @@ def measure_drop(options: Options) -> dict[str, Any]:
     gits, drops = [], []
     with temporary() as folder:
         library, real = take_library(folder / "library", options.corpus)
-        git = Git(library, folder)
         pages = sum(1 for _ in library.rglob("*.md"))
         for number in range(options.runs):
             say(f"drop: run {number + 1} of {options.runs}")
-            git.start_over()
-            gits.append(git.commit().seconds)
+            gits.append(Git(library, folder).commit().seconds)
             shutil.copytree(library, folder / "copy")
             with distributed() as installation:
                 drops.append(_drop(installation, folder / "copy", pages))

@@ -7,20 +7,19 @@ the benchmarks alone.
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from pathlib import Path
 
 from timing import Cost, run
 
 
 class Git:
-    """A repository of a folder that lies beside it, so that nobody else finds it in there."""
+    """A new repository of a folder that lies beside it, so that nobody else finds it in there."""
 
     def __init__(self, seeds: Path, state: Path) -> None:
         self._seeds = seeds
-        self._repository = state / "repository"
         self._env = {
-            "GIT_DIR": str(self._repository),
+            "GIT_DIR": tempfile.mkdtemp(prefix="repository-", dir=state),
             "GIT_WORK_TREE": str(seeds),
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_CONFIG_COUNT": "1",
@@ -31,10 +30,6 @@ class Git:
             "GIT_COMMITTER_NAME": "b",
             "GIT_COMMITTER_EMAIL": "b@example.org",
         }
-
-    def start_over(self) -> None:
-        """Make the repository anew."""
-        shutil.rmtree(self._repository, ignore_errors=True)
         self._run("init", "-q")
 
     def commit(self) -> Cost:
