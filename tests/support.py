@@ -185,11 +185,11 @@ class Process:
         return self.output
 
     def wait(self, *, timeout: float = STOP_SECONDS) -> int:
-        """Wait until it ends by itself, and return its exit code; else it prints where it hangs."""
+        """Wait until it ends by itself, and return its exit code; else it and its children print where."""
         try:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
-            self._popen.send_signal(signal.SIGABRT)
+            os.killpg(self.pid, signal.SIGABRT)
             with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(5)
             pytest.fail(f"{self} did not end within {timeout} s")

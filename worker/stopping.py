@@ -5,6 +5,7 @@ Called by `worker.processes`.
 
 from __future__ import annotations
 
+import os
 import signal
 from _thread import start_new_thread
 from collections.abc import Iterator
@@ -33,7 +34,9 @@ def stopping() -> Iterator[Event]:
     """Give such an event for a while; from then until Celery's own handlers a signal ends us at once."""
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(0)
+        os._exit(
+            0
+        )  # what it would raise is lost where Python is just ending an object, or loading a module
 
     try:
         yield stop_on_signals()
