@@ -34,9 +34,8 @@ def stopping() -> Iterator[Event]:
     """Give such an event for a while; from then until Celery's own handlers a signal ends us at once."""
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        os._exit(
-            0
-        )  # what it would raise is lost where Python is just ending an object, or loading a module
+        # An exception would be lost where Python is just ending an object.
+        os._exit(0)
 
     try:
         yield stop_on_signals()
