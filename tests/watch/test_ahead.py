@@ -78,6 +78,44 @@ def test_what_comes_through_the_pipe_in_part_is_not_believed(seeds):
     assert walked_ahead(seeds, half) == walked_here(seeds, forks=1)
 
 
+def test_where_it_is_killed_on_its_way_each_file_is_told_once(seeds):
+    kill = """
+dumps, told = ahead.marshal.dumps, []
+def kill(page):
+    told.append(page)
+    return dumps(page) if len(told) < 5 else os.kill(os.getpid(), 9)
+ahead.marshal.dumps = kill
+"""
+    assert walked_ahead(seeds, kill) == walked_here(seeds, forks=1)
+
+
+def test_it_walks_to_the_end_though_nobody_reads_yet(seeds, tmp_path):
+    """The pipe holds a megabyte, and who reads it has to load its parts first."""
+    deep = seeds.joinpath(*(letter * 250 for letter in "abcd"))
+    deep.mkdir(parents=True)
+    for number in range(1200):
+        (deep / f"page-{number}.md").touch()
+    wait = f"""
+import time
+walk, begin, ended = ahead.walk, ahead.walk_ahead, {str(tmp_path / "ended")!r}
+def told_at_its_end(names):
+    begun = walk(names)
+    pages = begun.pages
+    def all_of_them():
+        yield from pages
+        os.mkdir(ended)
+    begun.pages = all_of_them()
+    return begun
+def awaited(settings):
+    begun = begin(settings)
+    while not os.path.exists(ended):
+        time.sleep(0.01)
+    return begun
+ahead.walk, ahead.walk_ahead = told_at_its_end, awaited
+"""
+    assert walked_ahead(seeds, wait) == walked_here(seeds, forks=1)
+
+
 def test_it_says_that_there_is_no_folder(tmp_path):
     assert walked_ahead(tmp_path / "nowhere") == [1, [], [], {}, True]
 

@@ -13,8 +13,9 @@ from worker.domain import codes
 from worker.domain.known import KnownFiles
 from worker.domain.snapshot import Known, Stamp
 from worker.settings import Settings
-from worker.watch.feed import Feed, Lane, Observed, Outcome
+from worker.watch.feed import Feed, Observed
 from worker.watch.in_flight import IN_FLIGHT_SECONDS
+from worker.watch.taken import Lane, Outcome
 
 
 def test_pages_found_at_the_start_are_a_load_and_later_ones_are_live(watch, library, seeds, page):

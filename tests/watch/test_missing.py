@@ -12,8 +12,9 @@ from support import a_seed, write
 from worker.domain.known import KnownFiles
 from worker.domain.snapshot import Known, Stamp
 from worker.settings import Settings
-from worker.watch.feed import Feed, Lane, Outcome
+from worker.watch.feed import Feed
 from worker.watch.missing import MOST_CANDIDATES, MOST_ORIGINS, Missing, Origins
+from worker.watch.taken import Lane, Outcome
 
 
 def stamp(size: int = 1000, inode: int = 0) -> Stamp:

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from posixpath import basename
 
 from worker.domain.known import KnownFiles
@@ -36,26 +35,7 @@ from worker.watch.read import (
     stamp_of,
 )
 from worker.watch.suspects import Suspects
-
-
-class Lane(Enum):
-    """The queue of a batch: live edits and retractions, or the load of many files."""
-
-    LIVE = "live"
-    BULK = "bulk"
-
-
-class Outcome(Enum):
-    """What came of reading a path."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    MOVED = "moved"
-    SAME = "same"
-    BUSY = "busy"
-    IGNORED = "ignored"
-    ABSENT = "absent"
-    UNSURE = "unsure"  # it may continue a document that is gone: take it again after the others
+from worker.watch.taken import Lane, Outcome
 
 
 @dataclass(slots=True)

@@ -17,11 +17,12 @@ from worker.settings import Settings
 from worker.spool import Spool
 from worker.watch.backlog import Backlog
 from worker.watch.brake import Brake
-from worker.watch.feed import Feed, Lane, Outcome
+from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames
 from worker.watch.read import NotAFile, stamp_of
 from worker.watch.scan import Survey
 from worker.watch.settle import Gone, Hint, HintKind, Read, Settle
+from worker.watch.taken import Lane, Outcome
 
 _FULL_SECONDS = 0.02  # how often a full spool is looked at
 _SLICE_SECONDS = 0.02  # how long a load may keep a live edit waiting

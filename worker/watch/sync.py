@@ -1,8 +1,8 @@
 """One scan to the end, without a loop, broker or spool: what `content-sync sync` does.
 
 The rules are the watcher's: what is being written is left out and said, what is gone must be gone for
-a while, and a mass disappearance is held. A second process helps with a large load. Called by the
-command.
+a while, and a mass disappearance is held. A second process helps with a large load. What reads seeds
+is loaded once one differs. Called by the command.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from worker import observations
 from worker.domain.reconcile import Difference, Seen, compare, find_missing
 from worker.domain.snapshot import Batch, Stamp
 from worker.outcomes import SyncReport
 from worker.settings import Settings
 from worker.watch.brake import Brake, Record
-from worker.watch.feed import Feed, Lane, Outcome
 from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
 from worker.watch.root import require_folder
 from worker.watch.scan import Walk, is_marked, sift, walk
 from worker.watch.share import is_worth_sharing, sharing
+from worker.watch.taken import Lane, Outcome
+
+if TYPE_CHECKING:
+    from worker import observations
+    from worker.watch.feed import Feed
 
 # A batch here is a transaction and no message, so that it may be larger: a commit takes some
 # milliseconds, whatever it holds, and small files fill no batch of bytes. With still larger ones, of
@@ -87,37 +91,31 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     require_folder(settings.seeds)
     root = str(settings.seeds.absolute())
     names = seed_names(root, settings.watch.suffixes)
-    report = SyncReport()
-
-    def send(batch: Batch, data: bytes, _lane: Lane) -> None:
-        for outcome in ingest(batch, data):
-            report.add(outcome)
-
-    feed = Feed(
-        _with_large_batches(settings),
-        root=root,
-        send=send,
-        now=now,
-        monotonic=time.monotonic,
-    )
     begun = begun or walk(names)
     stamps = record.stamps()
     scanned, unproven = sift(begun, stamps, everything=full)
     missing_since = time.monotonic()
-    if unproven or stamps:  # only then does it matter what else is known
-        feed.load(record.known_files(), record.newest_observation())
+    found = Synced(scanned=scanned, unchanged=scanned, unsure=begun.unsure, ignored=begun.ignored)
+    if not (unproven or stamps):
+        if not dry_run:
+            record.end_hold()  # whatever was gone is back
+        return found
+    from worker.watch.feed import Feed  # noqa: PLC0415 - parsers and all, which take a while to load
+
+    def send(batch: Batch, data: bytes, _lane: Lane) -> None:
+        for outcome in ingest(batch, data):
+            found.report.add(outcome)
+
+    feed = Feed(
+        _with_large_batches(settings), root=root, send=send, now=now, monotonic=time.monotonic
+    )
+    feed.load(record.known_files(), record.newest_observation())
     difference = Difference()
     compare(feed.known, unproven, difference, everything=full)
     unseen = [path for path, *_ in stamps if path in feed.known]
     missing = find_missing(unseen, {path for path, *_ in unproven}, begun.unsure)
     doubtful = [*difference.changed, *difference.racy, *difference.new]
-    found = Synced(
-        scanned=scanned,
-        unchanged=scanned - len(doubtful),
-        unsure=begun.unsure,
-        ignored=begun.ignored,
-        report=report,
-    )
+    found.unchanged -= len(doubtful)
     if dry_run:
         found.new, found.changed = len(difference.new), len(difference.changed)
         found.unchanged += len(difference.racy)

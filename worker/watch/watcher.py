@@ -21,7 +21,7 @@ from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.settings import Settings
 from worker.spool import Spool
 from worker.watch.brake import Brake, Record
-from worker.watch.feed import Feed, Lane
+from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
 from worker.watch.intake import Intake
 from worker.watch.lookout import Lookout
@@ -29,6 +29,7 @@ from worker.watch.observer import Doubt, Events, FolderHint, Signal
 from worker.watch.root import require_folder
 from worker.watch.scan import Survey, is_marked, walk
 from worker.watch.settle import Hint, HintKind
+from worker.watch.taken import Lane
 
 logger = logging.getLogger("content_sync.watch")
 
