@@ -24,8 +24,12 @@ class EditLostError(Exception):
 class LivePage:
     """One page that is edited; `milliseconds` are those of all edits so far."""
 
-    def __init__(self, installation: Installation, *, look_seconds: float = 0.0002) -> None:
-        """Write the page and wait for its first version; then look for versions so often."""
+    def __init__(self, installation: Installation, *, look_seconds: float = 0.0005) -> None:
+        """Write the page and wait for its first version; then look for versions so often.
+
+        That is added to what is measured, half of it on the average. Who looks more often takes so
+        much of two cores that what is measured takes longer by more than that.
+        """
         self._ask = installation.ask
         self._look_seconds = look_seconds
         self._page = installation.seeds / PAGE

@@ -124,3 +124,16 @@ def test_bodies_are_compressed_with_lz4_where_the_server_can(postgres_url: str):
             )
         )
     assert kind == ("l" if can else "")
+
+
+def test_prepared_statements_outlast_a_read(postgres_url: str):
+    """Psycopg prepares what it has sent five times, and forgets that at a rollback."""
+    store = Store(postgres_url)
+    prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%42%'")
+    for _ in range(8):
+        store.transact(lambda connection: connection.execute(text("SELECT 42")).all())
+        with store.read() as connection:
+            connection.execute(text("SELECT 1"))
+    with store.read() as connection:
+        assert connection.scalar(prepared) == 1
+    store.close()

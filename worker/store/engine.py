@@ -80,7 +80,8 @@ class Store:
 
         Raises `StoreUnavailableError` when the database does not answer.
         """
-        with self._explained(), self._readers.connect() as connection:
+        # It ends with a commit: after a rollback psycopg forgets the statements that it has prepared.
+        with self._explained(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
