@@ -58,7 +58,7 @@ TRANSPORT = {
     "global_keyprefix": "content-sync:",
     "queue_order_strategy": "priority",
 }
-MEMORY_TRANSPORT = {"polling_interval": 0.005}
+IN_PROCESS_TRANSPORT = "worker.in_process:Transport"
 
 
 @setup_logging.connect
@@ -84,7 +84,8 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a Redis without memory refuses what a worker notes
-        broker_transport_options=MEMORY_TRANSPORT if settings.in_process else TRANSPORT,
+        broker_transport=IN_PROCESS_TRANSPORT if settings.in_process else None,
+        broker_transport_options={} if settings.in_process else TRANSPORT,
         task_queues=[Queue(name) for name in QUEUES],
         task_default_queue=LIVE,
         task_serializer=serializer,
