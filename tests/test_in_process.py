@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from threading import Thread
+from threading import Condition, Event, Thread
 
 import pytest
 from kombu import Connection, Consumer, Queue
 
-from worker.in_process import Transport
+from worker.in_process import Channel, Transport
 
 LONG_SECONDS = 20
+
+
+class Told(Condition):
+    """A condition that tells when somebody waits for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_waited_for = Event()
+
+    def wait(self, timeout=None):
+        self.is_waited_for.set()
+        return super().wait(timeout)
 
 
 @pytest.fixture
@@ -26,13 +38,20 @@ def queue(connection, request):
     queue(connection.default_channel).delete()
 
 
-@contextmanager
-def meanwhile(do):
-    """Do something in another thread."""
-    thread = Thread(target=do)
-    thread.start()
-    yield
-    thread.join()
+@pytest.fixture
+def once_waited_for(monkeypatch):
+    """Return a context in which another thread does something once this one waits for a message."""
+
+    @contextmanager
+    def once(do):
+        changed = Told()
+        monkeypatch.setattr(Channel, "changed", changed)
+        thread = Thread(target=lambda: changed.is_waited_for.wait(LONG_SECONDS) and do())
+        thread.start()
+        yield
+        thread.join()
+
+    return once
 
 
 def publish(connection, queue, text):
@@ -40,18 +59,18 @@ def publish(connection, queue, text):
         producer.publish(text, routing_key=queue.name, declare=[queue])
 
 
-def test_a_message_wakes_its_consumer(connection, queue):
+def test_a_message_wakes_its_consumer(connection, queue, once_waited_for):
     got = []
     with Consumer(connection, [queue], callbacks=[lambda body, _: got.append(body)], no_ack=True):
         with pytest.raises(TimeoutError):
             connection.drain_events(timeout=0.01)
-        with meanwhile(lambda: publish(connection, queue, "a")):
+        with once_waited_for(lambda: publish(connection, queue, "a")):
             connection.drain_events(timeout=LONG_SECONDS)
     assert got == ["a"]
 
 
 @pytest.mark.parametrize("answer", ["ack", "reject"])
-def test_an_answer_makes_room_for_the_next_message(connection, queue, answer):
+def test_an_answer_makes_room_for_the_next_message(connection, queue, answer, once_waited_for):
     messages = []
     for text in "ab":
         publish(connection, queue, text)
@@ -61,6 +80,6 @@ def test_an_answer_makes_room_for_the_next_message(connection, queue, answer):
         connection.drain_events(timeout=LONG_SECONDS)
         with pytest.raises(TimeoutError):
             connection.drain_events(timeout=0.01)
-        with meanwhile(getattr(messages[0], answer)):
+        with once_waited_for(getattr(messages[0], answer)):
             connection.drain_events(timeout=LONG_SECONDS)
     assert [message.payload for message in messages] == ["a", "b"]
