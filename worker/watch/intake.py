@@ -25,7 +25,7 @@ from worker.watch.settle import Gone, Hint, HintKind, Read, Settle
 from worker.watch.taken import Lane, Outcome
 
 _FULL_SECONDS = 0.02  # how often a full spool is looked at
-_SLICE_SECONDS = 0.02  # how long a load may keep a live edit waiting
+_SLICE_SECONDS = 0.008  # how long a load may keep a live edit waiting, more than once a turn
 # Changed documents wait less for a full spool than new ones: a retraction may be among them.
 _CHANGED_SHARE = 4
 # Where so many batches wait, edits are gathered: more messages of one file each would only grow the queue.

@@ -35,7 +35,7 @@ logger = logging.getLogger("content_sync.watch")
 
 HEARTBEAT_SECONDS = 5.0
 _IDLE_SECONDS = 0.25  # how late a stop may be noticed
-_SLICE_SECONDS = 0.02  # how long a scan may keep a live edit waiting
+_SLICE_SECONDS = 0.008  # how long a scan may keep a live edit waiting
 _DECISION_SECONDS = 0.2
 # How long a scan on a doubt waits after one before, in lengths of that one; while new files stand in line
 # it waits longer, for what it found would stand behind them.
