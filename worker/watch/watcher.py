@@ -23,7 +23,7 @@ from worker.spool import Spool
 from worker.watch.brake import Brake, Record
 from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
-from worker.watch.intake import Intake
+from worker.watch.intake import SLICE_SECONDS, Intake
 from worker.watch.lookout import Lookout
 from worker.watch.observer import Doubt, Events, FolderHint, Signal
 from worker.watch.root import require_folder
@@ -35,7 +35,6 @@ logger = logging.getLogger("content_sync.watch")
 
 HEARTBEAT_SECONDS = 5.0
 _IDLE_SECONDS = 0.25  # how late a stop may be noticed
-_SLICE_SECONDS = 0.008  # how long a scan may keep a live edit waiting
 _DECISION_SECONDS = 0.2
 # How long a scan on a doubt waits after one before, in lengths of that one; while new files stand in line
 # it waits longer, for what it found would stand behind them.
@@ -231,7 +230,7 @@ class Watcher:
                 return
             self._begin_survey(at)
         survey = self._survey
-        if survey is not None and survey.step(self._monotonic, at + _SLICE_SECONDS):
+        if survey is not None and survey.step(self._monotonic, at + SLICE_SECONDS):
             self._survey = None
             self._finish_survey(survey)
 
