@@ -32,6 +32,7 @@ from worker.store.migrate import require_schema
 
 if TYPE_CHECKING:
     from worker.domain.laws import Findings
+    from worker.domain.reconcile import SeenLine
     from worker.domain.snapshot import Batch
     from worker.tasks import EmbeddedWorkers
     from worker.verify import Mended
@@ -316,7 +317,7 @@ def sync(
     full: bool,
     dry_run: bool,
     progress: Callable[[int, int], None],
-    begun: Walk | None = None,
+    begun: Walk[SeenLine] | None = None,
 ) -> SyncReport:
     """Compare the folder with the store once, to the end, in this process; returns what it did.
 

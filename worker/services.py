@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from worker.channels.stream import EventStream
     from worker.deliver import Delivery, Outgoing
     from worker.domain.known import KnownFiles
-    from worker.domain.reconcile import Seen
+    from worker.domain.reconcile import SeenLine
     from worker.domain.seed import Seed
     from worker.domain.snapshot import Batch
     from worker.observations import Outcome
@@ -184,8 +184,8 @@ class Services:
         with self.store.read() as connection:
             return documents.known_files(connection)
 
-    def stamps(self) -> set[Seen]:
-        """Return the same paths with stamps alone; those that prove nothing equal no file's."""
+    def stamps(self) -> set[SeenLine]:
+        """Return the lines of the same paths; one that proves nothing equals no file's."""
         with self.store.read() as connection:
             return documents.stamps(connection)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from worker.domain import laws
 from worker.domain.laws import Findings, KnownFile
 from worker.domain.plan import unread_sha256
+from worker.domain.reconcile import Seen
 from worker.domain.seed import Seed, is_plain_note, parse_seed
 from worker.domain.snapshot import Stamp
 from worker.errors import BrokerUnavailableError
@@ -113,7 +114,7 @@ class _Comparison:
                 self.unproven.discard(path)
             self.findings.add([breach])
 
-    def _check_absent(self, names: SeedNames, begun: Walk) -> None:
+    def _check_absent(self, names: SeedNames, begun: Walk[Seen]) -> None:
         """Look for what the folder should hold; what nobody can look at is left out."""
         unsure = tuple(f"{folder}/" if folder else "" for folder in begun.unsure)
         for path, refused in evidence.expected_files(self.connection):

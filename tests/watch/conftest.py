@@ -16,7 +16,7 @@ from support import a_seed, wait_until
 
 from worker.domain.known import KnownFiles
 from worker.domain.plan import unread_sha256
-from worker.domain.reconcile import UNPROVEN_SIZE, Seen, is_racy, was_unread
+from worker.domain.reconcile import UNPROVEN_SIZE, Seen, SeenLine, is_racy, seen_lines, was_unread
 from worker.domain.snapshot import Batch, Known, Stamp
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings
@@ -118,15 +118,15 @@ class Library:
         with self._lock:
             return KnownFiles(self.known)
 
-    def stamps(self) -> set[Seen]:
+    def stamps(self) -> set[SeenLine]:
         self._answer()
-        found = set()
+        found: list[Seen] = []
         with self._lock:
             for path, known in self.known.items():
                 size, mtime_ns, inode = known.stamp
                 proves = not (is_racy(known, 0) or was_unread(known))
-                found.add((path, size if proves else UNPROVEN_SIZE, mtime_ns, inode))
-        return found
+                found.append((path, size if proves else UNPROVEN_SIZE, mtime_ns, inode))
+        return set(seen_lines(found))
 
     def newest_observation(self) -> int:
         return max((known.observed for known in self.known.values()), default=0)

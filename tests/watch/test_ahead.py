@@ -18,6 +18,7 @@ SUFFIXES = [".md", ".txt"]
 #: In a process of its own: that of the tests has threads, and is never forked.
 WALK = """
 import json, os, sys
+from worker.domain.reconcile import seen_in
 from worker.settings import Settings
 from worker.watch import ahead
 forks, fork = [], os.fork
@@ -28,7 +29,7 @@ os.fork = counted
 os.sched_getaffinity = lambda _: {0, 1}
 exec(sys.argv[2])
 begun = ahead.walk_ahead(Settings(seeds=sys.argv[1]))
-pages = [list(seen) for page in begun.pages for seen in page]
+pages = [seen_in(line) for page in begun.pages for line in page]
 print(json.dumps([len(forks), sorted(pages), begun.unsure, begun.ignored, begun.root_missing]))
 """
 
@@ -103,7 +104,7 @@ def test_it_walks_to_the_end_though_nobody_reads_yet(seeds, tmp_path):
     write_more_than_a_pipe_holds(seeds)
     os.mkfifo(tmp_path / "ended")  # who opens it waits for the other side
     wait = f"""
-walk, begin, ended = ahead.walk, ahead.walk_ahead, {str(tmp_path / "ended")!r}
+walk, begin, ended = ahead.walk_in_lines, ahead.walk_ahead, {str(tmp_path / "ended")!r}
 def told_at_its_end(names):
     begun = walk(names)
     pages = begun.pages
@@ -116,7 +117,7 @@ def awaited(settings):
     begun = begin(settings)
     open(ended).close()
     return begun
-ahead.walk, ahead.walk_ahead = told_at_its_end, awaited
+ahead.walk_in_lines, ahead.walk_ahead = told_at_its_end, awaited
 """
     assert walked_ahead(seeds, wait) == walked_here(seeds, forks=1)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from worker.domain.known import KnownFiles
-from worker.domain.reconcile import Seen, is_mass
+from worker.domain.reconcile import SeenLine, is_mass
 from worker.domain.snapshot import Known
 from worker.settings import BrakeSettings
 
@@ -31,8 +31,8 @@ class Record(Protocol):
     def known_files(self) -> KnownFiles:
         """Return every path that is live or has a rejection."""
 
-    def stamps(self) -> set[Seen]:
-        """Return the same paths with their stamps alone, UNPROVEN_SIZE in those that prove nothing."""
+    def stamps(self) -> set[SeenLine]:
+        """Return the lines of the same paths, with UNPROVEN_SIZE where the stamp proves nothing."""
 
     def newest_observation(self) -> int:
         """Return the largest `observed` that was taken in."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from worker.domain.reconcile import Difference, Seen, compare, find_missing
+from worker.domain.reconcile import Difference, Seen, SeenLine, compare, find_missing, seen_in
 from worker.domain.snapshot import Batch, Stamp
 from worker.outcomes import SyncReport
 from worker.settings import Settings
@@ -21,7 +21,7 @@ from worker.watch.brake import Brake, Record
 from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
 from worker.watch.root import require_folder
-from worker.watch.scan import Walk, is_marked, sift, walk
+from worker.watch.scan import Walk, is_marked, sift, walk_in_lines
 from worker.watch.share import is_worth_sharing, sharing
 from worker.watch.taken import Lane, Outcome
 
@@ -77,7 +77,7 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     full: bool = False,
     dry_run: bool = False,
-    begun: Walk | None = None,
+    begun: Walk[SeenLine] | None = None,
     before_fork: Callable[[], None] | None = None,
 ) -> Synced:
     """Scan the folder once and give `ingest` every batch with its bytes.
@@ -91,7 +91,7 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     require_folder(settings.seeds)
     root = str(settings.seeds.absolute())
     names = seed_names(root, settings.watch.suffixes)
-    begun = begun or walk(names)
+    begun = begun or walk_in_lines(names)
     stamps = record.stamps()
     scanned, unproven = sift(begun, stamps, everything=full)
     missing_since = time.monotonic()
@@ -112,7 +112,7 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     feed.load(record.known_files(), record.newest_observation())
     difference = Difference()
     compare(feed.known, unproven, difference, everything=full)
-    unseen = [path for path, *_ in stamps if path in feed.known]
+    unseen = [path for path, *_ in map(seen_in, stamps) if path in feed.known]
     missing = find_missing(unseen, {path for path, *_ in unproven}, begun.unsure)
     doubtful = [*difference.changed, *difference.racy, *difference.new]
     found.unchanged -= len(doubtful)
