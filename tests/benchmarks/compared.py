@@ -24,6 +24,7 @@ from timing import Cost, medians, ours, say, show, temporary, timed
 
 FIRST, UNCHANGED, CHANGE = "first", "unchanged", "one change"
 OURS, GIT = "content-sync sync", "git add + commit; git status"
+DURABLE_GIT = "git, as durable as ours"
 #: A first sync of so many pages in all runs together, at least once.
 FIRST_PAGES = 60_000
 #: Peers are asked of libraries up to this size: the slowest takes minutes for more.
@@ -78,6 +79,7 @@ def _compare(seeds: Path, folder: Path, options: Options) -> dict[str, Any]:
             # After one first sync all that follows it is measured as often as asked for.
             repeats = options.runs if number == firsts - 1 else 1
             _git(seeds, folder, costs, edits, repeats)
+            _note(costs, DURABLE_GIT, FIRST, Git(seeds, folder, durable=True).commit())
             _ours(seeds, folder, costs, edits, repeats)
             for name, work in floors(seeds, folder, url).items() if options.floors else ():
                 _note(costs, name, FIRST, timed(work))
