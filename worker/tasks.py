@@ -7,18 +7,21 @@ so that each worker process opens connections of its own, after the fork.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Thread
 from time import monotonic
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from celery import Celery, Task
 from celery.beat import EmbeddedService, Scheduler
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_shutting_down
 from celery.utils.nodenames import worker_direct
 from celery.worker import state
 from kombu.entity import Queue
@@ -45,6 +48,8 @@ CANARY_SECONDS = 60
 CONSUMED_SECONDS = 5.0
 #: How soon a task's dead process is noticed. Celery's own 5 to 15 s would hold up the files beside it.
 LOST_SECONDS = 0.5
+#: The longest stop of a worker. Docker Compose is told to wait a little longer.
+STOP_SECONDS = 25
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 RETRY_SECONDS = (1, 2, 5, 10, 20, 30)  # none above 60 s: visibility_timeout would hand it out twice
 TRANSPORT = {
@@ -64,6 +69,26 @@ IN_PROCESS_TRANSPORT = "worker.in_process:Transport"
 @setup_logging.connect
 def _leave_logging_alone(**_: object) -> None:
     """Keep Celery from setting up logging: `worker.logs` has done so."""
+
+
+@worker_shutting_down.connect
+def _end_in_time(**_: object) -> None:
+    """Bound the stop: one that waits for a process that is frozen, or died as it spoke, has no end.
+
+    Celery calls this in the main thread. Only a signal gets through to it where it waits like that.
+    """
+    if signal.getsignal(signal.SIGALRM) is not _end_now:  # a second SIGTERM delays nothing
+        signal.signal(signal.SIGALRM, _end_now)
+        signal.alarm(STOP_SECONDS)
+
+
+def _end_now(_number: int, _frame: FrameType | None) -> None:
+    try:
+        logger.critical(
+            "ended after %d s in which it could not stop: its tasks come again", STOP_SECONDS
+        )
+    finally:
+        os._exit(1)
 
 
 def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:

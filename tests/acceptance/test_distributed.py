@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from faults.installation import Installation
 from support import Process, a_seed, clean_environment, run, started, wait_until, write
@@ -113,6 +114,27 @@ def test_sigterm_in_the_middle_of_a_load_loses_nothing(service: Service):
         with service.start("worker"):
             wait_until(lambda: len(service.stored()) == 400, timeout=60, what="400 pages")
     assert service.query("SELECT count(*) FROM versions") == [(400,)]
+
+
+def test_a_worker_that_waits_for_a_frozen_process_ends_nevertheless(service: Service):
+    hasty = "from worker import cli, tasks; tasks.STOP_SECONDS = 1; cli.main()"
+    program = ("-P", "-c", hasty)
+    write(service.seeds / "a.md", a_seed())
+    with service.start("watch"):
+        worker = Process(
+            "worker", "-c", "1", cwd=service.elsewhere(), env=service.env, program=program
+        )
+        try:
+            wait_until(service.stored, timeout=40, what="the page")
+            (frozen,) = psutil.Process(worker.pid).children()
+            frozen.suspend()
+            os.kill(worker.pid, signal.SIGTERM)
+            assert worker.wait() == 1
+            assert "ended after 1 s" in worker.output
+            frozen.resume()
+            frozen.wait(20)  # it has lost its parent, and ends
+        finally:
+            worker.kill()
 
 
 def test_health_checks_tell_the_truth(service: Service):
