@@ -8,7 +8,7 @@ from threading import Condition, Event, Thread
 import pytest
 from kombu import Connection, Consumer, Queue
 
-from worker.in_process import Channel, Transport
+from worker.in_process import Channel, Transport, impatient
 
 LONG_SECONDS = 20
 
@@ -67,6 +67,19 @@ def test_a_message_wakes_its_consumer(connection, queue, once_waited_for):
         with once_waited_for(lambda: publish(connection, queue, "a")):
             connection.drain_events(timeout=LONG_SECONDS)
     assert got == ["a"]
+
+
+def test_a_consumer_that_is_to_end_waits_for_no_message(connection, queue, once_waited_for):
+    got, ending = [], impatient()
+    with Consumer(connection, [queue], on_message=got.append, no_ack=True):
+        with once_waited_for(ending.__enter__), pytest.raises(TimeoutError):
+            connection.drain_events(timeout=None)
+        with pytest.raises(TimeoutError):
+            connection.drain_events(timeout=None)
+        ending.__exit__(None, None, None)
+        with once_waited_for(lambda: publish(connection, queue, "a")):
+            connection.drain_events(timeout=LONG_SECONDS)
+    assert len(got) == 1
 
 
 @pytest.mark.parametrize("answer", ["ack", "reject"])

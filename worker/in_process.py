@@ -6,6 +6,8 @@ Named by `worker.tasks`, and imported where there is no Redis.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Condition
 from time import monotonic
 from typing import Any, ClassVar
@@ -18,23 +20,25 @@ class Channel(memory.Channel):
 
     changed: ClassVar[Condition] = Condition()  # of all channels, as their queues are
     changes: ClassVar[int] = 0
+    patient: ClassVar[bool] = True
 
     def _put(self, *arguments: Any, **options: Any) -> None:
         super()._put(*arguments, **options)
-        self._tell()
+        self.tell()
 
     def basic_ack(self, *arguments: Any, **options: Any) -> None:
         """Acknowledge a message."""
         super().basic_ack(*arguments, **options)
-        self._tell()
+        self.tell()
 
     def basic_reject(self, *arguments: Any, **options: Any) -> None:
         """Reject a message."""
         super().basic_reject(*arguments, **options)
-        self._tell()
+        self.tell()
 
     @staticmethod
-    def _tell() -> None:
+    def tell() -> None:
+        """Wake the consumers that wait."""
         with Channel.changed:
             Channel.changes += 1
             Channel.changed.notify_all()
@@ -55,7 +59,20 @@ class Transport(memory.Transport):
             except TimeoutError:
                 left = None if until is None else until - monotonic()
                 with Channel.changed:
+                    if not Channel.patient:
+                        raise
                     if Channel.changes == seen and not Channel.changed.wait(left):
                         raise
             else:
                 return
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Meanwhile no consumer waits for a message: one that ends would do so twice, for two seconds each."""
+    Channel.patient = False
+    Channel.tell()
+    try:
+        yield
+    finally:
+        Channel.patient = True

@@ -286,10 +286,13 @@ class EmbeddedWorkers:
         return self._worker_thread.is_alive() and self._beat.is_alive()
 
     def stop(self) -> None:
-        """Send no more ticks, let running tasks end, and stop the worker: within seconds."""
+        """Send no more ticks, let running tasks end, and stop the worker."""
+        from worker.in_process import impatient  # noqa: PLC0415 - only where it is the broker
+
         self._beat.service.stop()
         state.should_stop = 0
-        self._worker_thread.join()
+        with impatient():
+            self._worker_thread.join()
         state.should_stop = None
 
 
