@@ -189,6 +189,11 @@ class Services:
         with self.store.read() as connection:
             return documents.stamps(connection)
 
+    def fingerprint(self) -> tuple[int, ...]:
+        """Return numbers of which some differ once `known_files` does."""
+        with self.store.read() as connection:
+            return documents.fingerprint(connection)
+
     def newest_observation(self) -> int:
         """Return the largest `observed` number that the store has taken in."""
         with self.store.read() as connection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -100,6 +102,42 @@ def test_a_stamp_alone_is_that_of_the_known_file_where_it_proves_anything(librar
     )
     for path, held in library.services.known_files().items():
         assert files[path][1] is not (is_racy(held, 0) or was_unread(held))
+
+
+STEPS: dict[str, Callable[[Library], object]] = {
+    "a page": lambda it: it.drop("a.md", title="A"),
+    "another": lambda it: it.drop("b.md", title="B"),
+    "an edit": lambda it: it.drop("a.md", title="C"),
+    "the same bytes under another stamp": lambda it: it.drop("a.md", title="C"),
+    "a refusal": lambda it: it.drop("a.md", "---\ntitle: Bad\n---\n"),
+    "another refusal": lambda it: it.drop("a.md", "---\ntitle: Not\n---\n"),
+    "its mend": lambda it: it.drop("a.md", title="C"),
+    "a refusal of a new file": lambda it: it.drop("c.md", "---\ntitle: Bad\n---\n"),
+    "its end": lambda it: it.remove("c.md"),
+    "a move": lambda it: it.move("b.md", "moved.md", a_seed(title="B")),
+    "a retirement": lambda it: it.remove("a.md"),
+    "a return": lambda it: it.drop("a.md", title="C"),
+}
+
+
+def test_the_fingerprint_changes_with_what_is_known_and_never_comes_again(library: Library):
+    services = library.services
+    prints, known = [services.fingerprint()], [dict(services.known_files())]
+    for step in STEPS.values():
+        step(library)
+        prints.append(services.fingerprint())
+        known.append(dict(services.known_files()))
+        assert services.fingerprint() == prints[-1]
+    assert all(before != after for before, after in pairwise(known)), "each step changes something"
+    assert len(set(prints)) == len(prints), dict(zip(["", *STEPS], prints, strict=True))
+
+
+def test_a_fingerprint_is_one_of_files_of_any_time(library: Library):
+    far = 2**63 - 1
+    for number, mtime_ns in enumerate((far, -far, far - 1)):
+        drop(library, f"{number}.md", a_seed(title=f"{number}"), mtime_ns=mtime_ns)
+        drop(library, f"refused-{number}.md", "---\ntitle: Bad\n---\n", mtime_ns=mtime_ns)
+    assert library.services.fingerprint()[1] == 3
 
 
 def test_an_empty_store_knows_nothing(library: Library):

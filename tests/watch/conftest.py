@@ -58,6 +58,7 @@ class Library:
         self.consumes = True
         self._waiting: list[tuple[Batch, str]] = []
         self._lock = threading.Lock()
+        self.asked = 0  # how often for all that it knows
 
     def publish(self, batch: Batch, queue: str) -> None:
         if self.broker_is_away:
@@ -115,6 +116,7 @@ class Library:
 
     def known_files(self) -> KnownFiles:
         self._answer()
+        self.asked += 1
         with self._lock:
             return KnownFiles(self.known)
 
@@ -127,6 +129,11 @@ class Library:
                 proves = not (is_racy(known, 0) or was_unread(known))
                 found.append((path, size if proves else UNPROVEN_SIZE, mtime_ns, inode))
         return set(seen_lines(found))
+
+    def fingerprint(self) -> tuple[int, ...]:
+        self._answer()
+        with self._lock:
+            return (hash(frozenset(self.known.items())),)
 
     def newest_observation(self) -> int:
         return max((known.observed for known in self.known.values()), default=0)

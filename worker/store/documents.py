@@ -21,6 +21,7 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    true,
     union_all,
     update,
 )
@@ -40,6 +41,7 @@ Item = TypeVar("Item")
 
 LIVE, RETIRED = "live", "retired"
 KNOWN_AT_ONCE = 1000
+_MODULUS = 2**31 - 1
 #: For what goes through all that is live. Asked for the state "live", SQLite would go through the index of
 #: due dates, which holds just that, and from each entry to another page of the table; there are two states.
 IS_LIVE = documents.c.state != RETIRED
@@ -172,6 +174,21 @@ def known_files(connection: Connection) -> KnownFiles:
         path, size, mtime_ns, inode, sha256, observed = row
         known[path] = Known(Stamp(size, mtime_ns, inode), sha256, observed, path in known)
     return known
+
+
+def fingerprint(connection: Connection) -> tuple[int, ...]:
+    """Return numbers of which some differ once `known_files` does: asked for in a tenth of its time.
+
+    They are sums. Whatever is taken in raises the `observed` of a row, retires it, or is told in an event.
+    """
+    newest_event = select(func.coalesce(func.max(events.c.id), 0))
+    found = [*connection.execute(newest_event).one()]
+    for table, condition in ((documents, IS_LIVE), (rejections, true())):
+        numbers = (table.c[name] for name in ("size", "mtime_ns", "inode", "observed"))
+        # Of remainders: those of large numbers would outgrow 64 bits, where SQLite gives up.
+        sums = (func.coalesce(func.sum(number % _MODULUS), 0) for number in numbers)
+        found += connection.execute(select(func.count(), *sums).where(condition)).one()
+    return tuple(map(int, found))
 
 
 def stamps(connection: Connection) -> set[SeenLine]:

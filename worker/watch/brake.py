@@ -34,6 +34,9 @@ class Record(Protocol):
     def stamps(self) -> set[SeenLine]:
         """Return the lines of the same paths, with UNPROVEN_SIZE where the stamp proves nothing."""
 
+    def fingerprint(self) -> tuple[int, ...]:
+        """Return numbers of which some differ once the known files do."""
+
     def newest_observation(self) -> int:
         """Return the largest `observed` that was taken in."""
 

@@ -125,6 +125,12 @@ class Feed:
         waiting = any(s.candidates for batch in self._open.values() for s in batch.snapshots)
         return waiting or self._in_flight.is_undecided
 
+    @property
+    def is_quiet(self) -> bool:
+        """Return whether all that it knows is what the store said: nothing was sent or missed since."""
+        is_open = any(batch.files for batch in self._open.values())
+        return not (is_open or self.missing) and self._in_flight.is_empty
+
     def miss(self, path: str) -> None:
         """Note that a file is missed: another one may be what it became."""
         if (held := self.known.get(path)) is not None:

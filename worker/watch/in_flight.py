@@ -62,6 +62,11 @@ class InFlight:
         """Return whether something may be a move, and the store has not said yet."""
         return any(path in sending.asked for path, sending in self._sent.items())
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is on its way, and no batch waits or is at a worker."""
+        return not (self._sent or self._kept())
+
     def note(self, batch: Batch, known: KnownFiles, at: float) -> None:
         """Note that a batch was sent; `known` is what the feed now holds of its paths."""
         self._kept_since[batch.id] = at

@@ -119,6 +119,7 @@ class Watcher:
         self._lookout = Lookout(settings.watch, self._events, self._root)
         self._survey: Survey | None = None
         self._fresh_at = 0.0  # when a scan compares with the store, not only with what was sent
+        self._fingerprint: tuple[int, ...] | None = None  # of the store as it was loaded
         self._doubt_at: float | None = 0.0
         self._rest_until = 0.0
         self._beat_at = 0.0
@@ -236,9 +237,7 @@ class Watcher:
 
     def _begin_survey(self, at: float) -> None:
         if at >= self._fresh_at:
-            self._feed.forget_known()
-            self._fresh_at = 0.0  # should the store fail, the next scan compares with it again
-            self._feed.load(self._record.known_files(), self._record.newest_observation())
+            self._ask_store()
             self._fresh_at = at + self._lookout.interval_seconds
         if not self._names.is_current() and IGNORE_FILE not in self._intake.settle:
             self._intake.hint(Hint(kind=HintKind.WRITTEN, path=IGNORE_FILE))
@@ -252,6 +251,15 @@ class Watcher:
             started=self._feed.observed.next(),
             started_at=at,
         )
+
+    def _ask_store(self) -> None:
+        """Take what the store knows, unless neither it nor this watcher knows more than the last time."""
+        fingerprint = self._record.fingerprint()
+        if fingerprint == self._fingerprint and self._feed.is_quiet:
+            return
+        self._feed.forget_known()
+        self._feed.load(self._record.known_files(), self._record.newest_observation())
+        self._fingerprint = fingerprint
 
     def _finish_survey(self, survey: Survey) -> None:
         at = self._monotonic()
@@ -341,7 +349,7 @@ class Watcher:
         self._feed.drop_open()
         self._intake.clear()
         self._survey = None
-        self._fresh_at = 0.0
+        self._fresh_at, self._fingerprint = 0.0, None
 
     def _wait(self, stop: threading.Event, seconds: float) -> None:
         until = self._monotonic() + seconds
