@@ -23,7 +23,7 @@ def evening(day):
 
 
 def states(library, at, state=None):
-    return {row["path"]: row["state"] for row in library.services.list_documents_at(at, state)}
+    return {row["path"]: row["state"] for row in library.services.list_documents(state, at=at)}
 
 
 def test_now_it_says_what_the_list_says(library):
@@ -35,14 +35,14 @@ def test_now_it_says_what_the_list_says(library):
     library.move("a.md", "sub/a.md", text)
     library.drop("b.md", title="B, once more", owner="Asha")
     library.remove("b.md")
-    assert library.services.list_documents_at(library.time, None) == (
+    assert library.services.list_documents(None, at=library.time) == (
         library.services.list_documents(None)
     )
 
 
 def test_before_the_first_load_there_was_nothing(library):
     library.drop("a.md")
-    assert library.services.list_documents_at(SHORTLY_BEFORE, None) == []
+    assert library.services.list_documents(None, at=SHORTLY_BEFORE) == []
 
 
 def test_a_document_that_retired_later_was_live_and_one_that_came_later_was_not_there(library):
@@ -75,7 +75,7 @@ def test_review_states_are_as_of_that_day(library):
     library.drop("a.md", lastReviewed="2026-11-26")
 
     def review(day):
-        [row] = library.services.list_documents_at(evening(day), None)
+        [row] = library.services.list_documents(None, at=evening(day))
         return row["review_state"], row["due_on"], row["number"]
 
     assert review(DAY_1) == ("upcoming", "2026-11-25", 1)
@@ -91,7 +91,7 @@ def test_a_file_that_was_refused_then_is_marked_then(library):
     library.drop("a.md")
 
     marked = [
-        [row["rejected"] for row in library.services.list_documents_at(evening(day), None)]
+        [row["rejected"] for row in library.services.list_documents(None, at=evening(day))]
         for day in (DAY_1, DAY_2, DAY_3)
     ]
     assert marked == [[False], [True], [False]]
@@ -101,7 +101,7 @@ def test_a_file_that_was_refused_then_is_marked_then(library):
 def test_the_team_s_day_decides_what_is_due(store_url):
     with a_library(store_url, review={"timezone": "Asia/Kolkata"}) as library:
         library.drop("a.md", lastReviewed="2026-08-25")  # due on 2026-11-25
-        [row] = library.services.list_documents_at(evening(DAY_1), None)
+        [row] = library.services.list_documents(None, at=evening(DAY_1))
         assert row["review_state"] == "due", "in Kolkata it is the next day already"
 
 
@@ -143,7 +143,7 @@ def test_a_moment_counts_to_the_second(library):
     library.drop("a.md", title="One")
     library.later(seconds=1)
     library.drop("a.md", title="Two")
-    titles = [row["title"] for row in library.services.list_documents_at(NOON, None)]
+    titles = [row["title"] for row in library.services.list_documents(None, at=NOON)]
     assert titles == ["One"]
 
 

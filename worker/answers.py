@@ -79,10 +79,8 @@ def list_documents(
 ) -> list[dict[str, Any]]:
     """Return the documents, or those of one state: live, retired, rejected, or a review state."""
     rejected = {row.path for row in library.list_rejections(connection)}
-    reviews = {row.document_id: row for row in library.review_rows(connection)}
     listed = []
-    for row in library.list_documents(connection):
-        review = reviews.get(row.id)
+    for row, review in library.list_documents(connection):
         stage = None if review is None else str(policy.state_of(review, today=today))
         if state not in {None, row.state, stage} and not (
             state == REJECTED and row.path in rejected

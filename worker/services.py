@@ -146,18 +146,12 @@ class Services:
         from worker.calendar_feed import publish_calendar
         from worker.reviews import sweep
 
-        now = self.now()
-        owed = sweep(
-            self.store,
-            policy=self.policy,
-            now=now,
-            today=self.today(),
-            zone=self.settings.zone,
-        )
-        publish_calendar(self.store, self.settings, self.policy, now=now, today=self.today())
+        now, today = self.now(), self.today()
+        owed = sweep(self.store, policy=self.policy, now=now, today=today, zone=self.settings.zone)
+        publish_calendar(self.store, self.settings, self.policy, now=now, today=today)
         silent_since = now - timedelta(days=SILENT_DAYS)
         self.store.transact(lambda c: liveness.forget_silent(c, since=silent_since))
-        self.heartbeat("sweep", {"today": self.today().isoformat(), "notices": len(owed)})
+        self.heartbeat("sweep", {"today": today.isoformat(), "notices": len(owed)})
         return len(owed)
 
     def deliver(self) -> list[Delivery]:
@@ -236,18 +230,24 @@ class Services:
                 connection, policy=self.policy, today=self.today(), now=self.now()
             )
 
-    def list_documents(self, state: str | None) -> list[dict[str, Any]]:
-        """Return the documents, or those of one state."""
+    def list_documents(
+        self, state: str | None, *, at: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the documents, or those of one state; as they are, or as they were at an instant."""
         with self.store.read() as connection:
+            if at is not None:
+                day = at.astimezone(self.settings.zone).date()
+                return past.list_documents_at(
+                    connection, at, state=state, policy=self.policy, day=day
+                )
             return answers.list_documents(
                 connection, state=state, policy=self.policy, today=self.today()
             )
 
-    def list_documents_at(self, at: datetime, state: str | None) -> list[dict[str, Any]]:
-        """Return the documents as they were at an instant, or those of one state then."""
-        day = at.astimezone(self.settings.zone).date()
+    def list_paths(self) -> list[str]:
+        """Return the path of every document, in order."""
         with self.store.read() as connection:
-            return past.list_documents_at(connection, at, state=state, policy=self.policy, day=day)
+            return library.list_paths(connection)
 
     def list_rejections(self) -> list[dict[str, Any]]:
         """Return the files whose newest content is refused, with their problems."""

@@ -68,12 +68,9 @@ def list_(
     from worker.processes import open_services
 
     wanted = state.value if state else None
+    moment = in_zone(at, settings.zone) if at is not None else None
     with open_services(settings) as services:
-        documents = (
-            services.list_documents(wanted)
-            if at is None
-            else services.list_documents_at(in_zone(at, settings.zone), wanted)
-        )
+        documents = services.list_documents(wanted, at=moment)
     if as_json:
         print_json(documents)
         return

@@ -81,7 +81,7 @@ def not_found(services: Services, settings: Settings, path: str) -> str:
     for candidate in _candidates(path, settings):
         if (history := services.history(candidate)) is not None:
             return f"{candidate} has {_versions(history['versions'])}"
-    near = _nearest(path, [document["path"] for document in services.list_documents(None)])
+    near = _nearest(path, services.list_paths())
     return f"no document at {path}" + (f"; did you mean {near}?" if near else "")
 
 

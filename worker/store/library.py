@@ -146,9 +146,38 @@ def acknowledgement(row: Any) -> Acknowledgement:
     )
 
 
-def list_documents(connection: Connection) -> Sequence[Any]:
-    """Return every document with its head's columns, in path order."""
-    return connection.execute(select(documents).order_by(documents.c.path)).all()
+def list_documents(connection: Connection) -> Iterator[tuple[Any, ReviewGroup | None]]:
+    """Yield every document with its head's columns, in path order, and alone as a group where it lives."""
+    d, a = documents.c, acknowledgements.c
+    query = (
+        select(
+            *(
+                column for column in d if column is not d.tags
+            ),  # to read them takes as long as the rest
+            *(a.snoozed_until, a.snoozes, a.acknowledged_until, a.planned_on),
+        )
+        .outerjoin(acknowledgements, (a.document_id == d.id) & (a.due_on == d.due_on))
+        .order_by(d.path)
+    )
+    for row in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
+        yield row, _group_of(row) if row.state == LIVE else None
+
+
+def _group_of(row: Any) -> ReviewGroup:
+    return ReviewGroup(
+        count=1,
+        path=row.path,
+        source_type=row.source_type,
+        review_frequency=row.review_frequency,
+        due_on=row.due_on,
+        exempt=row.exempt,
+        given=NONE_GIVEN if row.snoozes is None else acknowledgement(row),
+    )
+
+
+def list_paths(connection: Connection) -> list[str]:
+    """Return the path of every document, in order."""
+    return list(connection.scalars(select(documents.c.path).order_by(documents.c.path)))
 
 
 def list_rejections(connection: Connection) -> Sequence[Any]:
