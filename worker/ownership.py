@@ -68,8 +68,11 @@ def owners(rows: Iterable[ReviewRow], *, policy: Policy, today: date) -> dict[st
 
 
 def _counted_as(row: ReviewRow, policy: Policy, today: date) -> str | None:
-    awake = replace(row, given=replace(row.given, snoozed_until=None))
-    return _COUNTED_AS.get(policy.state_of(awake, today=today))
+    state = policy.state_of(row, today=today)
+    if state is ReviewState.SNOOZED:
+        awake = replace(row, given=replace(row.given, snoozed_until=None))
+        state = policy.state_of(awake, today=today)
+    return _COUNTED_AS.get(state)
 
 
 def _is_of(route: Route, name: str | None) -> bool:
