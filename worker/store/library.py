@@ -149,13 +149,10 @@ def acknowledgement(row: Any) -> Acknowledgement:
 def list_documents(connection: Connection) -> Iterator[tuple[Any, ReviewGroup | None]]:
     """Yield every document with its head's columns, in path order, and alone as a group where it lives."""
     d, a = documents.c, acknowledgements.c
+    given = (a.snoozed_until, a.snoozes, a.acknowledged_until, a.planned_on)
+    shown = (column for column in d if column is not d.tags)  # a list takes as long as all the rest
     query = (
-        select(
-            *(
-                column for column in d if column is not d.tags
-            ),  # to read them takes as long as the rest
-            *(a.snoozed_until, a.snoozes, a.acknowledged_until, a.planned_on),
-        )
+        select(*shown, *given)
         .outerjoin(acknowledgements, (a.document_id == d.id) & (a.due_on == d.due_on))
         .order_by(d.path)
     )

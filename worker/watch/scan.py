@@ -37,8 +37,9 @@ _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 class Walk(Generic[File]):
     """One walk on its way: `pages` are to be taken to the end before the rest is whole.
 
-    `unsure` are folders that could not be listed, "" for the root; `ignored` is a reason for each
-    path that looks like a seed's and is none. `root_missing` when there was no root to walk.
+    They tell each file as `Seen`, or in a line. `unsure` are folders that could not be listed, "" for
+    the root; `ignored` is a reason for each path that looks like a seed's and is none. `root_missing`
+    when there was no root to walk.
     """
 
     pages: Iterator[list[File]]
