@@ -217,6 +217,7 @@ def _watch_while_leading(
                 monotonic=time.monotonic,
                 term=Term(
                     confirm=lead.confirm,
+                    give_way=lead.give_way,
                     observed_above=lead.observed_above,
                     begun_before=begun_before,
                 ),

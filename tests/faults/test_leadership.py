@@ -129,6 +129,31 @@ def test_a_leader_cut_off_from_the_store_is_followed_and_stands_by_afterwards(
     assert numbers == [(3,)], "each edit once"
 
 
+def test_a_leader_that_no_redis_answers_gives_way_and_stands_by_afterwards(
+    service: Installation, shared_redis
+):
+    line = Line(shared_redis.port)
+    there = service.env["CONTENT_SYNC_BROKER_URL"].replace(
+        f":{shared_redis.port}/", f":{line.port}/"
+    )
+    with (
+        service.start("worker"),
+        two_watchers(service, CONTENT_SYNC_BROKER_URL=there) as (first, second),
+    ):
+        write(service.seeds / "a.md", a_seed())
+        is_equal(service, "the first page")
+        line.close()  # whoever connects is refused at once
+        write(service.seeds / "a.md", a_seed(title="While Redis refuses the leader"))
+        first.wait_for("gives way to", timeout=30)
+        takes_over(service, second, within=TAKE_OVER_SECONDS)
+        is_equal(service, "the edit that the first one could not send")
+        first.wait_for("stands by:")
+        write(service.seeds / "a.md", a_seed(title="Afterwards"))
+        is_equal(service, "the edit afterwards")
+        assert service.leads(second)
+    assert service.query("SELECT number FROM documents") == [(3,)], "each edit once"
+
+
 def test_two_schedulers_over_the_same_pages_make_one_digest(service: Installation):
     for number in range(5):
         write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))

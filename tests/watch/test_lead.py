@@ -19,7 +19,13 @@ from worker.settings import load_settings
 from worker.store import leases, liveness
 from worker.store.engine import Store
 from worker.store.migrate import migrate
-from worker.watch.lead import LEASE_SECONDS, RENEW_SECONDS, Lead, LeadLostError
+from worker.watch.lead import (
+    GIVEN_WAY_SECONDS,
+    LEASE_SECONDS,
+    RENEW_SECONDS,
+    Lead,
+    LeadLostError,
+)
 
 ELSEWHERE = "another system"
 
@@ -101,6 +107,36 @@ def test_what_is_handed_back_is_taken_at_once(site: Site):
     first.hand_back()
     second.confirm(0)
     assert site.lease().holder == second._holder
+
+
+def test_who_gives_way_leaves_the_lead_to_who_stands_by_for_a_while(site: Site):
+    first, second = site.process(), site.process()
+    site.leads(first)
+    assert not site.leads(second)
+    with pytest.raises(LeadLostError, match="gives way"):
+        first.give_way()
+    first.hand_back()
+    site.seconds += GIVEN_WAY_SECONDS - 0.1
+    assert not site.leads(first), "it would be the first to look"
+    assert site.leads(second)
+
+
+def test_who_gives_way_and_is_followed_by_nobody_leads_again(site: Site):
+    first, second = site.process(), site.process()
+    site.leads(first)
+    site.leads(second)
+    with pytest.raises(LeadLostError):
+        first.give_way()
+    first.hand_back()
+    site.seconds += GIVEN_WAY_SECONDS
+    assert site.leads(first)
+
+
+def test_nobody_gives_way_where_nobody_stands_by(site: Site):
+    alone = site.process()
+    site.leads(alone)
+    alone.give_way()
+    alone.confirm(0)
 
 
 def test_a_process_of_this_system_that_has_ended_is_followed_at_once(site: Site):

@@ -2,8 +2,9 @@
 
 The leader counts its lease up every few seconds, and asks before it sends whether it still has it. Who
 stands by takes the lease over when the count has stood still for a while, at once when it was handed
-back or when the leader was a process of this machine that is gone. Only durations are measured, so
-hosts whose clocks differ agree. It watches nothing itself. Called by `worker.processes`, and by the
+back or when the leader was a process of this machine that is gone. A leader that reaches no broker gives
+way to one who stands by. Only durations are measured, so hosts whose clocks differ agree. It watches
+nothing itself. Called by `worker.processes`, and by the
 watcher's loop through `confirm`.
 
 What a leader that was frozen in the middle of a sending sends late does no harm: its observations
@@ -38,6 +39,8 @@ RENEW_SECONDS = 2.5
 LEASE_SECONDS = 8.0
 LOOK_SECONDS = 1.0
 STAND_BY_NOTED_SECONDS = 5.0
+#: How long who gave way leaves the lead to others: each of them looks more often.
+GIVEN_WAY_SECONDS = 3 * LOOK_SECONDS
 _MICROSECONDS = 1_000_000
 
 
@@ -62,6 +65,7 @@ class Lead:
         self._still_since = 0.0
         self._told: str | None = None
         self._noted_at: float | None = None  # while this process stands by
+        self._gives_way_until = 0.0
         self._observed = 0
         self.observed_above = 0
 
@@ -108,6 +112,18 @@ class Lead:
                 raise
             # Nobody can have taken it over yet.
 
+    def give_way(self) -> None:
+        """Let who stands by lead, where somebody does: this process cannot do what a leader does.
+
+        Then it raises `LeadLostError`, and the lead is to be handed back.
+        """
+        with self._store.read() as connection:
+            heartbeats = liveness.find_heartbeats(connection)
+        others = [row.data["host"] for row in leases.standing_by(heartbeats, now=self._now())]
+        if others:
+            self._gives_way_until = self._monotonic() + GIVEN_WAY_SECONDS
+            raise LeadLostError(f"gives way to {one_line(others[0], limit=100)}: standing by")
+
     def hand_back(self) -> None:
         """Let another lead at once, as far as the store answers. Commits."""
         lease, self._lease = self._lease, None
@@ -148,7 +164,7 @@ class Lead:
         at = self._monotonic()
         lease = self._find()
         if lease is None or not lease.holder:
-            return self._take(lease, "nobody leads", at)
+            return at >= self._gives_way_until and self._take(lease, "nobody leads", at)
         if self._is_gone(lease):
             return self._take(lease, f"{_who(lease)} is gone", at)
         if self._seen != (lease.holder, lease.renewal):

@@ -41,6 +41,8 @@ _DECISION_SECONDS = 0.2
 _REST, _LOADED_REST = 2, 10
 _FOLDER_DOUBT_SECONDS = 0.1  # folders come and go together
 _LONGEST_WAIT_SECONDS = 30.0
+# How long no broker must answer before a watcher that stands by gets its chance.
+_GIVE_WAY_SECONDS = 10.0
 # How soon the store is asked what became of files that may be moves; each time twice as late.
 _FIRST_LEARN_SECONDS = 0.25
 
@@ -50,11 +52,13 @@ class Term:
     """What a watcher goes by that may be one of several, or the next of several.
 
     `confirm` makes sure that this watcher leads, and raises where another does; it is told the largest
-    number that an observation may have had. All observations are numbered above `observed_above`.
+    number that an observation may have had. `give_way` is called while no broker answers, and raises
+    where another watcher may reach it. All observations are numbered above `observed_above`.
     `begun_before` is what a process before this one did not end taking in.
     """
 
     confirm: Callable[[int], None] = lambda _observed: None
+    give_way: Callable[[], None] = lambda: None
     observed_above: int = 0
     begun_before: Iterable[Batch] = ()
 
@@ -85,7 +89,7 @@ class Watcher:
         self._publish = publish
         self._now = now
         self._monotonic = monotonic
-        self._confirm = term.confirm
+        self._confirm, self._give_way = term.confirm, term.give_way
         self._since = now()
         self._root = str(settings.seeds.absolute())
         self._names = SeedNames(self._root, settings.watch.suffixes)
@@ -132,11 +136,12 @@ class Watcher:
     def run(self, stop: threading.Event) -> None:
         """Watch until the event is set, through every outage of store and broker.
 
-        Passes on what `confirm` raises when another watcher leads; then nothing more is sent.
+        Passes on what `confirm` and `give_way` raise when another watcher leads, or may; then nothing
+        more is sent.
         """
         self._names.load()
         self._lookout.start(self._monotonic())
-        failures = 0
+        failures, failing_since = 0, 0.0
         try:
             while not stop.is_set():
                 try:
@@ -148,7 +153,12 @@ class Watcher:
                     failures += 1
                     if failures == 1:
                         logger.warning("waiting: %s", error)
+                        failing_since = self._monotonic()
                     self._start_over()
+                    lasts = self._monotonic() - failing_since >= _GIVE_WAY_SECONDS
+                    if lasts and isinstance(error, BrokerUnavailableError):
+                        with contextlib.suppress(StoreUnavailableError):
+                            self._give_way()
                     self._wait(stop, min(2.0 ** (failures - 1), _LONGEST_WAIT_SECONDS))
             with contextlib.suppress(StoreUnavailableError):
                 self._beat("stopped")
