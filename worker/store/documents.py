@@ -179,10 +179,10 @@ def known_files(connection: Connection) -> KnownFiles:
 def fingerprint(connection: Connection) -> tuple[int, ...]:
     """Return numbers of which some differ once `known_files` does: asked for in a tenth of its time.
 
-    They are sums. Whatever is taken in raises the `observed` of a row, retires it, or is told in an event.
+    They are counts and sums; whatever is taken in raises an `observed`. A hash alone is changed by a repair
+    only, and the whole sync that follows it brings what differs from it.
     """
-    newest_event = select(func.coalesce(func.max(events.c.id), 0))
-    found = [*connection.execute(newest_event).one()]
+    found: list[int] = []
     for table, condition in ((documents, IS_LIVE), (rejections, true())):
         numbers = (table.c[name] for name in ("size", "mtime_ns", "inode", "observed"))
         # Of remainders: those of large numbers would outgrow 64 bits, where SQLite gives up.

@@ -23,6 +23,14 @@ from worker.store.schema import (
 
 #: Bodies run to megabytes: a whole library is read in small runs of rows.
 ROWS_AT_ONCE = 100
+#: What people have answered in the cycle that a document is in.
+_IN_THIS_CYCLE = (acknowledgements.c.document_id == documents.c.id) & (
+    acknowledgements.c.due_on == documents.c.due_on
+)
+_ANSWERS = [
+    acknowledgements.c[name]
+    for name in ("snoozed_until", "snoozes", "acknowledged_until", "planned_on")
+]
 
 
 def count_all(connection: Connection) -> dict[str, Any]:
@@ -79,20 +87,13 @@ def review_groups(connection: Connection, *, by_path: bool) -> Iterator[ReviewGr
     query = (
         select(func.count().label("documents"), path.label("path"), *parts)
         .select_from(documents)
-        .outerjoin(acknowledgements, (a.document_id == d.id) & (a.due_on == d.due_on))
+        .outerjoin(acknowledgements, _IN_THIS_CYCLE)
         .where(IS_LIVE)
         .group_by(*parts, *([path] if by_path else []))
     )
     for row in connection.execute(query):
-        yield ReviewGroup(
-            count=row.documents,
-            path=row.path,
-            source_type=row.source_type,
-            review_frequency=row.review_frequency,
-            due_on=row.due_on,
-            exempt=row.exempt,
-            given=Acknowledgement(snoozed_until=row.snoozed_until, planned_on=row.planned_on),
-        )
+        given = Acknowledgement(snoozed_until=row.snoozed_until, planned_on=row.planned_on)
+        yield ReviewGroup(count=row.documents, **_review_basis(row, given))
 
 
 def find_review_rows(connection: Connection, document_ids: Iterable[int]) -> dict[int, ReviewRow]:
@@ -105,14 +106,14 @@ def find_review_rows(connection: Connection, document_ids: Iterable[int]) -> dic
 
 
 def _review_query() -> Select[Any]:
-    d, a = documents.c, acknowledgements.c
+    d = documents.c
     return (
         select(
             *(d.id, d.path, d.title, d.source_type, d.owner, d.tags, d.last_reviewed),
             *(d.review_frequency, d.risk_category, d.number, d.due_on, d.exempt),
-            *(a.snoozed_until, a.snoozes, a.acknowledged_until, a.planned_on),
+            *_ANSWERS,
         )
-        .outerjoin(acknowledgements, (a.document_id == d.id) & (a.due_on == d.due_on))
+        .outerjoin(acknowledgements, _IN_THIS_CYCLE)
         .where(d.state == LIVE)
         .order_by(d.due_on, d.path)
     )
@@ -121,19 +122,30 @@ def _review_query() -> Select[Any]:
 def _review_row(row: Any) -> ReviewRow:
     return ReviewRow(
         document_id=row.id,
-        path=row.path,
         title=row.title,
-        source_type=row.source_type,
         owner=row.owner,
         tags=tuple(row.tags),
         last_reviewed=row.last_reviewed,
-        review_frequency=row.review_frequency,
         risk_category=row.risk_category,
         number=row.number,
-        due_on=row.due_on,
-        exempt=row.exempt,
-        given=NONE_GIVEN if row.snoozes is None else acknowledgement(row),
+        **_review_basis(row, _given(row)),
     )
+
+
+def _review_basis(row: Any, given: Acknowledgement) -> dict[str, Any]:
+    """Return what a review's state on any day depends on."""
+    return {
+        "path": row.path,
+        "source_type": row.source_type,
+        "review_frequency": row.review_frequency,
+        "due_on": row.due_on,
+        "exempt": row.exempt,
+        "given": given,
+    }
+
+
+def _given(row: Any) -> Acknowledgement:
+    return NONE_GIVEN if row.snoozes is None else acknowledgement(row)
 
 
 def acknowledgement(row: Any) -> Acknowledgement:
@@ -148,28 +160,12 @@ def acknowledgement(row: Any) -> Acknowledgement:
 
 def list_documents(connection: Connection) -> Iterator[tuple[Any, ReviewGroup | None]]:
     """Yield every document with its head's columns, in path order, and alone as a group where it lives."""
-    d, a = documents.c, acknowledgements.c
-    given = (a.snoozed_until, a.snoozes, a.acknowledged_until, a.planned_on)
+    d = documents.c
     shown = (column for column in d if column is not d.tags)  # a list takes as long as all the rest
-    query = (
-        select(*shown, *given)
-        .outerjoin(acknowledgements, (a.document_id == d.id) & (a.due_on == d.due_on))
-        .order_by(d.path)
-    )
+    query = select(*shown, *_ANSWERS).outerjoin(acknowledgements, _IN_THIS_CYCLE).order_by(d.path)
     for row in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
-        yield row, _group_of(row) if row.state == LIVE else None
-
-
-def _group_of(row: Any) -> ReviewGroup:
-    return ReviewGroup(
-        count=1,
-        path=row.path,
-        source_type=row.source_type,
-        review_frequency=row.review_frequency,
-        due_on=row.due_on,
-        exempt=row.exempt,
-        given=NONE_GIVEN if row.snoozes is None else acknowledgement(row),
-    )
+        lives = row.state == LIVE
+        yield row, ReviewGroup(count=1, **_review_basis(row, _given(row))) if lives else None
 
 
 def list_paths(connection: Connection) -> list[str]:

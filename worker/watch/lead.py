@@ -115,7 +115,8 @@ class Lead:
     def give_way(self) -> None:
         """Let who stands by lead, where somebody does: this process cannot do what a leader does.
 
-        Then it raises `LeadLostError`, and the lead is to be handed back.
+        Then it raises `LeadLostError`, and the lead is to be handed back. Raises `StoreUnavailableError`
+        where nobody can tell.
         """
         with self._store.read() as connection:
             heartbeats = liveness.find_heartbeats(connection)

@@ -41,7 +41,7 @@ _DECISION_SECONDS = 0.2
 _REST, _LOADED_REST = 2, 10
 _FOLDER_DOUBT_SECONDS = 0.1  # folders come and go together
 _LONGEST_WAIT_SECONDS = 30.0
-# How long no broker must answer before a watcher that stands by gets its chance.
+# How long a watcher must have failed before one that stands by gets its chance, where no broker answers.
 _GIVE_WAY_SECONDS = 10.0
 # How soon the store is asked what became of files that may be moves; each time twice as late.
 _FIRST_LEARN_SECONDS = 0.25
@@ -155,10 +155,7 @@ class Watcher:
                         logger.warning("waiting: %s", error)
                         failing_since = self._monotonic()
                     self._start_over()
-                    lasts = self._monotonic() - failing_since >= _GIVE_WAY_SECONDS
-                    if lasts and isinstance(error, BrokerUnavailableError):
-                        with contextlib.suppress(StoreUnavailableError):
-                            self._give_way()
+                    self._let_another_try(error, failing_since)
                     self._wait(stop, min(2.0 ** (failures - 1), _LONGEST_WAIT_SECONDS))
             with contextlib.suppress(StoreUnavailableError):
                 self._beat("stopped")
@@ -349,6 +346,12 @@ class Watcher:
         was_begun = self._spool.was_begun(batch_id)
         self._spool.drop(batch_id)
         return was_begun
+
+    def _let_another_try(self, error: Exception, failing_since: float) -> None:
+        lasts = self._monotonic() - failing_since >= _GIVE_WAY_SECONDS
+        if lasts and isinstance(error, BrokerUnavailableError):
+            with contextlib.suppress(StoreUnavailableError):
+                self._give_way()
 
     def _has_caught_up(self) -> bool:
         idle = self._survey is None and self._intake.is_idle
