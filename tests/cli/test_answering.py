@@ -103,6 +103,7 @@ def test_a_snooze_says_what_now_happens(library, answer):
     )
     snoozed = answer("snooze", "a.md", "--until", until, "--reason", "x", "--by", "Meera")
     assert (snoozed["by"], snoozed["snoozes_left"]) == ("Meera", 0)
+    assert [one["path"] for one in answer("list", "--state", "snoozed")] == ["a.md"]
     assert "review.max_snoozes = 2" in library(
         "snooze", "a.md", "--until", until, "--reason", "x", code=1
     ).stderr  # fmt: skip

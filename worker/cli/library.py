@@ -19,6 +19,8 @@ class ListState(StrEnum):
     UPCOMING = "upcoming"
     DUE = "due"
     OVERDUE = "overdue"
+    ESCALATED = "escalated"
+    SNOOZED = "snoozed"
     UNKNOWN = "unknown"
     EXEMPT = "exempt"
     REJECTED = "rejected"
