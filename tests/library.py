@@ -110,7 +110,7 @@ def a_library(store_url: str, **settings: Any) -> Iterator[Library]:
 @contextmanager
 def a_mailing_library(store_url: str, post: Post, **route: Any) -> Iterator[Library]:
     """Give one whose only route mails a team."""
-    channels = {"mail": EmailChannel(kind="email", host="127.0.0.1", port=post.port)}
+    channels = {"mail": EmailChannel(host="127.0.0.1", port=post.port)}
     routes = {"team": RouteSettings(channel="mail", to=("team@example.org",), **route)}
     with a_library(store_url, channels=channels, routes=routes) as library:
         yield library

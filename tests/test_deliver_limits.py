@@ -8,12 +8,15 @@ from itertools import pairwise
 
 import pytest
 from library import Library, a_library
-from pydantic import SecretStr
+from msgspec import structs
 
 from worker.deliver import deliver
-from worker.settings import EmailChannel, RouteSettings, WebhookChannel
+from worker.settings import EmailChannel, HoursSettings, RouteSettings, Secret, WebhookChannel
+from worker.settings_types import ClockTime
 
-OFFICE = {"days": ("mon", "tue", "wed", "thu", "fri"), "opens": "09:00", "closes": "17:00"}
+OFFICE = HoursSettings(
+    opens=ClockTime(9), closes=ClockTime(17), timezone="Asia/Kolkata", holidays="IN"
+)
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def post(start_post):
 
 
 def mail(post, **options):
-    return EmailChannel(kind="email", host="127.0.0.1", port=post.port, **options)
+    return EmailChannel(host="127.0.0.1", port=post.port, **options)
 
 
 def team(**options):
@@ -45,7 +48,7 @@ def at(library: Library, text: str) -> None:
 
 @pytest.fixture
 def office(sqlite_url: str, post):
-    routes = {"team": team(hours=OFFICE | {"timezone": "Asia/Kolkata", "holidays": "IN"})}
+    routes = {"team": team(hours=OFFICE)}
     with a_library(sqlite_url, channels={"mail": mail(post)}, routes=routes) as library:
         yield library
 
@@ -181,9 +184,8 @@ def test_a_channel_that_came_back_before_the_message_is_not_told(two, post):
 def test_nothing_is_sent_within_the_time_that_a_channel_asked_for(sqlite_url: str, web):
     web.status, web.headers = 429, {"Retry-After": "120"}
     hook = WebhookChannel(
-        kind="webhook",
-        url=f"http://127.0.0.1:{web.port}/hook",
-        secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        url=Secret(f"http://127.0.0.1:{web.port}/hook"),
+        secret=Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         allow_private=("127.0.0.1",),
     )
     routes = {
@@ -227,10 +229,8 @@ def test_failed_notices_are_sent_again_with_the_same_id(sqlite_url: str, post):
 def test_an_address_outside_hears_of_each_delivery_and_of_what_fails(two, post, web):
     library, _other = two
     settings = library.services.settings
-    deadman = settings.deadman.model_copy(
-        update={"url": SecretStr(f"http://127.0.0.1:{web.port}/ping")}
-    )
-    library.services.overseer.settings = settings.model_copy(update={"deadman": deadman})
+    deadman = structs.replace(settings.deadman, url=Secret(f"http://127.0.0.1:{web.port}/ping"))
+    library.services.overseer.settings = structs.replace(settings, deadman=deadman)
     web.answer = b"OK"
     post.replies["DATA"] = "451 Try again later"
     library.services.deliver()

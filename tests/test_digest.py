@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from worker.digest import Cleared, counted, open_templates
 from worker.digest_lines import STAGES, Changes, DigestLine
 from worker.errors import ConfigurationError
-from worker.settings import Settings
+from worker.settings import Settings, load_settings
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_what_was_cleared_is_told_with_the_first_names(templates):
 
 
 def test_the_answer_names_the_field_as_the_library_does():
-    environment = open_templates(Settings(fields={"last_reviewed": "last_reviewed_on"}))
+    environment = open_templates(load_settings(fields={"last_reviewed": "last_reviewed_on"}))
     _, text = write(environment, review("a.md", days=3))
     assert "sets `last_reviewed_on` in its" in text
 
@@ -251,7 +251,7 @@ def test_a_stage_that_is_none_is_a_mistake_of_the_caller(templates):
 
 def test_a_team_may_bring_one_template_and_keep_the_others(tmp_path):
     (tmp_path / "digest_subject.txt.j2").write_text("{{ total.overdue }} to read,\n  please")
-    environment = open_templates(Settings(templates=tmp_path))
+    environment = open_templates(load_settings(templates=tmp_path))
     subject, text, html = write_all(environment, review("a.md", days=3))
     assert subject == "1 to read, please"
     assert "OVERDUE: 1 review" in text
@@ -272,7 +272,7 @@ def test_a_team_may_bring_one_template_and_keep_the_others(tmp_path):
 )
 def test_a_template_that_fails_is_told_in_one_line(tmp_path, template, reason):
     (tmp_path / "digest.txt.j2").write_text(template)
-    environment = open_templates(Settings(templates=tmp_path))
+    environment = open_templates(load_settings(templates=tmp_path))
     with pytest.raises(ConfigurationError, match=r"template digest\.txt\.j2") as caught:
         write(environment, review("a.md", days=3))
     assert reason in str(caught.value)

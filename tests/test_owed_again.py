@@ -15,7 +15,7 @@ def post(start_post):
 
 @pytest.fixture
 def library(store_url, post):
-    channels = {"mail": EmailChannel(kind="email", host="127.0.0.1", port=post.port)}
+    channels = {"mail": EmailChannel(host="127.0.0.1", port=post.port)}
     routes = {"team": RouteSettings(channel="mail", to=("team@example.org",), kinds=("review",))}
     with a_library(store_url, channels=channels, routes=routes) as made:
         yield made

@@ -6,8 +6,11 @@ import re
 import tomllib
 from pathlib import Path
 
+from msgspec import structs
+
 import worker
-from worker.settings import Section, Settings
+from worker.settings import Secret, Section, Settings
+from worker.settings_reading import fields_of
 from worker.settings_sources import ENV_PREFIX
 
 ROOT = Path(worker.__file__).resolve().parents[1]
@@ -36,18 +39,18 @@ def test_readme_names_every_environment_variable_of_the_top_level_and_its_defaul
     told = {names(row[0])[0]: row[1].strip("`") for row in rows("Settings")}
     sections = {
         name
-        for name, field in Settings.model_fields.items()
-        if name in {"channels", "routes", "fields"}
-        or (isinstance(field.annotation, type) and issubclass(field.annotation, Section))
+        for name, kind in fields_of(Settings).items()
+        if name in {"channels", "routes", "rules", "fields"}
+        or (isinstance(kind, type) and issubclass(kind, Section))
     }
     plain = {
-        f"{ENV_PREFIX}{name}".upper(): field
-        for name, field in Settings.model_fields.items()
-        if name not in sections
+        f"{ENV_PREFIX}{field.name}".upper(): field
+        for field in structs.fields(Settings)
+        if field.name not in sections
     }
     assert set(told) == set(plain)
     for name, field in plain.items():
-        default = getattr(field.default, "get_secret_value", lambda f=field: f.default)()
+        default = field.default.value if isinstance(field.default, Secret) else field.default
         if default is not None:
             assert told[name] == str(default), name
     listed = README.partition("The tables are ")[2].partition(".\n")[0]

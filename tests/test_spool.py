@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from worker.errors import BrokerUnavailableError, ConfigurationError
-from worker.settings import Settings
+from worker.settings import load_settings
 from worker.spool import MemorySpool, RedisSpool, open_spool
 
 SPOOL_SECONDS = 3600
@@ -279,15 +279,15 @@ def test_an_embedded_service_does_not_import_redis():
 
 @pytest.mark.usefixtures("_no_settings_file")
 def test_the_spool_is_where_the_broker_is():
-    assert isinstance(open_spool(Settings()), MemorySpool)
-    assert isinstance(open_spool(Settings(broker_url="redis://127.0.0.1:6379/0")), RedisSpool)
+    assert isinstance(open_spool(load_settings()), MemorySpool)
+    assert isinstance(open_spool(load_settings(broker_url="redis://127.0.0.1:6379/0")), RedisSpool)
 
 
 @pytest.mark.usefixtures("_no_settings_file")
 @pytest.mark.parametrize("url", ["amqp://guest:hunter2secret@localhost", "localhost:6379", ""])
 def test_a_broker_that_is_no_redis_is_a_configuration_error(url):
     with pytest.raises(ConfigurationError) as caught:
-        open_spool(Settings(broker_url=url))
+        open_spool(load_settings(broker_url=url))
     assert "hunter2secret" not in str(caught.value)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 from support import BODY, a_seed, run, write
 
@@ -47,14 +48,14 @@ class World:
         return processes.repair(self.settings, progress=quiet)
 
     def damage(self, *statements: str) -> None:
-        store = Store(self.settings.store_url.get_secret_value())
+        store = Store(self.settings.store_url.value)
         with store.write() as connection:
             for statement in statements:
                 assert connection.execute(text(statement)).rowcount > 0, statement
         store.close()
 
     def ask(self, query: str) -> list[Any]:
-        store = Store(self.settings.store_url.get_secret_value())
+        store = Store(self.settings.store_url.value)
         with store.read() as connection:
             rows = [tuple(row) for row in connection.execute(text(query))]
         store.close()
@@ -222,7 +223,7 @@ DAMAGES = [
 def test_damage_is_found_and_a_repair_mends_what_it_can(
     world: World, statement: str, law: Law, path: str, *, mended: bool
 ):
-    if world.settings.store_url.get_secret_value().startswith("sqlite"):
+    if world.settings.store_url.value.startswith("sqlite"):
         statement = in_sqlite(statement)
     world.damage(statement)
 
@@ -282,11 +283,10 @@ def test_a_due_date_of_other_settings_is_told_and_derived_again(world: World):
     world.sync()
     world.age()
     cadence = {"frequency": "annual", "paths": ["unsaid.md"]}
-    settings = world.settings.model_copy(
-        update={"review": world.settings.review.model_copy(update={"default_cadences": ()})}
-    )
+    review = replace(world.settings.review, default_cadences=())
+    settings = replace(world.settings, review=review)
     other = load_settings(
-        store_url=settings.store_url.get_secret_value(),
+        store_url=settings.store_url.value,
         seeds=world.seeds,
         review={"default_cadences": [cadence]},
     )

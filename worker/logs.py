@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import unquote, urlsplit
 
 from worker.domain.visible import visible
+from worker.settings import AppriseChannel, EmailChannel, Secret, Settings, WebhookChannel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from worker.settings import Settings
 
 #: Libraries that log whole URLs, credentials included, below WARNING: never, not even for DEBUG.
 _TALKATIVE = ("apprise", "httpcore", "httpx", "requests", "urllib3")
@@ -177,19 +177,19 @@ def secrets_of(settings: Settings) -> set[str]:
     secrets: set[str] = set()
     for url in (settings.store_url, settings.broker_url, settings.stream.url):
         if url is not None:
-            secrets |= _url_passwords(url.get_secret_value())
+            secrets |= _url_passwords(url.value)
     for channel in settings.channels.values():
-        match channel.kind:
-            case "email" if channel.password is not None:
-                secrets.add(channel.password.get_secret_value())
-            case "apprise":
-                secrets |= _tokens(channel.url.get_secret_value())
-            case "webhook":
-                secrets |= _tokens(channel.url.get_secret_value())
+        match channel:
+            case EmailChannel(password=Secret() as password):
+                secrets.add(password.value)
+            case AppriseChannel():
+                secrets |= _tokens(channel.url.value)
+            case WebhookChannel():
+                secrets |= _tokens(channel.url.value)
                 for key in (channel.secret, channel.old_secret):
-                    secrets |= {key.get_secret_value()} if key is not None else set()
+                    secrets |= {key.value} if key is not None else set()
     if settings.deadman.url is not None:
-        secrets |= _tokens(settings.deadman.url.get_secret_value())
+        secrets |= _tokens(settings.deadman.url.value)
     return {secret for secret in secrets if secret}
 
 

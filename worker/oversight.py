@@ -108,7 +108,7 @@ class Overseer:
                 # Whoever is told over a channel that fails can be told by nobody else.
                 resting = channel_states.any_resting(connection, now=now)
             silent = any(self._silent(heartbeats, now))
-            ping(url.get_secret_value(), ok=not silent and not resting)
+            ping(url.value, ok=not silent and not resting)
 
     def _silent(self, heartbeats: Mapping[str, Any], now: datetime) -> Iterator[Silence]:
         return silent_parts(heartbeats, self.settings, now=now, started_at=self.started_at)

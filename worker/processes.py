@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
 from worker.outcomes import SyncReport
 from worker.oversight import SYNC
@@ -68,7 +70,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
 
 def migrate(settings: Settings) -> tuple[str | None, str]:
     """Bring the store to this version's tables; returns its revision before and now."""
-    store = Store(settings.store_url.get_secret_value())
+    store = Store(settings.store_url.value)
     try:
         return migrate_store(store)
     finally:
@@ -144,7 +146,7 @@ def work(
     _live_long()
     require_redis(settings)
     load_rules(settings)  # as its processes do at their first document: what is wrong is told here
-    store = Store(settings.store_url.get_secret_value())
+    store = Store(settings.store_url.value)
     with stopping() as stop:
         ready = _wait_for_store(store, stop)
     store.close()
@@ -233,7 +235,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
     """Hold the store's lock file: two embedded services on one store would do everything twice."""
     from filelock import FileLock, Timeout
 
-    store = Store(settings.store_url.get_secret_value())
+    store = Store(settings.store_url.value)
     if not store.is_sqlite:
         yield
         return
@@ -266,8 +268,7 @@ def _say_where_messages_go(settings: Settings) -> None:
 def _sparing_a_thread(settings: Settings) -> Settings:
     """Return settings under which a bulk load leaves a thread of the worker to live edits."""
     most = min(settings.intake.max_batches, EMBEDDED_CONCURRENCY - 1)
-    intake = settings.intake.model_copy(update={"max_batches": most})
-    return settings.model_copy(update={"intake": intake})
+    return replace(settings, intake=replace(settings.intake, max_batches=most))
 
 
 def _supervise(workers: EmbeddedWorkers, stop: Event) -> None:
@@ -327,7 +328,7 @@ def sync(
     """
     from worker.watch.sync import sync_once
 
-    store = Store(settings.store_url.get_secret_value())
+    store = Store(settings.store_url.value)
     if store.is_sqlite:
         migrate_store(store)
     store.close()

@@ -21,7 +21,7 @@ def load_rules(settings: Settings, *, compiled: bool = True) -> Rules:
     with _explained(path):
         schema = json.loads(path.read_text(encoding="utf-8"))
         make_rules = compile_rules if compiled else read_rules
-        return make_rules(schema, settings.fields, settings.rules.severities)
+        return make_rules(schema, settings.fields, settings.severities)
 
 
 def require_compiled(rules: Rules, settings: Settings) -> None:

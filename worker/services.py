@@ -58,7 +58,7 @@ class Services:
     def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
         self.settings = settings
         self.now = now
-        self.store = Store(settings.store_url.get_secret_value())
+        self.store = Store(settings.store_url.value)
         self.spool: Spool = open_spool(settings)
         in_one = settings.in_process and self.store.is_sqlite
         self._begun = Begun(Path(f"{self.store.url.database}.begun")) if in_one else None

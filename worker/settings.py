@@ -5,34 +5,28 @@ Every secret may come from a file: `CONTENT_SYNC_STORE_URL_FILE` names a file th
 of `CONTENT_SYNC_STORE_URL`. Nothing here opens a connection.
 """
 
-from __future__ import annotations
-
-import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from msgspec import field
 
 from worker.domain.facts import Fields
+from worker.domain.problem import Severity
 from worker.errors import ConfigurationError
+from worker.settings_reading import fields_of, kind_at, merge, read, value_of
 from worker.settings_sources import (
     ENV_PREFIX,
     config_path,
+    read_environment,
     read_file,
     suggest,
-    without_file_variables,
+    variable,
 )
 from worker.settings_tables import (
+    DEFAULT_LEAD_DAYS,
     AppriseChannel,
     BrakeSettings,
     CalendarSettings,
@@ -43,14 +37,15 @@ from worker.settings_tables import (
     EmailChannel,
     HoursSettings,
     IntakeSettings,
+    Level,
     ReviewSettings,
     RouteSettings,
-    RuleSettings,
-    Section,
     StreamSettings,
     WatchSettings,
     WebhookChannel,
+    severities_of,
 )
+from worker.settings_types import Secret, Section
 
 __all__ = [
     "AppriseChannel",
@@ -63,6 +58,7 @@ __all__ = [
     "IntakeSettings",
     "ReviewSettings",
     "RouteSettings",
+    "Secret",
     "Section",
     "Settings",
     "WatchSettings",
@@ -73,47 +69,29 @@ __all__ = [
 ]
 
 MEMORY_BROKER = "memory://"
+LEAST_SECRET_LETTERS = 16
 #: Tables whose keys are no fields of the settings: the team's own names, and the rules'.
 _TABLES_OF_NAMES = tuple(f"{ENV_PREFIX}{table}__" for table in ("CHANNELS", "ROUTES", "RULES"))
 
 
-class Settings(BaseSettings):
+class Settings(Section, frozen=True):
     """Everything that can be set. See the README for the table of them."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
-
     config: Path | None = None
-    seeds: Path = Field(Path("seeds"), description="the folder that is the truth")
-    store_url: SecretStr = Field(
-        SecretStr("sqlite:///var/content-sync.db"),
-        description="SQLAlchemy URL: SQLite or PostgreSQL",
-    )
-    broker_url: SecretStr = Field(
-        SecretStr(MEMORY_BROKER), description="`memory://` or a Redis URL"
-    )
-    broker_secret: SecretStr | None = Field(
-        None,
-        min_length=16,
-        description="signs the messages over Redis; default: from the broker's password",
-    )
-    broker_old_secret: SecretStr | None = Field(
-        None, min_length=16, description="still accepted, until every part knows the new one"
-    )
-    schema_file: Path | None = Field(
-        None, description="default: seed.schema.json beside the settings file"
-    )
-    templates: Path | None = Field(None, description="default: templates/ beside the settings file")
+    seeds: Path = Path("seeds")  # the folder that is the truth
+    store_url: Secret = Secret(
+        "sqlite:///var/content-sync.db"
+    )  # SQLAlchemy URL: SQLite, PostgreSQL
+    broker_url: Secret = Secret(MEMORY_BROKER)  # `memory://` or a Redis URL
+    broker_secret: Secret | None = None  # signs messages over Redis; default: the broker's password
+    broker_old_secret: Secret | None = None  # still accepted, until every part knows the new one
+    schema_file: Path | None = None  # default: seed.schema.json beside the settings file
+    templates: Path | None = None  # default: templates/ beside the settings file
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     fields: Fields = Fields()
-    rules: RuleSettings = RuleSettings()
+    rules: dict[str, Level] = field(default_factory=dict)
     watch: WatchSettings = WatchSettings()
     intake: IntakeSettings = IntakeSettings()
     brake: BrakeSettings = BrakeSettings()
@@ -122,11 +100,17 @@ class Settings(BaseSettings):
     stream: StreamSettings = StreamSettings()
     calendar: CalendarSettings = CalendarSettings()
     deadman: DeadmanSettings = DeadmanSettings()
-    channels: dict[str, Channel] = {"console": ConsoleChannel(kind="console")}
-    routes: dict[str, RouteSettings] = {"everyone": RouteSettings(channel="console")}
+    channels: dict[str, Channel] = field(default_factory=lambda: {"console": ConsoleChannel()})
+    routes: dict[str, RouteSettings] = field(
+        default_factory=lambda: {"everyone": RouteSettings(channel="console")}
+    )
 
-    @model_validator(mode="after")
-    def _routes_have_channels(self) -> Settings:
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together."""
+        for name in ("broker_secret", "broker_old_secret"):
+            secret: Secret | None = getattr(self, name)
+            if secret is not None and len(secret.value) < LEAST_SECRET_LETTERS:
+                raise ValueError(f"setting {name} needs {LEAST_SECRET_LETTERS} letters at least")
         for name, route in self.routes.items():
             channel = self.channels.get(route.channel)
             if channel is None:
@@ -134,7 +118,7 @@ class Settings(BaseSettings):
                     f"routes.{name}.channel is {route.channel!r}, and there is no such channel"
                     f"{suggest(route.channel, self.channels)}"
                 )
-            if channel.kind == "email" and not route.to:
+            if isinstance(channel, EmailChannel) and not route.to:
                 raise ValueError(f"routes.{name}.to is empty: an e-mail route needs recipients")
             for key, other in (("backup", route.backup), ("lead", route.lead)):
                 if other is not None and other not in self.routes:
@@ -142,21 +126,15 @@ class Settings(BaseSettings):
                         f"routes.{name}.{key} is {other!r}, and there is no such route"
                         f"{suggest(other, self.routes)}"
                     )
-        return self
+        try:
+            severities_of(self.rules)
+        except ValueError as error:
+            raise ValueError(f"setting rules: {error}") from None
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as pydantic-settings calls it
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put flags before the environment, and the environment before the file."""
-        environment = EnvSettingsSource(settings_cls, env_parse_none_str="")
-        environment.env_vars = without_file_variables(environment.env_vars)
-        return (init_settings, environment, InitSettingsSource(settings_cls, read_file()))
+    @property
+    def severities(self) -> dict[str, Severity | None]:
+        """Return how severe the team's own rules are, by code; None for one that is off."""
+        return severities_of(self.rules)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -166,7 +144,7 @@ class Settings(BaseSettings):
     @property
     def in_process(self) -> bool:
         """Return whether the broker lives in this process, so that no other one can take part."""
-        return self.broker_url.get_secret_value().startswith("memory:")
+        return self.broker_url.value.startswith("memory:")
 
     def beside(self, name: str) -> Path:
         """Return a file or folder that lies beside the settings file, or the packaged one."""
@@ -187,19 +165,44 @@ def load_settings(**flags: Any) -> Settings:
 
     A flag that is None counts as not given.
     """
-    _refuse_unknown_variables(os.environ)
     given = {name: value for name, value in flags.items() if value is not None}
-    try:
-        return Settings(**given, config=config_path())
-    except ValidationError as error:
-        raise ConfigurationError(_explain(error)) from None
+    values: dict[str, Any] = {"review": {"lead_days": DEFAULT_LEAD_DAYS}}
+    for layer in (read_file(), _environment(), given, {"config": config_path()}):
+        values = merge(values, layer)
+    # One by one, so that a message says which it was.
+    for table, kind in (("rules", Level), ("channels", Channel), ("routes", RouteSettings)):
+        named = values.get(table)
+        if isinstance(named, Mapping):
+            values[table] = {
+                name: read(one, kind, at=(table, name))  # type: ignore[arg-type]
+                for name, one in named.items()
+            }
+    _refuse_unknown_fields(values.get("fields"))
+    return read(values, Settings)
+
+
+def _environment() -> dict[str, Any]:
+    """Return what the environment sets, in the form of the settings file."""
+    _refuse_unknown_variables(os.environ)
+    found: dict[str, Any] = {}
+    for name, text in sorted(read_environment().items()):
+        path = name.split("__")
+        try:
+            value = value_of(text, kind_at(Settings, path))
+        except ValueError:
+            raise ConfigurationError(
+                f'{variable(name)} has to be JSON, as ["one", "two"] or {{"key": "value"}}'
+            ) from None
+        for key in reversed(path):
+            value = {key: value}
+        found = merge(found, value)
+    return found
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    known = set(variable_names())
-    for name in environment:
-        if not name.startswith(ENV_PREFIX):
-            continue
+    ours = [name for name in environment if name.startswith(ENV_PREFIX)]
+    known = set(variable_names()) if ours else set()
+    for name in ours:
         plain = name if name in known else name.removesuffix("_FILE")
         if plain in known or plain.startswith(_TABLES_OF_NAMES):
             continue
@@ -210,45 +213,15 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
 
 def variable_names() -> Iterator[str]:
     """Yield the name of every environment variable that is a setting of its own."""
-    for name, field in Settings.model_fields.items():
-        yield f"{ENV_PREFIX}{name}".upper()
+    for name, kind in fields_of(Settings).items():
+        yield variable(name)
         if name not in {"channels", "routes"}:  # their tables have names of the team's own
-            inner = _keys_of(field.annotation)
-            yield from (f"{ENV_PREFIX}{name}__{key}".upper() for key in inner)
+            yield from (variable(f"{name}__{key}") for key in fields_of(kind))
 
 
-def _explain(error: ValidationError) -> str:
-    """Put the first problem of a validation error into one line, with a suggestion."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    kinds = {"console", "email", "apprise", "webhook"}
-    where = [str(part) for part in first["loc"] if part not in kinds]
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return f"unknown setting {'.'.join(where)}{suggest(where[-1], _keys_at(where[:-1]))}"
-    more = error.error_count() - 1
-    rest = f" (and {more} more)" if more else ""
-    return f"setting {'.'.join(where)}: {message}{rest}" if where else f"{message}{rest}"
-
-
-def _keys_at(where: list[str]) -> list[str]:
-    """Return the keys that the settings file may have in a table."""
-    match where:
-        case []:
-            return list(Settings.model_fields)
-        case ["channels", _]:
-            return list(EmailChannel.model_fields | WebhookChannel.model_fields)
-        case ["routes", _]:
-            return list(RouteSettings.model_fields)
-        case ["routes", _, "hours"]:
-            return list(HoursSettings.model_fields)
-        case [section, *_]:
-            return _keys_of(Settings.model_fields[section].annotation)
-        case _:
-            return []
-
-
-def _keys_of(kind: Any) -> list[str]:
-    """Return the keys of a table: none where a setting is no table."""
-    if kind is Fields:
-        return [field.name for field in dataclasses.fields(Fields)]
-    return list(getattr(kind, "model_fields", ()))
+def _refuse_unknown_fields(fields: Any) -> None:
+    if isinstance(fields, Mapping):
+        known = fields_of(Fields)
+        for name in fields:
+            if name not in known:
+                raise ConfigurationError(f"unknown setting fields.{name}{suggest(name, known)}")

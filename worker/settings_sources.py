@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,24 +44,33 @@ def read_file() -> dict[str, Any]:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def without_file_variables(variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Replace every `…_FILE` variable by what its file holds; both at once are refused."""
-    prefix = ENV_PREFIX.lower()
-    result = dict(variables)
-    for name, value in variables.items():
-        if not (name.startswith(prefix) and name.endswith("_file") and value) or name in {
-            f"{prefix}{setting}" for setting in FILES_THEMSELVES
-        }:
+def read_environment() -> dict[str, str]:
+    """Return the variables that are settings, their names without the prefix and in small letters.
+
+    A variable `…_FILE` gives what its file holds, as the one without that end; both are refused.
+    """
+    found = {
+        name.removeprefix(ENV_PREFIX).lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE
+    }
+    for name, value in list(found.items()):
+        if not name.endswith("_file") or name in FILES_THEMSELVES or not value:
             continue
-        target = name.removesuffix("_file")
-        del result[name]
-        if variables.get(target):
-            raise ConfigurationError(f"set {target.upper()} or {name.upper()}, not both")
+        setting = name.removesuffix("_file")
+        if found.get(setting):
+            raise ConfigurationError(f"set {variable(setting)} or {variable(name)}, not both")
         try:
-            result[target] = Path(value).read_text(encoding="utf-8").strip()
+            found[setting] = Path(value).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ConfigurationError(f"{name.upper()} names {value}: {error.strerror}") from error
-    return result
+            raise ConfigurationError(f"{variable(name)} names {value}: {error.strerror}") from error
+        del found[name]
+    return found
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting, whose tables are told by `__`."""
+    return f"{ENV_PREFIX}{name}".upper()
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -1,349 +1,268 @@
 """The tables of the settings file: what can be set in each, with its default and its meaning.
 
-Where the values come from is in `worker.settings_sources`, how they are put together and explained
-in `worker.settings`, which alone is imported elsewhere.
+Where the values come from is in `worker.settings_sources`, how they are read and explained in
+`worker.settings_reading`, and how they are put together in `worker.settings`, which alone is imported
+elsewhere.
 """
 
-from __future__ import annotations
-
-from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from msgspec import Meta, field
 
 from worker.domain.codes import CODES, PROTECTED, code_of
 from worker.domain.notice import KINDS, ROUTINE_KINDS
 from worker.domain.problem import Severity
 from worker.domain.review import parse_cadence
 from worker.settings_sources import suggest
+from worker.settings_types import (
+    ClockTime,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Secret,
+    Section,
+)
 
 
-class Section(BaseModel):
-    """A table of the settings file: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WatchSettings(Section):
+class WatchSettings(Section, frozen=True):
     """How the seeds folder is watched."""
 
-    suffixes: tuple[str, ...] = Field(
-        (".md", ".markdown", ".txt"), description="file names that are seeds"
-    )
-    coalesce_ms: PositiveFloat = Field(10, description="wait after a close or a rename")
-    still_ms: PositiveFloat = Field(
-        100, description="how long a stamp must stand still where no close was seen"
-    )
-    removal_ms: PositiveFloat = Field(
-        1000, description="how long a path must be gone before its document is retired"
-    )
-    max_wait_seconds: PositiveFloat = Field(
-        60, description="the longest wait for a file that never stops changing"
-    )
-    scan_seconds: PositiveFloat = Field(
-        60, description="interval of the scans that find what events missed"
-    )
-    polling: bool = Field(
-        False, description="scan instead of inotify: for NFS, SMB, Docker Desktop"
-    )
-    polling_seconds: PositiveFloat = Field(30, description="scan interval while polling")
+    suffixes: tuple[str, ...] = (".md", ".markdown", ".txt")  # file names that are seeds
+    coalesce_ms: PositiveFloat = 10  # wait after a close or a rename
+    still_ms: PositiveFloat = 100  # how long a stamp must stand still where no close was seen
+    removal_ms: PositiveFloat = 1000  # how long a path must be gone before its document is retired
+    max_wait_seconds: PositiveFloat = 60  # the longest wait for a file that never stops changing
+    scan_seconds: PositiveFloat = 60  # interval of the scans that find what events missed
+    polling: bool = False  # scan instead of inotify: for NFS, SMB, Docker Desktop
+    polling_seconds: PositiveFloat = 30  # scan interval while polling
 
 
-class IntakeSettings(Section):
+class IntakeSettings(Section, frozen=True):
     """Sizes of what travels from the watcher to the workers."""
 
-    max_file_bytes: PositiveInt = Field(5 * 1024 * 1024, description="a larger seed is refused")
-    batch_files: PositiveInt = Field(128, description="files in one message, at most")
-    batch_bytes: PositiveInt = Field(4 * 1024 * 1024, description="bytes beside one message, about")
-    max_batches: PositiveInt = Field(
-        16, description="batches that may be unconsumed before the watcher waits"
-    )
-    spool_seconds: PositiveInt = Field(
-        3600, description="how long unconsumed bytes are kept in Redis"
-    )
+    max_file_bytes: PositiveInt = 5 * 1024 * 1024  # a larger seed is refused
+    batch_files: PositiveInt = 128  # files in one message, at most
+    batch_bytes: PositiveInt = 4 * 1024 * 1024  # bytes beside one message, about
+    max_batches: PositiveInt = 16  # batches that may be unconsumed before the watcher waits
+    spool_seconds: PositiveInt = 3600  # how long unconsumed bytes are kept in Redis
 
 
-class BrakeSettings(Section):
+class BrakeSettings(Section, frozen=True):
     """When a mass disappearance is held until a person agrees."""
 
-    share: float = Field(
-        0.2, gt=0, le=1, description="more than this share of the live documents …"
-    )
-    count: int = Field(10, ge=0, description="… and more than this many, in one scan")
-    marker: str | None = Field(
-        None, description="a file that lies in the seeds folder whenever it is the right one"
-    )
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.2  # more than this share of the live documents …
+    count: NonNegativeInt = 10  # … and more than this many, in one scan
+    marker: str | None = None  # a file that lies in the seeds folder whenever it is the right one
 
-    @field_validator("marker")
-    @classmethod
-    def _is_in_the_folder(cls, value: str | None) -> str | None:
-        if value is not None and (not value or "/" in value or value in {".", ".."}):
-            raise ValueError(f"{value!r} is not the name of a file in the seeds folder")
-        return value
+    def __post_init__(self) -> None:
+        """Refuse a marker elsewhere."""
+        name = self.marker
+        if name is not None and (not name or "/" in name or name in {".", ".."}):
+            raise ValueError(f"marker {name!r} is not the name of a file in the seeds folder")
 
 
-class DefaultCadence(Section):
+class DefaultCadence(Section, frozen=True):
     """The review frequency of documents that name none."""
 
-    source_type: str | None = None
-    paths: tuple[str, ...] = Field((), description="patterns on the path, as in .gitignore")
     frequency: str
+    source_type: str | None = None
+    paths: tuple[str, ...] = ()  # patterns on the path, as in .gitignore
 
-    @field_validator("frequency")
-    @classmethod
-    def _is_a_cadence(cls, value: str) -> str:
-        if parse_cadence(value) is None:
-            raise ValueError(f"{value!r} is not a review frequency")
-        return value
+    def __post_init__(self) -> None:
+        """Refuse what is no frequency."""
+        if parse_cadence(self.frequency) is None:
+            raise ValueError(f"frequency {self.frequency!r} is no review frequency")
 
 
-class ReviewSettings(Section):
+#: How many days ahead a review is announced, by frequency; a team's own entries take their places.
+DEFAULT_LEAD_DAYS = {"monthly": (3,), "quarterly": (14, 3), "annual": (30, 7)}
+
+
+class ReviewSettings(Section, frozen=True):
     """The review clock."""
 
-    timezone: str = Field("UTC", description="the zone whose dates count, as of the IANA database")
-    lead_days: dict[str, tuple[PositiveInt, ...]] = Field(
-        {"monthly": (3,), "quarterly": (14, 3), "annual": (30, 7)},
-        description="how many days ahead a review is announced, by review frequency: a document "
-        "takes the longest one that is not longer than its own",
-    )
-    repeat_days: PositiveInt = Field(7, description="how often an overdue review is told again")
-    backup_days: PositiveInt = Field(
-        7, description="days overdue after which the route's backup is told too"
-    )
-    lead_escalation_days: PositiveInt = Field(
-        21, description="days overdue after which the route's lead is told too"
-    )
-    ack_days: PositiveInt = Field(
-        7, description="how long `ack` stops an overdue review from being told again"
-    )
-    max_snooze_days: PositiveInt = Field(30, description="the longest snooze")
-    max_snoozes: PositiveInt = Field(2, description="snoozes of one review, at most")
-    ask_after_high_risk: bool = Field(
-        False, description="ask for a review when an edit of high risk was stored"
-    )
-    reviewers_file: Path | None = Field(
-        None, description="default: reviewers beside the settings file"
-    )
-    sweep_seconds: PositiveFloat = Field(3600, description="interval of the review sweep")
+    timezone: str = "UTC"  # the zone whose dates count, as of the IANA database
+    # A document takes the entry of the longest frequency that is not longer than its own.
+    lead_days: dict[str, tuple[PositiveInt, ...]] = field(default_factory=DEFAULT_LEAD_DAYS.copy)
+    repeat_days: PositiveInt = 7  # how often an overdue review is told again
+    backup_days: PositiveInt = 7  # days overdue after which the route's backup is told too
+    lead_escalation_days: PositiveInt = 21  # days overdue after which the route's lead is told too
+    ack_days: PositiveInt = 7  # how long `ack` stops an overdue review from being told again
+    max_snooze_days: PositiveInt = 30  # the longest snooze
+    max_snoozes: PositiveInt = 2  # snoozes of one review, at most
+    ask_after_high_risk: bool = False  # ask for a review when an edit of high risk was stored
+    reviewers_file: Path | None = None  # default: reviewers beside the settings file
+    sweep_seconds: PositiveFloat = 3600  # interval of the review sweep
     default_cadences: tuple[DefaultCadence, ...] = ()
 
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        return _zone(value)
-
-    @field_validator("lead_days")
-    @classmethod
-    def _are_cadences(cls, value: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        if not value:
-            raise ValueError("name one review frequency at least")
-        for word in value:
+    def __post_init__(self) -> None:
+        """Refuse a zone or a frequency that there is not."""
+        _require_zone(self.timezone)
+        for word in self.lead_days:
             cadence = parse_cadence(word)
             if cadence is None or cadence.every is None:
-                raise ValueError(f"{word!r} is not a review frequency that falls due")
-        return value
+                raise ValueError(f"lead_days: {word!r} is no review frequency that falls due")
 
 
-class DeliverySettings(Section):
+class DeliverySettings(Section, frozen=True):
     """How notices become messages."""
 
-    group_wait_seconds: PositiveFloat = Field(
-        5, description="a digest waits until no new notice came for this long …"
-    )
-    group_max_seconds: PositiveFloat = Field(600, description="… but never longer than this")
-    tick_seconds: PositiveFloat = Field(2, description="interval of the delivery task")
-    lease_seconds: PositiveFloat = Field(120, description="how long a digest belongs to one worker")
-    max_attempts: PositiveInt = Field(12, description="then the notices are failed")
-    digest_lines: PositiveInt = Field(
-        20, description="documents named in one digest section, at most"
-    )
-    breaker_failures: PositiveInt = Field(
-        5, description="failures in a row after which a channel is left alone …"
-    )
-    breaker_seconds: PositiveFloat = Field(300, description="… for so long, and then tried once")
+    group_wait_seconds: PositiveFloat = 5  # a digest waits until no new notice came for so long …
+    group_max_seconds: PositiveFloat = 600  # … but never longer than this
+    tick_seconds: PositiveFloat = 2  # interval of the delivery task
+    lease_seconds: PositiveFloat = 120  # how long a digest belongs to one worker
+    max_attempts: PositiveInt = 12  # then the notices are failed
+    digest_lines: PositiveInt = 20  # documents named in one digest section, at most
+    breaker_failures: PositiveInt = 5  # failures in a row after which a channel is left alone …
+    breaker_seconds: PositiveFloat = 300  # … for so long, and then tried once
 
 
-class ConsoleChannel(Section):
+class ConsoleChannel(Section, frozen=True, tag_field="kind", tag="console"):
     """Messages on the worker's standard output."""
 
-    kind: Literal["console"]
     per_minute: PositiveFloat | None = None
 
 
-class EmailChannel(Section):
+class EmailChannel(Section, frozen=True, tag_field="kind", tag="email"):
     """Messages by SMTP."""
 
-    kind: Literal["email"]
     per_minute: PositiveFloat | None = None
     host: str = "localhost"
     port: PositiveInt = 25
     sender: str = "Content Sync <content-sync@localhost>"
     security: Literal["none", "starttls", "tls"] = "none"
     username: str | None = None
-    password: SecretStr | None = None
-    list_id: str | None = Field(None, description="default: content-sync.<domain of the sender>")
+    password: Secret | None = None
+    list_id: str | None = None  # default: content-sync.<domain of the sender>
     timeout_seconds: PositiveFloat = 20
 
 
-class AppriseChannel(Section):
+class AppriseChannel(Section, frozen=True, tag_field="kind", tag="apprise"):
     """Messages by any service that Apprise knows, by its URL. Slack takes one message a second."""
 
-    kind: Literal["apprise"]
+    url: Secret
     per_minute: PositiveFloat | None = 60
-    url: SecretStr
 
 
-class WebhookChannel(Section):
+class WebhookChannel(Section, frozen=True, tag_field="kind", tag="webhook"):
     """Messages to a program, signed as Standard Webhooks says."""
 
-    kind: Literal["webhook"]
+    url: Secret
+    secret: Secret  # `whsec_` and base64
     per_minute: PositiveFloat | None = 60
-    url: SecretStr
-    secret: SecretStr = Field(description="`whsec_` and base64")
-    old_secret: SecretStr | None = Field(
-        None, description="signs too, until the other side knows the new one"
-    )
-    allow_private: tuple[str, ...] = Field(
-        (), description="hosts that may have a private address, and be reached without TLS"
-    )
+    old_secret: Secret | None = None  # signs too, until the other side knows the new one
+    # Hosts that may have a private address, and be reached without TLS.
+    allow_private: tuple[str, ...] = ()
     timeout_seconds: PositiveFloat = 10
 
 
-Channel = Annotated[
-    ConsoleChannel | EmailChannel | AppriseChannel | WebhookChannel, Field(discriminator="kind")
-]
+Channel = ConsoleChannel | EmailChannel | AppriseChannel | WebhookChannel
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class HoursSettings(Section):
+class HoursSettings(Section, frozen=True):
     """When a route may be told of what can wait: weekdays and hours in its own zone.
 
     Where `opens` and `closes` are the same, the whole day is open.
     """
 
     days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
-    opens: time = time(8)
-    closes: time = time(18)
-    timezone: str | None = Field(None, description="default: the team's")
-    holidays: str | None = Field(
-        None, description="a country or its part, as `IN` or `IN-KA`, whose holidays are free"
+    opens: ClockTime = ClockTime(8)
+    closes: ClockTime = ClockTime(18)
+    timezone: str | None = None  # default: the team's
+    holidays: str | None = (
+        None  # a country or its part, as `IN` or `IN-KA`, whose holidays are free
     )
-    jitter_minutes: NonNegativeInt = Field(
-        0, description="the opening is delayed by up to so much, so that not all are told at once"
-    )
+    # The opening is delayed by up to so much, so that not all are told at once.
+    jitter_minutes: NonNegativeInt = 0
 
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str | None) -> str | None:
-        return None if value is None else _zone(value)
-
-    @model_validator(mode="after")
-    def _open_some_time(self) -> Self:
+    def __post_init__(self) -> None:
+        """Refuse hours that never open, or that are told in two zones."""
+        if self.timezone is not None:
+            _require_zone(self.timezone)
         if not self.days:
             raise ValueError("hours on no day never open")
         if self.opens.tzinfo is not None or self.closes.tzinfo is not None:
             raise ValueError("hours are told without an offset; timezone says whose they are")
-        return self
 
 
-class RouteSettings(Section):
+class RouteSettings(Section, frozen=True):
     """Who is told, and over which channel. An empty match means every document."""
 
     channel: str
-    to: tuple[str, ...] = Field((), description="recipients, where the channel needs them (e-mail)")
-    paths: tuple[str, ...] = Field((), description="patterns on the path, as in .gitignore")
+    to: tuple[str, ...] = ()  # recipients, where the channel needs them (e-mail)
+    paths: tuple[str, ...] = ()  # patterns on the path, as in .gitignore
     source_types: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    owners: tuple[str, ...] = Field((), description="names that this person goes by")
+    owners: tuple[str, ...] = ()  # names that this person goes by
     kinds: tuple[str, ...] = ROUTINE_KINDS
-    fallback: bool = Field(False, description="told only of what nobody else answers for")
-    backup: str | None = Field(None, description="the route that is told when a review waits long")
-    lead: str | None = Field(None, description="the route that is told when it waits still longer")
-    hours: HoursSettings | None = Field(None, description="default: at any time")
+    fallback: bool = False  # told only of what nobody else answers for
+    backup: str | None = None  # the route that is told when a review waits long
+    lead: str | None = None  # the route that is told when it waits still longer
+    hours: HoursSettings | None = None  # default: at any time
 
-    @field_validator("kinds")
-    @classmethod
-    def _are_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for kind in value:
+    def __post_init__(self) -> None:
+        """Refuse a kind of notice that there is not."""
+        for kind in self.kinds:
             if kind not in KINDS:
-                raise ValueError(
-                    f"{kind!r} is no kind of notice{suggest(kind, KINDS)} ({', '.join(KINDS)})"
-                )
-        return value
+                near = suggest(kind, KINDS)
+                raise ValueError(f"kinds: {kind!r} is none of {', '.join(KINDS)}{near}")
 
 
-class StreamSettings(Section):
+class StreamSettings(Section, frozen=True):
     """The Redis stream of CloudEvents for programs that follow the library."""
 
-    url: SecretStr | None = Field(None, description="default: the broker, where that is Redis")
+    url: Secret | None = None  # default: the broker, where that is Redis
     key: str = "content-sync:events"
-    max_length: PositiveInt = Field(100_000, description="about how many events the stream keeps")
+    max_length: PositiveInt = 100_000  # about how many events the stream keeps
 
 
-class CalendarSettings(Section):
+class CalendarSettings(Section, frozen=True):
     """The review calendar as a file that calendar programs subscribe to."""
 
-    file: Path | None = Field(None, description="such as var/reviews.ics; default: none is written")
+    file: Path | None = None  # such as var/reviews.ics; default: none is written
 
 
-class DeadmanSettings(Section):
+class DeadmanSettings(Section, frozen=True):
     """The watcher of the watcher: an address that raises the alarm when it is asked no more."""
 
-    url: SecretStr | None = Field(None, description="asked while sweep and delivery run")
+    url: Secret | None = None  # asked while sweep and delivery run
     every_seconds: PositiveFloat = 60
 
 
-class RuleSettings(Section):
-    """How severe a rule is, by its name or code: `off`, `info`, `warning` or `error`."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    __pydantic_extra__: dict[str, Literal["off", "info", "warning", "error"]]
-
-    @model_validator(mode="after")
-    def _are_rules(self) -> RuleSettings:
-        seen: dict[str, str] = {}
-        for name in self.__pydantic_extra__:
-            code = code_of(name)
-            if code is None:
-                known = [*CODES, *(rule for rule, _ in CODES.values())]
-                raise ValueError(f"{name} is not a rule{suggest(name, known)}")
-            if code in PROTECTED:
-                raise ValueError(
-                    f"{name} ({code} {CODES[code][0]}) protects the store: no setting changes"
-                    f" {min(PROTECTED)} to {max(PROTECTED)}"
-                )
-            if code in seen:
-                raise ValueError(f"{seen[code]} and {name} are the same rule")
-            seen[code] = name
-        return self
-
-    @property
-    def severities(self) -> dict[str, Severity | None]:
-        """Return what is set, by code; None for a rule that is off."""
-        return {
-            code: None if level == "off" else Severity(level)
-            for name, level in self.__pydantic_extra__.items()
-            if (code := code_of(name)) is not None
-        }
+#: How severe a rule may be.
+Level = Literal["off", "info", "warning", "error"]
 
 
-def _zone(name: str) -> str:
+def severities_of(levels: dict[str, Level]) -> dict[str, Severity | None]:
+    """Return how severe rules are, by code, None for one that is off, from levels by code or name.
+
+    Raises ValueError where there is no such rule, or where no setting may change it.
+    """
+    severities: dict[str, Severity | None] = {}
+    names: dict[str, str] = {}
+    for name, level in levels.items():
+        code = code_of(name)
+        if code is None:
+            known = [*CODES, *(rule for rule, _ in CODES.values())]
+            raise ValueError(f"{name} is not a rule{suggest(name, known)}")
+        if code in PROTECTED:
+            raise ValueError(
+                f"{name} ({code} {CODES[code][0]}) protects the store: no setting changes"
+                f" {min(PROTECTED)} to {max(PROTECTED)}"
+            )
+        if code in names:
+            raise ValueError(f"{names[code]} and {name} are the same rule")
+        names[code] = name
+        severities[code] = None if level == "off" else Severity(level)
+    return severities
+
+
+def _require_zone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone of the IANA database") from error
-    return name
+        raise ValueError(f"timezone {name!r} is not of the IANA database") from error

@@ -72,10 +72,10 @@ def make_signer(settings: Settings) -> Signer | None:
     if settings.in_process:
         return None
     given = [settings.broker_secret, settings.broker_old_secret]
-    secrets = [secret.get_secret_value() for secret in given if secret is not None]
+    secrets = [secret.value for secret in given if secret is not None]
     source = "broker_secret"
     if settings.broker_secret is None:
-        password = unquote(urlsplit(settings.broker_url.get_secret_value()).password or "")
+        password = unquote(urlsplit(settings.broker_url.value).password or "")
         secrets.insert(0, password)
         source = "the broker's password" if password else ""
     return Signer(keys=tuple(_key(secret) for secret in secrets), source=source)

@@ -230,9 +230,7 @@ def open_spool(settings: Settings) -> MemorySpool | RedisSpool:
     """
     if settings.in_process:
         return MemorySpool()
-    return RedisSpool(
-        settings.broker_url.get_secret_value(), spool_seconds=settings.intake.spool_seconds
-    )
+    return RedisSpool(settings.broker_url.value, spool_seconds=settings.intake.spool_seconds)
 
 
 def _key(batch_id: str) -> str:

@@ -97,7 +97,7 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     broker = (
         "memory://localhost"
         if settings.in_process
-        else _checking_certificates(settings.broker_url.get_secret_value())
+        else _checking_certificates(settings.broker_url.value)
     )
     app = Celery("content_sync", broker=broker, task_cls=VerifiedTask)
     app.refusals = Refusals()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import asdict
 
 from worker.domain.hours import Hours, never
 from worker.domain.policy import Policy
@@ -12,7 +13,7 @@ from worker.domain.route import Route
 from worker.public_holidays import holiday_test
 from worker.reviewers_file import load_owners
 from worker.schema_file import load_rules
-from worker.settings import Settings
+from worker.settings import HoursSettings, Settings
 
 
 def make_policy(settings: Settings) -> Policy:
@@ -26,7 +27,7 @@ def make_policy(settings: Settings) -> Policy:
         fields=settings.fields,
         routes=tuple(_route(name, settings) for name in settings.routes),
         default_frequencies=tuple(
-            DefaultFrequency(**cadence.model_dump()) for cadence in review.default_cadences
+            DefaultFrequency(**asdict(cadence)) for cadence in review.default_cadences
         ),
         owners=load_owners(settings),
         leads=Leads.of(review.lead_days),
@@ -40,15 +41,16 @@ def make_policy(settings: Settings) -> Policy:
 
 def _route(name: str, settings: Settings) -> Route:
     named = settings.routes[name]
-    route = Route(name=name, **named.model_dump(exclude={"hours"}))
-    if named.hours is None:
-        return route
-    hours = Hours(
-        days=named.hours.days,
-        start=named.hours.opens,
-        end=named.hours.closes,
-        zone=ZoneInfo(named.hours.timezone or settings.review.timezone),
-        is_holiday=holiday_test(named.hours.holidays) if named.hours.holidays else never,
-        jitter_minutes=named.hours.jitter_minutes,
+    hours = _hours(named.hours, settings) if named.hours is not None else None
+    return Route(**asdict(named) | {"name": name, "hours": hours})
+
+
+def _hours(named: HoursSettings, settings: Settings) -> Hours:
+    return Hours(
+        days=named.days,
+        start=named.opens,
+        end=named.closes,
+        zone=ZoneInfo(named.timezone or settings.review.timezone),
+        is_holiday=holiday_test(named.holidays) if named.holidays else never,
+        jitter_minutes=named.jitter_minutes,
     )
-    return replace(route, hours=hours)

@@ -28,7 +28,7 @@ from worker.digest import Cleared, Digest, open_templates, write_digest
 from worker.digest_lines import Changes, DigestLine, make_sections
 from worker.domain.cloud_event import Event
 from worker.domain.visible import UNSAFE, visible
-from worker.settings import EmailChannel, Settings
+from worker.settings import EmailChannel, Secret, load_settings
 from worker.settings import WebhookChannel as WebhookSettings
 
 # Apprise's e-mail service imports a module that Python 3.13 no longer has.
@@ -147,7 +147,7 @@ def composed(text):
         cleared=Cleared(reviews=(f"nci/{text}.md",), refusals=(f"nci/{text}.md",)),
     )
     subject, body, markup = write_digest(
-        digest, today=TODAY, snooze_until=TODAY, templates=open_templates(Settings())
+        digest, today=TODAY, snooze_until=TODAY, templates=open_templates(load_settings())
     )
     return Message(
         id="0197f3c2-0001",
@@ -198,9 +198,7 @@ def message(request):
 
 def test_mail_gets_no_header_no_recipient_no_part_and_no_markup(start_post, message, subtests):
     post = start_post()
-    settings = EmailChannel(
-        kind="email", host="127.0.0.1", port=post.port, sender="Sync <sync@charity.example>"
-    )
+    settings = EmailChannel(host="127.0.0.1", port=post.port, sender="Sync <sync@charity.example>")
     channel = MailChannel(settings, clock=lambda: NOW)
     ours = seen(message(TAME).html)
     for name, hostile in HOSTILE.items():
@@ -260,7 +258,7 @@ def test_the_terminal_gets_no_control_character(message, subtests):
 
 def test_a_webhook_gets_no_header_and_no_field(web, message, subtests):
     url = f"http://127.0.0.1:{web.port}/hook"
-    settings = WebhookSettings(kind="webhook", url=url, secret=SECRET, allow_private=("127.0.0.1",))
+    settings = WebhookSettings(url=Secret(url), secret=Secret(SECRET), allow_private=("127.0.0.1",))
     channel = WebhookChannel(settings)
     channel.send(message(TAME))
     tame = web.requests.pop()

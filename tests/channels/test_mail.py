@@ -13,6 +13,7 @@ from worker.channels import Message
 from worker.channels.mail import MailChannel, header_text
 from worker.errors import ChannelError, ConfigurationError
 from worker.settings import EmailChannel
+from worker.settings_reading import read
 
 SENT_AT = datetime(2026, 3, 30, 6, 0, tzinfo=UTC)
 HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "List-Id", "Auto-Submitted"]
@@ -57,7 +58,7 @@ def channel(port, **fields):
         "sender": "Content Sync <sync@charity.example>",
         "timeout_seconds": 5,
     }
-    return MailChannel(EmailChannel(**(given | fields)), clock=lambda: SENT_AT)
+    return MailChannel(read(given | fields, EmailChannel), clock=lambda: SENT_AT)
 
 
 def received(post):

@@ -8,7 +8,7 @@ from worker.channels.mail import MailChannel
 from worker.channels.opening import open_channels
 from worker.channels.webhook import WebhookChannel
 from worker.errors import ConfigurationError
-from worker.settings import Settings
+from worker.settings import load_settings
 
 # Apprise's e-mail service imports a module that Python 3.13 no longer has.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -22,7 +22,7 @@ def _no_settings_file(tmp_path, monkeypatch):
 
 
 def settings(**channels):
-    return Settings(channels={"console": {"kind": "console"}} | channels)
+    return load_settings(channels={"console": {"kind": "console"}} | channels)
 
 
 def test_every_channel_of_the_settings_is_opened_under_its_name():
@@ -56,9 +56,9 @@ def test_a_channel_that_cannot_be_opened_is_named_and_its_secret_is_not(channel)
 
 def test_apprise_is_imported_only_where_a_channel_needs_it():
     code = (
-        "import sys; from worker.settings import Settings;"
+        "import sys; from worker.settings import load_settings;"
         "from worker.channels.opening import open_channels;"
-        "open_channels(Settings(channels={'console': {'kind': 'console'}}));"
+        "open_channels(load_settings(channels={'console': {'kind': 'console'}}));"
         "sys.exit('apprise' in sys.modules or 'smtplib' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,7 @@ import redis
 from worker.channels.stream import EventStream, open_stream
 from worker.domain.cloud_event import Event
 from worker.errors import BrokerUnavailableError, ConfigurationError
-from worker.settings import Settings
+from worker.settings import load_settings
 
 KEY = "content-sync:events"
 
@@ -122,8 +122,8 @@ def test_no_redis_is_told_without_the_password():
 
 def test_the_stream_is_beside_the_broker_unless_its_own_url_says_otherwise(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert open_stream(Settings()) is None
-    assert open_stream(Settings(broker_url="redis://127.0.0.1/0")) is not None
-    assert open_stream(Settings(stream={"url": "redis://127.0.0.1/1"})) is not None
+    assert open_stream(load_settings()) is None
+    assert open_stream(load_settings(broker_url="redis://127.0.0.1/0")) is not None
+    assert open_stream(load_settings(stream={"url": "redis://127.0.0.1/1"})) is not None
     with pytest.raises(ConfigurationError, match="no Redis URL"):
-        open_stream(Settings(stream={"url": "http://127.0.0.1"}))
+        open_stream(load_settings(stream={"url": "http://127.0.0.1"}))

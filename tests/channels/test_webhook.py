@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
-from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from worker.channels import Message
 from worker.channels.webhook import WebhookChannel
 from worker.errors import ChannelError, ConfigurationError
+from worker.settings import Secret
 from worker.settings import WebhookChannel as WebhookSettings
+from worker.settings_reading import read
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OLD_SECRET = "whsec_" + base64.b64encode(bytes(range(100, 124))).decode()
@@ -37,7 +38,7 @@ def message(**fields):
 
 def channel(url, *, clock=lambda: datetime.now(UTC), **fields):
     given = {"kind": "webhook", "url": url, "secret": SECRET, "allow_private": ("127.0.0.1",)}
-    return WebhookChannel(WebhookSettings(**(given | fields)), clock=clock)
+    return WebhookChannel(read(given | fields, WebhookSettings), clock=clock)
 
 
 def to(web, **fields):
@@ -457,5 +458,5 @@ def test_httpx_is_imported_only_where_a_channel_needs_it():
 
 
 def test_settings_do_not_show_the_secret():
-    settings = WebhookSettings(kind="webhook", url=SecretStr("https://x"), secret=SecretStr(SECRET))
+    settings = WebhookSettings(url=Secret("https://x"), secret=Secret(SECRET))
     assert SECRET not in repr(settings)

@@ -228,6 +228,6 @@ def test_a_secret_may_lie_in_a_file_and_a_short_one_is_refused(tmp_path, monkeyp
     monkeypatch.setenv(
         "CONTENT_SYNC_BROKER_SECRET_FILE", str(write(tmp_path / "key", SECRET + "\n"))
     )
-    assert load_settings().broker_secret.get_secret_value() == SECRET
+    assert load_settings().broker_secret.value == SECRET
     with pytest.raises(ConfigurationError, match="broker_old_secret"):
         load_settings(broker_old_secret="short")

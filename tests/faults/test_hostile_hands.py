@@ -32,6 +32,7 @@ from worker.settings import (
     AppriseChannel,
     EmailChannel,
     RouteSettings,
+    Secret,
     WebhookChannel,
     load_settings,
 )
@@ -73,12 +74,11 @@ def telling(sqlite_url: str, mail_port: int, chat_port: int, hook_port: int) -> 
     """Give a library whose notices go to three real servers."""
     token = "3ccdd113474722377935511fc85d3dd4"
     channels = {
-        "mail": EmailChannel(kind="email", host="127.0.0.1", port=mail_port),
-        "chat": AppriseChannel(kind="apprise", url=f"mmost://127.0.0.1:{chat_port}/{token}"),
+        "mail": EmailChannel(host="127.0.0.1", port=mail_port),
+        "chat": AppriseChannel(url=Secret(f"mmost://127.0.0.1:{chat_port}/{token}")),
         "hook": WebhookChannel(
-            kind="webhook",
-            url=f"http://127.0.0.1:{hook_port}/hook",
-            secret=SECRET,
+            url=Secret(f"http://127.0.0.1:{hook_port}/hook"),
+            secret=Secret(SECRET),
             allow_private=("127.0.0.1",),
         ),
     }

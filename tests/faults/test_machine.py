@@ -24,7 +24,7 @@ from support import BODY, a_seed, wait_until
 
 from worker.domain.snapshot import Batch
 from worker.services import Services
-from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings
+from worker.settings import BrakeSettings, IntakeSettings, WatchSettings, load_settings
 from worker.store.migrate import migrate
 from worker.watch import in_flight
 from worker.watch.settle import Hint, HintKind
@@ -47,7 +47,7 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.seeds = folder / "seeds"
         self.seeds.mkdir()
-        self.settings = Settings(
+        self.settings = load_settings(
             seeds=self.seeds,
             store_url=f"sqlite:///{folder}/store.db",
             watch=WatchSettings(still_ms=20, removal_ms=60, scan_seconds=0.2),

@@ -39,7 +39,7 @@ def settings_file(tmp_path: Path, store_url: str, start_post):
         lines.append(f'owners = ["p{number}"]\nkinds = ["review"]')
     path = tmp_path / "settings.toml"
     path.write_text("\n".join(lines))
-    channels = {"mail": EmailChannel(kind="email", host="127.0.0.1", port=post.port)}
+    channels = {"mail": EmailChannel(host="127.0.0.1", port=post.port)}
     routes = {
         f"p{number}": RouteSettings(
             channel="mail",

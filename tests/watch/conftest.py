@@ -19,7 +19,7 @@ from worker.domain.plan import unread_sha256
 from worker.domain.reconcile import UNPROVEN_SIZE, Seen, SeenLine, is_racy, seen_lines, was_unread
 from worker.domain.snapshot import Batch, Known, Stamp
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
-from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings
+from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings, load_settings
 from worker.spool import MemorySpool
 from worker.watch.sync import Synced, sync_once
 from worker.watch.watcher import Watcher
@@ -261,7 +261,7 @@ class Watching:
 def quick_settings(seeds: Path, *, brake: BrakeSettings | None = None, **watch: Any) -> Settings:
     """Return settings with short waits, and no scan but the first, so that events are tested."""
     quick = {"still_ms": 50, "removal_ms": 200, "scan_seconds": 3600, **watch}
-    return Settings(
+    return load_settings(
         seeds=seeds,
         watch=WatchSettings(**quick),
         brake=brake or BrakeSettings(),
@@ -303,7 +303,7 @@ def page() -> str:
 @pytest.fixture
 def sync(seeds: Path, library: Library) -> Callable[..., Synced]:
     """Return a function that syncs the folder once, as the command does."""
-    settings = Settings(
+    settings = load_settings(
         seeds=seeds,
         watch=WatchSettings(removal_ms=50, still_ms=20),
         intake=IntakeSettings(max_file_bytes=5_000),

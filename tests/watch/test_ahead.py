@@ -19,7 +19,7 @@ SUFFIXES = [".md", ".txt"]
 WALK = """
 import json, os, sys
 from worker.domain.reconcile import seen_in
-from worker.settings import Settings
+from worker.settings import load_settings
 from worker.watch import ahead
 forks, fork = [], os.fork
 def counted():
@@ -28,7 +28,7 @@ def counted():
 os.fork = counted
 os.sched_getaffinity = lambda _: {0, 1}
 exec(sys.argv[2])
-begun = ahead.walk_ahead(Settings(seeds=sys.argv[1]))
+begun = ahead.walk_ahead(load_settings(seeds=sys.argv[1]))
 pages = [seen_in(line) for page in begun.pages for line in page]
 print(json.dumps([len(forks), sorted(pages), begun.unsure, begun.ignored, begun.root_missing]))
 """

@@ -12,7 +12,7 @@ from support import a_seed, wait_until, write
 from worker.domain import codes
 from worker.domain.known import KnownFiles
 from worker.domain.snapshot import Known, Stamp
-from worker.settings import Settings
+from worker.settings import load_settings
 from worker.watch.feed import Feed, Observed
 from worker.watch.in_flight import IN_FLIGHT_SECONDS
 from worker.watch.taken import Lane, Outcome
@@ -225,7 +225,7 @@ def test_a_lost_removal_is_sent_again(seeds, page):
 
 def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None, kept=("waiting",)):
     return Feed(
-        Settings(seeds=seeds),
+        load_settings(seeds=seeds),
         root=str(seeds),
         send=send,
         now=lambda: datetime.now(UTC),

@@ -9,7 +9,7 @@ from support import a_seed, wait_until, write
 
 from worker.domain.known import KnownFiles
 from worker.processes import EMBEDDED_CONCURRENCY, _sparing_a_thread
-from worker.settings import Settings
+from worker.settings import load_settings
 from worker.tasks import in_order
 from worker.watch.backlog import Backlog
 from worker.watch.ignore import seed_names
@@ -99,7 +99,7 @@ def test_a_scan_keeps_nothing_of_a_file_that_stands_in_line(seeds):
 
 
 def test_in_one_process_a_load_leaves_a_thread_to_live_edits():
-    assert _sparing_a_thread(Settings()).intake.max_batches < EMBEDDED_CONCURRENCY
+    assert _sparing_a_thread(load_settings()).intake.max_batches < EMBEDDED_CONCURRENCY
 
 
 def test_a_worker_looks_at_edits_then_messages_then_loads_however_its_queues_are_named():

@@ -11,7 +11,7 @@ from support import a_seed, write
 
 from worker.domain.known import KnownFiles
 from worker.domain.snapshot import Known, Stamp
-from worker.settings import Settings
+from worker.settings import load_settings
 from worker.watch.feed import Feed
 from worker.watch.missing import MOST_CANDIDATES, MOST_ORIGINS, Missing, Origins
 from worker.watch.taken import Lane, Outcome
@@ -128,7 +128,7 @@ def sent():
 @pytest.fixture
 def feed(seeds, sent):
     return Feed(
-        Settings(seeds=seeds),
+        load_settings(seeds=seeds),
         root=str(seeds),
         send=lambda batch, _data, lane: sent.append((batch, lane)),
         now=lambda: datetime.now(UTC),

@@ -165,7 +165,7 @@ class MailChannel:
             if s.security == "starttls":
                 smtp.starttls(context=ssl.create_default_context())
             if s.username:
-                smtp.login(s.username, s.password.get_secret_value() if s.password else "")
+                smtp.login(s.username, s.password.value if s.password else "")
             yield smtp
         finally:
             # The server has answered for the message by now: a failing goodbye must not repeat it.
@@ -198,7 +198,7 @@ class MailChannel:
     def _error(self, why: str, *, permanent: bool = False) -> ChannelError:
         """Return an error that names the server; a reply that echoes the password is not repeated."""
         s = self._settings
-        if s.password is not None and (secret := s.password.get_secret_value()):
+        if s.password is not None and (secret := s.password.value):
             why = why.replace(secret, "***")
         return ChannelError(f"mail server {s.host}:{s.port}: {why}", permanent=permanent)
 

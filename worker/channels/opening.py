@@ -37,7 +37,7 @@ def _open(name: str, channel: named.Channel, *, clock: Callable[[], datetime]) -
             case named.AppriseChannel():
                 from worker.channels.chat import ChatChannel  # noqa: PLC0415 - 0.2 s
 
-                return ChatChannel(channel.url.get_secret_value())
+                return ChatChannel(channel.url.value)
             case named.WebhookChannel():
                 from worker.channels.webhook import WebhookChannel  # noqa: PLC0415 - 0.2 s
 

@@ -72,7 +72,7 @@ def open_stream(settings: Settings) -> EventStream | None:
     Opens no connection yet. Raises `ConfigurationError` when the stream's own URL is no Redis URL.
     """
     named = settings.stream.url
-    url = (named or settings.broker_url).get_secret_value()
+    url = (named or settings.broker_url).value
     if named is None and not url.startswith(SCHEMES):
         return None
     return EventStream(url, key=settings.stream.key, max_length=settings.stream.max_length)

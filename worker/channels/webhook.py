@@ -58,16 +58,16 @@ class WebhookChannel:
         """
         for secret in (settings.url, settings.secret, settings.old_secret):
             if secret is not None:
-                hide(secret.get_secret_value())
+                hide(secret.value)
         try:
-            self._url = parse_url(settings.url.get_secret_value())
+            self._url = parse_url(settings.url.value)
         except ValueError as error:
             raise ConfigurationError(f"its `url` cannot be used: {error}") from None
         self._seconds = settings.timeout_seconds
         self._clock = clock
-        self._keys = [_key(settings.secret.get_secret_value(), "secret")]
+        self._keys = [_key(settings.secret.value, "secret")]
         if settings.old_secret is not None:
-            self._keys.append(_key(settings.old_secret.get_secret_value(), "old_secret"))
+            self._keys.append(_key(settings.old_secret.value, "old_secret"))
         self._allowed = _host(self._url.host) in {_host(name) for name in settings.allow_private}
         self._check_host()
 

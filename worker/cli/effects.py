@@ -25,7 +25,7 @@ def effects_of(findings: Sequence[Finding], settings: Settings) -> dict[str, str
         for finding in findings
         if any(problem.severity == "error" for problem in finding.problems)
     }
-    url = settings.store_url.get_secret_value()
+    url = settings.store_url.value
     if not refused or not url.startswith("sqlite:"):
         return {}
     from worker.answers import what_stays

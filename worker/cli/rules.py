@@ -95,7 +95,7 @@ def _rule(code: str, settings: "Settings") -> dict[str, Any]:
 
     name, severity = CODES[code]
     default = "off" if code in OFF_BY_DEFAULT else str(severity)
-    own = settings.rules.severities
+    own = settings.severities
     entry = RULE_BOOK[code]
     return {
         "code": code,

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from worker.domain.reconcile import Difference, Seen, SeenLine, compare, find_missing, seen_in
 from worker.domain.snapshot import Batch, Stamp
 from worker.outcomes import SyncReport
@@ -141,10 +143,8 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
 
 
 def _with_large_batches(settings: Settings) -> Settings:
-    intake = settings.intake
-    files = max(intake.batch_files, _FILES_IN_BATCH)
-    larger = intake.model_copy(update={"batch_files": files})
-    return settings.model_copy(update={"intake": larger})
+    files = max(settings.intake.batch_files, _FILES_IN_BATCH)
+    return replace(settings, intake=replace(settings.intake, batch_files=files))
 
 
 def _read_with_second(
