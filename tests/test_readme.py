@@ -29,10 +29,12 @@ def names(cell: str) -> list[str]:
 
 
 def test_readme_names_every_command_and_no_other():
-    from worker.cli.app import command
+    import click
+
+    from worker.cli.app import program
 
     told = [name for row in rows("Commands") for name in names(row[0])]
-    assert sorted(told) == sorted(command().commands)
+    assert sorted(told) == sorted(program.list_commands(click.Context(program)))
 
 
 def test_readme_names_every_environment_variable_of_the_top_level_and_its_default():

@@ -25,7 +25,7 @@ COMMAND_SECONDS, SWEEP_MS = 0.25, 100
 FLOOR = "floor: import what they stand on"
 IMPORTS = (
     "import gc; gc.set_threshold(200_000);"
-    "import rich.console, sqlalchemy.dialects.sqlite, pydantic_settings, typer; gc.freeze()"
+    "import rich.console, sqlalchemy.dialects.sqlite, msgspec, click; gc.freeze()"
 )
 
 

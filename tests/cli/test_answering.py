@@ -134,11 +134,12 @@ def test_a_document_retires_and_comes_back(library, answer, seeds, tmp_path):
     write(seeds / "b.md", a_seed(title="It stays"))
     library("sync")
     assert "--yes" in library("retire", "a.md", code=2).stderr
-    shown, code = on_a_terminal("retire", "a.md", cwd=tmp_path, typed="n\n")
-    assert "Take seeds/a.md out of the folder? [y/N]" in shown
-    assert "nothing was changed" in shown
-    assert code == 1
-    assert (seeds / "a.md").exists()
+    for typed in ("n\n", "\x04"):  # no, and the end of what is typed
+        shown, code = on_a_terminal("retire", "a.md", cwd=tmp_path, typed=typed)
+        assert "Take seeds/a.md out of the folder? [y/N]" in shown
+        assert shown.endswith("content-sync: nothing was changed\n")
+        assert code == 1
+        assert (seeds / "a.md").exists()
     _, code = on_a_terminal("retire", "sub/nausea.md", cwd=tmp_path, typed="y\n")
     assert code == 0
     assert not (seeds / "sub" / "nausea.md").exists()

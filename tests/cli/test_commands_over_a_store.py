@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support import a_seed, on_a_terminal, run, write
 
-from worker.cli.library import ListState
+from worker.cli.library import LIST_STATES
 from worker.domain.review import ReviewState
 
 TODAY = datetime.now(UTC).date()
@@ -94,7 +94,7 @@ def test_the_list_can_be_narrowed(synced):
         "review_frequency", "due_on", "review_state", "owner", "updated_at",
     } <= set(everything[0])  # fmt: skip
     assert [one["path"] for one in synced("list", "--state", "overdue")] == ["overdue.md"]
-    assert set(ReviewState) < set(ListState), "each state that `status` counts can be listed"
+    assert set(ReviewState) < set(LIST_STATES), "each state that `status` counts can be listed"
 
 
 def test_the_calendar_counts_days(synced):

@@ -133,7 +133,7 @@ def test_what_is_wrong_with_a_plan_is_told_by_line_and_nothing_is_planned(answer
         (("--apply", "x.csv", "--on", MONDAY), "--on goes with"),
         (("--per-week", "3"), "--per-week goes with --spread"),
         (("--weeks", "3"), "--weeks goes with --forecast"),
-        (("--spread", "--per-week", "0"), "greater than or equal to 1"),
+        (("--spread", "--per-week", "0"), "0 is not in the range x>=1"),
         (("--apply", "nowhere.csv"), "cannot read nowhere.csv"),
     ],
 )
@@ -175,8 +175,8 @@ def test_an_option_between_notices_and_retry_is_told_its_place(said):
 
 def test_a_shell_completes_what_notices_can_do(tmp_path):
     asked = {
-        "_CONTENT_SYNC_COMPLETE": "complete_bash",
+        "_CONTENT_SYNC_COMPLETE": "bash_complete",
         "COMP_WORDS": "content-sync notices re",
         "COMP_CWORD": "2",
     }
-    assert run(cwd=tmp_path, env=asked).stdout == "retry\n"
+    assert run(cwd=tmp_path, env=asked).stdout == "plain,retry\n"

@@ -1,8 +1,11 @@
 """What works without a store: help, version, completion, and mistakes told in one line."""
 
+import os
 import resource
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support import clean_environment, run
@@ -27,7 +30,7 @@ def one_line_of(output):
 
 
 def test_help_names_every_command_under_its_heading(tmp_path):
-    result = run("--help", cwd=tmp_path)
+    result = run("--help", cwd=tmp_path, env={"COLUMNS": "80"})
     assert result.returncode == 0
     assert result.stderr == ""
     for heading in ("Run the service:", "Look at the library:", "Reviews:", "Check:"):
@@ -159,10 +162,53 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert pipe.wait(timeout=30) in {0, 1}
 
 
-def test_a_shell_can_complete_commands(tmp_path):
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("sta", "plain,status\n"),
+        ("--completion f", "plain,fish\n"),
+        ("list --state over", "plain,overdue\n"),
+        ("validate --format s", "plain,sarif\n"),
+        ("history nau", "file,nau\n"),
+        ("validate a.md nau", "file,nau\n"),
+        ("--seeds se", "file,se\n"),
+        ("diff a.md --html ou", "file,ou\n"),
+    ],
+)
+def test_a_shell_can_complete_commands_choices_and_files(tmp_path, typed, offered):
     asked = {
-        "_CONTENT_SYNC_COMPLETE": "complete_bash",
-        "COMP_WORDS": "content-sync sta",
-        "COMP_CWORD": "1",
+        "_CONTENT_SYNC_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"content-sync {typed}",
+        "COMP_CWORD": str(len(typed.split())),
     }
-    assert run(cwd=tmp_path, env=asked).stdout == "status\n"
+    assert run(cwd=tmp_path, env=asked).stdout == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_completes_is_printed_whatever_the_settings_say(tmp_path, shell):
+    result = run("--completion", shell, cwd=tmp_path, env={"CONTENT_SYNC_SEED": "x"})
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"_CONTENT_SYNC_COMPLETE={shell}_complete" in result.stdout
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes_by_what_is_printed(tmp_path):
+    typed = (
+        'eval "$(content-sync --completion bash)"; complete -p content-sync;'
+        "COMP_WORDS=(content-sync sta); COMP_CWORD=1;"
+        '_content_sync_completion content-sync sta content-sync; echo "${COMPREPLY[@]}"'
+    )
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        ["bash", "--norc", "-c", typed],
+        cwd=tmp_path,
+        env=clean_environment({"PATH": path}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stderr == ""
+    assert result.stdout.splitlines() == [
+        "complete -o nosort -F _content_sync_completion content-sync",
+        "status",
+    ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from worker.errors import ContentSyncError
 
 if TYPE_CHECKING:
-    from typer import TyperException
+    import click
 
 #: Loading a command makes a hundred thousand objects that stay. With Python's threshold of 700 the
 #: collector looks at them so often that it takes a sixth of the start.
@@ -25,8 +25,6 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 def main() -> None:
     """Run the command of `sys.argv` and exit with its code."""
-    # Pydantic would read the entry points of all that is installed: we use no plugin of it.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
     code = run_command(sys.argv[1:])
     # At the end Python looks through all objects for cycles, which takes a quarter of a short command,
@@ -37,9 +35,9 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit code; without arguments, show the help."""
-    from typer import TyperException
+    import click
 
-    from worker.cli.app import PROGRAM, command
+    from worker.cli.app import PROGRAM, program
     from worker.cli.output import complain
 
     for stream in (sys.stdout, sys.stderr):
@@ -47,7 +45,7 @@ def run_command(arguments: list[str]) -> int:
             # A name that the terminal's encoding lacks is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = command()(
+        code = program(
             args=arguments or ["--help"],
             prog_name=PROGRAM,
             standalone_mode=False,
@@ -57,7 +55,7 @@ def run_command(arguments: list[str]) -> int:
     except ContentSyncError as error:
         complain(str(error))
         return 2
-    except TyperException as error:
+    except click.ClickException as error:
         complain(_explain(error))
         return error.exit_code
     except KeyboardInterrupt:
@@ -69,14 +67,13 @@ def run_command(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: TyperException) -> str:
+def _explain(error: click.ClickException) -> str:
     """Put a usage error into one line that says where help is."""
     from worker.cli.app import GLOBAL_OPTIONS, PROGRAM
 
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else PROGRAM
-    # Typer checks values with pydantic, whose words these are.
-    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    message = error.format_message().rstrip(".")
     option = getattr(error, "option_name", None)
     if option in GLOBAL_OPTIONS and command != PROGRAM:
         subcommand = command.removeprefix(PROGRAM)

@@ -1,18 +1,22 @@
 """Commands that answer a reminder: reviewed, snooze, ack, assign, retire."""
 
+from __future__ import annotations
+
 import sys
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import typer
+import click
 
 from worker.cli.options import (
-    AsJson,
-    By,
-    DocumentPath,
+    A_PATH,
+    Flags,
     a_date,
     a_name,
+    as_json,
+    by,
+    document_path,
     read_settings,
     who_says,
 )
@@ -21,6 +25,7 @@ from worker.domain.visible import UNSAFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from worker.services import Services
     from worker.settings import Settings
@@ -34,32 +39,32 @@ def an_address(text: str) -> str:
     except ValueError:
         good = False
     if not good or UNSAFE.search(text) or " " in text:
-        raise typer.BadParameter(f"{text!r} is no address; write it as https://example.org/page")
+        raise ValueError(f"{text!r} is no address; write it as https://example.org/page")
     return text
 
 
-Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH…", help="The documents: their paths in the folder.")
-]
-
-
+@click.command
+@click.argument(
+    "paths",
+    metavar="PATH…",
+    nargs=-1,
+    required=True,
+    type=A_PATH,
+    help="The documents: their paths in the folder.",
+)
+@click.option("--on", metavar="DATE", type=a_date, help="The day of the review. [default: today]")
+@by
+@click.option("--evidence", metavar="URL", type=an_address, help="Where the review can be read.")
+@as_json
+@click.pass_obj
 def reviewed(
-    ctx: typer.Context,
-    paths: Paths,
-    on: Annotated[
-        date | None,
-        typer.Option(
-            "--on", metavar="DATE", parser=a_date, help="The day of the review. [default: today]"
-        ),
-    ] = None,
-    by: By = None,
-    evidence: Annotated[
-        str | None,
-        typer.Option(
-            "--evidence", metavar="URL", parser=an_address, help="Where the review can be read."
-        ),
-    ] = None,
-    as_json: AsJson = False,
+    flags: Flags,
+    *,
+    paths: tuple[str, ...],
+    on: date | None,
+    by: str | None,
+    evidence: str | None,
+    as_json: bool,
 ) -> None:
     """Write a review into the files: the day, and who did it.
 
@@ -69,7 +74,7 @@ def reviewed(
 
     Example: content-sync reviewed nausea.md --by "Asha Rao"
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.processes import open_services
     from worker.write_back import Review, document_at, record_reviews
 
@@ -98,18 +103,18 @@ def reviewed(
     if wrong:
         if len(answers) > 1 and not any(answer["recorded"] for answer in answers):
             complain("nothing was written")
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
+@click.command
+@document_path
+@click.option("--until", metavar="DATE", type=a_date, required=True, help="The day to ask again.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why it has to wait.")
+@by
+@as_json
+@click.pass_obj
 def snooze(
-    ctx: typer.Context,
-    path: DocumentPath,
-    until: Annotated[
-        date, typer.Option("--until", metavar="DATE", parser=a_date, help="The day to ask again.")
-    ],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it has to wait.")],
-    by: By = None,
-    as_json: AsJson = False,
+    flags: Flags, *, path: str, until: date, reason: str, by: str | None, as_json: bool
 ) -> None:
     """Delay the reminders of a review; it stays due.
 
@@ -117,7 +122,7 @@ def snooze(
 
     Example: content-sync snooze nausea.md --until 2026-04-15 --reason "waits for the new guideline"
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.acknowledge import snooze as delay
 
     who = who_says(by)
@@ -144,28 +149,30 @@ def snooze(
     )
 
 
-def ack(
-    ctx: typer.Context,
-    path: DocumentPath,
-    by: By = None,
-    days: Annotated[
-        int | None,
-        typer.Option("--days", metavar="N", min=1, help="For so long. [default: review.ack_days]"),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@document_path
+@by
+@click.option(
+    "--days",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="For so long. [default: review.ack_days]",
+)
+@as_json
+@click.pass_obj
+def ack(flags: Flags, *, path: str, by: str | None, days: int | None, as_json: bool) -> None:
     """Say that you are on it: no repeats for some days.
 
     An overdue review is not told again before; a backup and a lead are told as ever.
 
     Example: content-sync ack nausea.md
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.acknowledge import acknowledge
 
     longest = settings.review.max_snooze_days
     if days is not None and days > longest:
-        raise typer.BadParameter(
+        raise click.BadParameter(
             f"{days} is more than {longest} days (review.max_snooze_days)", param_hint="--days"
         )
     who = who_says(by)
@@ -189,22 +196,20 @@ def ack(
     )
 
 
-def assign(
-    ctx: typer.Context,
-    path: DocumentPath,
-    owner: Annotated[
-        str, typer.Argument(metavar="OWNER", parser=a_name, help="Who answers for it from now on.")
-    ],
-    by: By = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@document_path
+@click.argument("owner", metavar="OWNER", type=a_name, help="Who answers for it from now on.")
+@by
+@as_json
+@click.pass_obj
+def assign(flags: Flags, *, path: str, owner: str, by: str | None, as_json: bool) -> None:
     """Write into the file who answers for it.
 
     The service then stores it as a new version, and reminders go to the new owner.
 
     Example: content-sync assign nausea.md "Asha Rao"
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.write_back import assign as write_owner
 
     who = who_says(by)
@@ -221,13 +226,13 @@ def assign(
     )
 
 
-def retire(
-    ctx: typer.Context,
-    path: DocumentPath,
-    by: By = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@document_path
+@by
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@click.pass_obj
+def retire(flags: Flags, *, path: str, by: str | None, yes: bool, as_json: bool) -> None:
     """Take a document out of the folder, so that it retires.
 
     Its versions stay, and `restore` brings it back. Only a file whose newest version is stored is
@@ -235,7 +240,7 @@ def retire(
 
     Example: content-sync retire nausea.md
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.write_back import retire as take_out
 
     who = who_says(by)
@@ -254,11 +259,11 @@ def retire(
 
 
 def _taken(
-    settings: "Settings",
+    settings: Settings,
     path: str,
-    take: "Callable[[Services, str], dict[str, Any] | None]",
+    take: Callable[[Services, str], dict[str, Any] | None],
     *,
-    before: "Callable[[dict[str, Any]], None] | None" = None,
+    before: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Return what became of an answer about a document, or exit with 1 and a line that says why."""
     from worker.acknowledge import NotAnsweredError
@@ -274,20 +279,25 @@ def _taken(
             return found(services, settings, document["path"], lambda one: take(services, one))
         except (NotAnsweredError, WriteRefusedError) as error:
             complain(str(error))
-            raise typer.Exit(1) from None
+            raise click.exceptions.Exit(1) from None
 
 
 def _consent(place: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise typer.BadParameter(f"this takes {place} out of the folder", param_hint="--yes")
-    if not typer.confirm(f"Take {place} out of the folder?", err=True):
+        raise click.BadParameter(f"this takes {place} out of the folder", param_hint="--yes")
+    try:
+        agreed = click.confirm(f"Take {place} out of the folder?", err=True)
+    except click.Abort:  # Ctrl-C, or the end of the input
+        click.echo(err=True)
+        agreed = False
+    if not agreed:
         complain("nothing was changed")
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
-def _reviewed(answer: dict[str, Any], settings: "Settings") -> str:
+def _reviewed(answer: dict[str, Any], settings: Settings) -> str:
     saw = f"saw version {answer['number']}"
     if answer["edited"]:
         saw += ", and the file has been edited since"

@@ -4,17 +4,19 @@ A command's module is imported when the command is called, or when the help of a
 by `worker.cli.run_command` alone.
 """
 
-import os
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-from pathlib import Path
-from typing import Annotated, Any
+from __future__ import annotations
 
-import typer
-from typer.core import TyperGroup
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from worker import __version__
-from worker.cli.options import Flags, Seeds
+from worker.cli.options import A_FILE, Flags, seeds_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROGRAM = "content-sync"
 GLOBAL_OPTIONS = ("--config", "--seeds", "--store-url", "--broker-url")
@@ -39,106 +41,114 @@ _PLACES = {
         *("due.due", "owners.owners"),
         *("answering.reviewed", "answering.snooze", "answering.ack"),
         *("answering.assign", "answering.retire"),
-        *("review.remind", "review.notify_test", "review.notices_app"),
+        *("review.remind", "review.notify_test", "review.notices"),
     ),
     CHECK: ("check.validate", "rules.rules", "rules.explain", "verifying.verify", "check.doctor"),
 }
 
 
-class _Commands(Mapping[str, Any]):
-    """The commands by name; a module is imported when one of its commands is asked for."""
-
-    def __init__(self) -> None:
-        self._places = {_name(place): place for places in _PLACES.values() for place in places}
-        self._loaded: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._loaded:
-            self._loaded[name] = _load(self._places[name], name)
-        return self._loaded[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
 def _name(place: str) -> str:
-    return place.partition(".")[2].removesuffix("_app").strip("_").replace("_", "-")
+    return place.partition(".")[2].strip("_").replace("_", "-")
 
 
-def _load(place: str, name: str) -> Any:
+_PLACE_OF = {_name(place): place for places in _PLACES.values() for place in places}
+
+
+def _load(place: str) -> click.Command:
     module, _, attribute = place.partition(".")
-    found = getattr(import_module(f"worker.cli.{module}"), attribute)
-    if not isinstance(found, typer.Typer):
-        function, found = found, typer.Typer(add_completion=False, rich_markup_mode=None)
-        found.command(name)(function)
-    made = typer.main.get_command(found)
-    made.name = name
-    return made
+    found: click.Command = getattr(import_module(f"worker.cli.{module}"), attribute)
+    return found
 
 
-class _Headings(TyperGroup):
-    """Loads a command when it is called, and shows all under their headings.
+class _Headings(click.Group):
+    """Loads a command when it is called, and shows all under their headings."""
 
-    Typer's own headings come with Rich's Markdown and traceback modules: twice as long as the rest.
-    """
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return the command of that name, if there is one."""
+        return _load(_PLACE_OF[cmd_name]) if cmd_name in _PLACE_OF else None
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.commands: Any = _Commands()
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return all names, in the order of the help."""
+        return list(_PLACE_OF)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as Typer calls it
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raise an error that names what is near, for Click knows only what it has loaded."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand:
+            raise click.NoSuchCommand(args[0], possibilities=_PLACE_OF, ctx=ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """End by Ctrl-C without a word, where Click would write an empty line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write one section a heading."""
-        longest = max(map(len, self.commands))
+        longest = max(map(len, _PLACE_OF))
         limit = formatter.width - 6 - longest
         for heading, places in _PLACES.items():
             rows = [
                 (
-                    typer.style(name.ljust(longest), fg="cyan"),
-                    self.commands[name].get_short_help_str(limit),
+                    click.style(_name(place).ljust(longest), fg="cyan"),
+                    _load(place).get_short_help_str(limit),
                 )
-                for name in map(_name, places)
+                for place in places
             ]
-            with formatter.section(typer.style(heading, bold=True)):
+            with formatter.section(click.style(heading, bold=True)):
                 formatter.write_dl(rows)
 
 
-app = typer.Typer(
+def _print_completion(ctx: click.Context, _param: click.Parameter, shell: str | None) -> None:
+    if shell is None or ctx.resilient_parsing:
+        return
+    from click.shell_completion import shell_complete
+
+    variable = "_CONTENT_SYNC_COMPLETE"  # the one that Click looks at
+    ctx.exit(shell_complete(ctx.command, {}, PROGRAM, variable, f"{shell}_source"))
+
+
+@click.group(
     cls=_Headings,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
 )
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"{PROGRAM} {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    ctx: typer.Context,
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The settings file. [default: config/content-sync.toml]"),
-    ] = None,
-    seeds: Seeds = None,
-    store_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="The database, such as sqlite:///var/content-sync.db."),
-    ] = None,
-    broker_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="The broker: memory:// or a Redis URL."),
-    ] = None,
-    version: Annotated[  # noqa: ARG001 - its callback answers
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
+@click.option(
+    "--config",
+    metavar="FILE",
+    type=A_FILE,
+    help="The settings file. [default: config/content-sync.toml]",
+)
+@seeds_folder
+@click.option(
+    "--store-url", metavar="URL", help="The database, such as sqlite:///var/content-sync.db."
+)
+@click.option("--broker-url", metavar="URL", help="The broker: memory:// or a Redis URL.")
+@click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version.")
+@click.option(
+    "--completion",
+    metavar="SHELL",
+    type=click.Choice(("bash", "zsh", "fish")),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_completion,
+    help="Print what makes this shell complete commands: bash, zsh or fish.",
+)
+@click.pass_context
+def program(
+    ctx: click.Context,
+    *,
+    config: Path | None,
+    seeds: Path | None,
+    store_url: str | None,
+    broker_url: str | None,
 ) -> None:
     """Keep a library of reviewed documents true: checked, versioned, and reviewed on time.
 
@@ -149,11 +159,6 @@ def _options(
     """
     if config is not None:
         if not config.is_file():
-            raise typer.BadParameter(f"{config} is not a file", param_hint="--config")
+            raise click.BadParameter(f"{config} is not a file", param_hint="--config")
         os.environ["CONTENT_SYNC_CONFIG"] = str(config)
     ctx.obj = Flags(seeds=seeds, store_url=store_url, broker_url=broker_url)
-
-
-def command() -> Any:
-    """Return the command to call, with the arguments of the process."""
-    return typer.main.get_command(app)

@@ -1,40 +1,50 @@
 """Commands about one document's changes: diff, why, and restore, which writes into the folder."""
 
+from __future__ import annotations
+
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from worker.cli.options import AsJson, DocumentPath, read_settings
+from worker.cli.options import A_FILE, Flags, as_json, document_path, read_settings
 from worker.cli.output import complain, found, print_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worker.services import Services
     from worker.settings import Settings
 
 
+_NUMBER = click.IntRange(min=1)
+
+
+@click.command
+@document_path
+@click.argument(
+    "first", metavar="[A]", type=_NUMBER, required=False, help="The earlier version's number."
+)
+@click.argument(
+    "second", metavar="[B]", type=_NUMBER, required=False, help="The later version's number."
+)
+@click.option("--file", is_flag=True, help="Compare with the file on disk, as it is now.")
+@click.option("--stat", is_flag=True, help="Only how much changed in each section.")
+@click.option("--html", metavar="FILE", type=A_FILE, help="Write a page to read or send.")
+@as_json
+@click.pass_obj
 def diff(
-    ctx: typer.Context,
-    path: DocumentPath,
-    first: Annotated[
-        int | None, typer.Argument(metavar="A", min=1, help="The earlier version's number.")
-    ] = None,
-    second: Annotated[
-        int | None, typer.Argument(metavar="B", min=1, help="The later version's number.")
-    ] = None,
-    file: Annotated[
-        bool, typer.Option("--file", help="Compare with the file on disk, as it is now.")
-    ] = False,
-    stat: Annotated[
-        bool, typer.Option("--stat", help="Only how much changed in each section.")
-    ] = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page to read or send.")
-    ] = None,
-    as_json: AsJson = False,
+    flags: Flags,
+    *,
+    path: str,
+    first: int | None,
+    second: int | None,
+    file: bool,
+    stat: bool,
+    html: Path | None,
+    as_json: bool,
 ) -> None:
     """Show what changed between two versions.
 
@@ -44,8 +54,8 @@ def diff(
     Example: content-sync diff nausea.md 1 3
     """
     if file and second is not None:
-        raise typer.BadParameter("give one version, or none, with --file", param_hint="B")
-    settings = read_settings(ctx)
+        raise click.BadParameter("give one version, or none, with --file", param_hint="B")
+    settings = read_settings(flags)
     from worker.processes import open_services
 
     with open_services(settings) as services:
@@ -69,14 +79,18 @@ def diff(
     text.show(diffs.difference(answer, settings.zone, width=width))
 
 
-def why(ctx: typer.Context, path: DocumentPath, as_json: AsJson = False) -> None:
+@click.command
+@document_path
+@as_json
+@click.pass_obj
+def why(flags: Flags, *, path: str, as_json: bool) -> None:
     """Tell a file's story: seen, refused or stored, served.
 
     When it was seen, why it was refused, as what it was stored, who was told, what is served now.
 
     Example: content-sync why nausea.md
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.processes import open_services
 
     with open_services(settings) as services:
@@ -100,22 +114,20 @@ def why(ctx: typer.Context, path: DocumentPath, as_json: AsJson = False) -> None
             text.show(line)
 
 
-def restore(
-    ctx: typer.Context,
-    path: DocumentPath,
-    number: Annotated[int, typer.Argument(metavar="N", min=1, help="The version's number.")],
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Even where a change that is not stored would be lost.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@document_path
+@click.argument("number", metavar="N", type=_NUMBER, help="The version's number.")
+@click.option("--yes", is_flag=True, help="Even where a change that is not stored would be lost.")
+@as_json
+@click.pass_obj
+def restore(flags: Flags, *, path: str, number: int, yes: bool, as_json: bool) -> None:
     """Write a version back into the folder.
 
     The service then stores it as a new version. A document that was retired comes back.
 
     Example: content-sync restore nausea.md 2
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.folder import WriteRefusedError
     from worker.processes import open_services
     from worker.restore import restore as write_back
@@ -130,7 +142,7 @@ def restore(
             )
         except WriteRefusedError as error:
             complain(str(error))
-            raise typer.Exit(1) from None
+            raise click.exceptions.Exit(1) from None
     if as_json:
         print_json(answer)
         return
@@ -139,7 +151,7 @@ def restore(
     text.show(text.plain(_restored(answer, settings)))
 
 
-def _restored(answer: dict[str, Any], settings: "Settings") -> str:
+def _restored(answer: dict[str, Any], settings: Settings) -> str:
     place = f"{settings.seeds}/{answer['path']}"
     if not answer["written"]:
         return f"{place} is version {answer['number']} already: nothing was written"
@@ -151,7 +163,7 @@ def _restored(answer: dict[str, Any], settings: "Settings") -> str:
 
 
 def _diff_with_file(
-    services: "Services", settings: "Settings", path: str, number: int | None
+    services: Services, settings: Settings, path: str, number: int | None
 ) -> dict[str, Any]:
     """Return what changed between a version and the file on disk, or exit with 1 and say why not."""
     from worker.domain.seed import parse_seed
@@ -165,7 +177,7 @@ def _diff_with_file(
     if not isinstance(on_disk, Content):
         reason = getattr(on_disk, "detail", "") or getattr(on_disk, "reason", "")
         complain(f"{place} cannot be compared: {reason or 'there is no such file'}")
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
     seed = parse_seed(on_disk.data)
     if isinstance(seed, tuple):
         problem = seed[0]
@@ -173,7 +185,7 @@ def _diff_with_file(
             f"{place}:{problem.span.line}: {problem.message} ({problem.code}), "
             "so there is nothing to compare"
         )
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
     return found(
         services,
         settings,
@@ -182,7 +194,7 @@ def _diff_with_file(
     )
 
 
-def _write_page(target: Path, answer: dict[str, Any], settings: "Settings") -> None:
+def _write_page(target: Path, answer: dict[str, Any], settings: Settings) -> None:
     from worker.cli.page import page
     from worker.errors import ConfigurationError
 

@@ -1,14 +1,14 @@
 """Commands that check: `validate` needs no broker and no store, `doctor` looks at every part."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from worker.cli.effects import effects_of
 from worker.cli.inspection import (
@@ -20,84 +20,77 @@ from worker.cli.inspection import (
     files_of,
     identity,
 )
-from worker.cli.options import AsJson, Seeds, read_settings
+from worker.cli.options import A_FILE, A_PATH, Flags, as_json, read_settings, seeds_folder
 from worker.cli.output import complain, print_json
 from worker.cli.reports import Report, tell_diff, tell_github, tell_json, tell_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worker.cli.inspection import Finding
     from worker.settings import Settings
 
 #: With fewer files a progress bar would only flash.
 _MANY_FILES = 100
+_TELL = {"text": tell_text, "json": tell_json, "github": tell_github}
 
 
-class Format(StrEnum):
-    """How `validate` tells its findings."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-    SARIF = "sarif"
-
-
-_TELL = {Format.TEXT: tell_text, Format.JSON: tell_json, Format.GITHUB: tell_github}
-
-
-class Part(StrEnum):
-    """The process that `doctor` looks at as its own."""
-
-    WATCHER = "watcher"
-    WORKER = "worker"
-    BEAT = "beat"
-
-
+@click.command
+@click.argument(
+    "paths",
+    metavar="[PATH]...",
+    nargs=-1,
+    type=A_PATH,
+    help="Files or folders, or - for standard input. [default: the seeds folder]",
+)
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice((*_TELL, "sarif")),
+    default="text",
+    help="Text for people, or what GitHub, editors and programs read.",
+)
+@click.option("--fix", is_flag=True, help="Mend what is safe: put quotes round dates.")
+@click.option(
+    "--fix-words", is_flag=True, help="With --fix: also mend a misspelt word of the vocabulary."
+)
+@click.option("--diff", is_flag=True, help="With --fix: only show what it would change.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for a warning too.")
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    type=A_FILE,
+    help="Tell only findings that are not recorded in this file.",
+)
+@click.option(
+    "--write-baseline",
+    metavar="FILE",
+    type=A_FILE,
+    help="Record the findings of today in this file.",
+)
+@click.option(
+    "--stdin-path",
+    metavar="PATH",
+    type=A_PATH,
+    help="What to call the document on standard input.",
+)
+@seeds_folder
+@as_json
+@click.pass_obj
 def validate(
-    ctx: typer.Context,
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH",
-            help="Files or folders, or - for standard input. [default: the seeds folder]",
-            show_default=False,
-        ),
-    ] = None,
+    flags: Flags,
     *,
-    output: Annotated[
-        Format,
-        typer.Option(
-            "--format", help="Text for people, or what GitHub, editors and programs read."
-        ),
-    ] = Format.TEXT,
-    fix: Annotated[
-        bool, typer.Option("--fix", help="Mend what is safe: put quotes round dates.")
-    ] = False,
-    fix_words: Annotated[
-        bool,
-        typer.Option(
-            "--fix-words", help="With --fix: also mend a misspelt word of the vocabulary."
-        ),
-    ] = False,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="With --fix: only show what it would change.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 for a warning too.")
-    ] = False,
-    baseline: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Tell only findings that are not recorded in this file."),
-    ] = None,
-    write_baseline: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Record the findings of today in this file."),
-    ] = None,
-    stdin_path: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="What to call the document on standard input."),
-    ] = None,
-    seeds: Seeds = None,
-    as_json: AsJson = False,
+    paths: tuple[str, ...],
+    output: str,
+    fix: bool,
+    fix_words: bool,
+    diff: bool,
+    strict: bool,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    stdin_path: str | None,
+    seeds: Path | None,
+    as_json: bool,
 ) -> None:
     """Check documents: what is wrong, where, how to mend it.
 
@@ -110,16 +103,16 @@ def validate(
 
     Example: content-sync validate --format sarif seeds > findings.sarif
     """
-    settings = read_settings(ctx, seeds=seeds)
+    settings = read_settings(flags, seeds=seeds)
     from worker.schema_file import load_rules
 
-    output = Format.JSON if as_json else output
-    named = existing(paths or [str(settings.seeds)])
+    output = "json" if as_json else output
+    named = existing(list(paths) or [str(settings.seeds)])
     _refuse_mixtures(
         {
             "--fix-words needs --fix": fix_words and not fix,
             "--diff needs --fix": diff and not fix,
-            "--diff prints a diff, and no other format": diff and output is not Format.TEXT,
+            "--diff prints a diff, and no other format": diff and output != "text",
             "--fix cannot mend standard input; --diff shows what it would change": (
                 fix and not diff and STANDARD_INPUT in named
             ),
@@ -144,11 +137,11 @@ def validate(
         return
     if accepted is not None:
         report = _without(accepted, report, settings)
-    if output is Format.TEXT:
+    if output == "text":
         report = replace(report, effects=effects_of(report.findings, settings))
     if diff:
         tell_diff(report)
-    elif output is Format.SARIF:
+    elif output == "sarif":
         from worker.cli.sarif import sarif_log
 
         print_json(sarif_log(report, settings, rules))
@@ -156,13 +149,13 @@ def validate(
         _TELL[output](report)
     failed = report.count("error") or (strict and report.count("warning"))
     if failed or (diff and report.mended):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _refuse_mixtures(mixtures: dict[str, bool]) -> None:
     for message, given in mixtures.items():
         if given:
-            raise typer.BadParameter(message)
+            raise click.BadParameter(message)
 
 
 @contextmanager
@@ -183,7 +176,7 @@ def _read_baseline(path: Path | None) -> frozenset[str] | None:
     return None if path is None else read_baseline(path)
 
 
-def _record(path: Path, findings: list["Finding"], settings: "Settings") -> None:
+def _record(path: Path, findings: list[Finding], settings: Settings) -> None:
     from worker.cli.baseline import fingerprints, write_baseline
 
     recorded = []
@@ -196,7 +189,7 @@ def _record(path: Path, findings: list["Finding"], settings: "Settings") -> None
     complain(f"{path} accepts {len(recorded):,} findings in {len(findings):,} files")
 
 
-def _without(accepted: frozenset[str], report: Report, settings: "Settings") -> Report:
+def _without(accepted: frozenset[str], report: Report, settings: Settings) -> Report:
     """Return the report without the findings that a baseline accepts."""
     from worker.cli.baseline import fingerprints
 
@@ -210,13 +203,16 @@ def _without(accepted: frozenset[str], report: Report, settings: "Settings") -> 
     return replace(report, findings=kept, accepted=known)
 
 
-def doctor(
-    ctx: typer.Context,
-    part: Annotated[
-        Part | None, typer.Option("--as", help="Check as this part of the service would.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@click.option(
+    "--as",
+    "part",
+    type=click.Choice(("watcher", "worker", "beat")),
+    help="Check as this part of the service would.",
+)
+@as_json
+@click.pass_obj
+def doctor(flags: Flags, *, part: str | None, as_json: bool) -> None:
     """Check that every part of the service is well.
 
     The settings, the database, the broker, the folder, and the processes.
@@ -225,10 +221,10 @@ def doctor(
 
     Example: content-sync doctor
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker import health
 
-    checks = health.doctor(settings, part.value if part else None)
+    checks = health.doctor(settings, part)
     ok = all(check.ok for check in checks)
     if as_json:
         listed: list[dict[str, Any]] = [
@@ -240,4 +236,4 @@ def doctor(
 
         text.show(text.marks((check.name, check.ok, check.detail) for check in checks))
     if not ok:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

@@ -1,11 +1,13 @@
 """The command `due`: the review calendar, its load by week, and plans that spread the load."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from worker.cli.options import AsJson, By, OnDate, read_settings, who_says
+from worker.cli.options import A_FILE, Flags, as_json, by, on_date, read_settings, who_says
 from worker.cli.output import complain, print_json
 
 if TYPE_CHECKING:
@@ -18,49 +20,53 @@ _DEFAULT_WEEKS = 26
 _MOST_WEEKS = 520
 
 
+@click.command
+@on_date
+@click.option(
+    "--within",
+    metavar="DAYS",
+    type=click.IntRange(min=0),
+    help="Only what is due within so many days.",
+)
+@click.option("--forecast", is_flag=True, help="Show how many reviews each week holds.")
+@click.option(
+    "--weeks",
+    metavar="N",
+    type=click.IntRange(min=1, max=_MOST_WEEKS),
+    help=f"How far the forecast goes. [default: {_DEFAULT_WEEKS}]",
+)
+@click.option("--spread", is_flag=True, help="Propose earlier reviews, for even weeks, as a file.")
+@click.option(
+    "--per-week",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="So many reviews a week. [default: as few as will do]",
+)
+@click.option(
+    "--plan",
+    metavar="FILE",
+    type=A_FILE,
+    help=f"The file to propose in. [default: {DEFAULT_PLAN}]",
+)
+@click.option("--apply", metavar="FILE", type=A_FILE, help="Store the planned days of such a file.")
+@by
+@click.option("--yes", is_flag=True, help="Replace a file that is there already.")
+@as_json
+@click.pass_obj
 def due(
-    ctx: typer.Context,
+    flags: Flags,
     *,
-    on: OnDate = None,
-    within: Annotated[
-        int | None,
-        typer.Option(
-            "--within", metavar="DAYS", min=0, help="Only what is due within so many days."
-        ),
-    ] = None,
-    forecast: Annotated[
-        bool, typer.Option("--forecast", help="Show how many reviews each week holds.")
-    ] = False,
-    weeks: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=_MOST_WEEKS,
-            metavar="N",
-            help=f"How far the forecast goes. [default: {_DEFAULT_WEEKS}]",
-        ),
-    ] = None,
-    spread: Annotated[
-        bool, typer.Option("--spread", help="Propose earlier reviews, for even weeks, as a file.")
-    ] = False,
-    per_week: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="So many reviews a week. [default: as few as will do]"
-        ),
-    ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help=f"The file to propose in. [default: {DEFAULT_PLAN}]"),
-    ] = None,
-    apply: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Store the planned days of such a file.")
-    ] = None,
-    by: By = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Replace a file that is there already.")
-    ] = False,
-    as_json: AsJson = False,
+    on: date | None,
+    within: int | None,
+    forecast: bool,
+    weeks: int | None,
+    spread: bool,
+    per_week: int | None,
+    plan: Path | None,
+    apply: Path | None,
+    by: str | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Show which reviews are overdue, due, and to come.
 
@@ -81,7 +87,7 @@ def due(
          # A plan is made for days to come: it is held against the day on which it is stored.
          "--on": (on is not None, apply is None, "other commands than --apply")},
     )  # fmt: skip
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     if apply is not None:
         _apply(settings, apply, by=by, as_json=as_json)
     elif spread:
@@ -99,15 +105,13 @@ def _refuse_what_does_not_go_together(
     """Raise a usage error for two options that exclude each other, or one that means nothing here."""
     given = [name for name, is_given in alone.items() if is_given]
     if len(given) > 1:
-        raise typer.BadParameter(f"{given[0]} and {given[1]} do not go together")
+        raise click.BadParameter(f"{given[0]} and {given[1]} do not go together")
     for name, (is_given, has_meaning, where) in needing.items():
         if is_given and not has_meaning:
-            raise typer.BadParameter(f"{name} goes with {where}")
+            raise click.BadParameter(f"{name} goes with {where}")
 
 
-def _calendar(
-    settings: "Settings", on: "date | None", within: int | None, *, as_json: bool
-) -> None:
+def _calendar(settings: Settings, on: date | None, within: int | None, *, as_json: bool) -> None:
     from worker.processes import open_services
 
     with open_services(settings) as services:
@@ -120,7 +124,7 @@ def _calendar(
     text.show(views_reviews.calendar(documents))
 
 
-def _forecast(settings: "Settings", on: "date | None", weeks: int, *, as_json: bool) -> None:
+def _forecast(settings: Settings, on: date | None, weeks: int, *, as_json: bool) -> None:
     from worker.planning import forecast_load
     from worker.processes import open_services
 
@@ -135,9 +139,9 @@ def _forecast(settings: "Settings", on: "date | None", weeks: int, *, as_json: b
 
 
 def _spread(
-    settings: "Settings",
+    settings: Settings,
     file: Path,
-    on: "date | None",
+    on: date | None,
     per_week: int | None,
     weeks: int,
     *,
@@ -160,7 +164,7 @@ def _spread(
     text.show(views_reviews.proposal(answer))
 
 
-def _apply(settings: "Settings", file: Path, *, by: str | None, as_json: bool) -> None:
+def _apply(settings: Settings, file: Path, *, by: str | None, as_json: bool) -> None:
     from worker.plan_file import read_plan
     from worker.planning import apply_plan
     from worker.processes import open_services
@@ -176,7 +180,7 @@ def _apply(settings: "Settings", file: Path, *, by: str | None, as_json: bool) -
     else:
         _tell_applied(file, answer)
     if answer["errors"]:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _tell_applied(file: Path, answer: dict[str, Any]) -> None:

@@ -1,34 +1,29 @@
 """Commands for programs that follow the library: `events` and `export`. JSON Lines, one a line."""
 
+from __future__ import annotations
+
 import sys
 import time
-from enum import StrEnum
-from typing import Annotated
 
-import typer
+import click
 
-from worker.cli.options import read_settings
+from worker.cli.options import Flags, read_settings
 from worker.cli.output import json_line, print_json
 
 POLL_SECONDS = 0.5
 
 
-class ExportFormat(StrEnum):
-    """What `export` writes."""
-
-    JSONL = "jsonl"
-    MANIFEST = "manifest"
-
-
-def events(
-    ctx: typer.Context,
-    after: Annotated[
-        int, typer.Option("--after", min=0, help="The last event that you have; 0 for all.")
-    ] = 0,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Wait for more, until you end it with Ctrl-C.")
-    ] = False,
-) -> None:
+@click.command
+@click.option(
+    "--after",
+    metavar="ID",
+    type=click.IntRange(min=0),
+    default=0,
+    help="The last event that you have; 0 for all.",
+)
+@click.option("--follow", is_flag=True, help="Wait for more, until you end it with Ctrl-C.")
+@click.pass_obj
+def events(flags: Flags, *, after: int, follow: bool) -> None:
     """Print what happened, for programs: a CloudEvent a line.
 
     Oldest first. Keep the id of the last line and go on behind it: no event is missed, in whatever order
@@ -36,7 +31,7 @@ def events(
 
     Example: content-sync events --after 120 --follow
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.processes import open_services
 
     with open_services(settings) as services:
@@ -53,16 +48,17 @@ def events(
                 return
 
 
-def export(
-    ctx: typer.Context,
-    form: Annotated[
-        ExportFormat,
-        typer.Option("--format", help="Documents with their text, or a list of them without."),
-    ] = ExportFormat.JSONL,
-    active: Annotated[
-        bool, typer.Option("--active", help="Only documents that may be served: status active.")
-    ] = False,
-) -> None:
+@click.command
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("jsonl", "manifest")),
+    default="jsonl",
+    help="Documents with their text, or a list of them without.",
+)
+@click.option("--active", is_flag=True, help="Only documents that may be served: status active.")
+@click.pass_obj
+def export(flags: Flags, *, form: str, active: bool) -> None:
     """Print the live library, for programs.
 
     The search behind a chatbot is one. `jsonl` is a document a line, with metadata, hashes, due date
@@ -71,11 +67,11 @@ def export(
 
     Example: content-sync export --active > library.jsonl
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.processes import open_services
 
     with open_services(settings) as services:
-        if form is ExportFormat.MANIFEST:
+        if form == "manifest":
             print_json(services.export_manifest(active_only=active))
             return
         for document in services.export_documents(active_only=active):

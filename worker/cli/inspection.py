@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from worker.cli.output import complain
 
@@ -173,7 +173,7 @@ def existing(paths: list[str]) -> list[str]:
     """Return the paths; one that does not exist is a usage error."""
     for path in paths:
         if path != STANDARD_INPUT and not os.path.lexists(path):
-            raise typer.BadParameter(f"{path} does not exist", param_hint="PATH")
+            raise click.BadParameter(f"{path} does not exist", param_hint="PATH")
     return paths
 
 

@@ -1,12 +1,17 @@
-"""The options that commands share, and how what a person typed becomes settings and dates."""
+"""The options that commands share, and how what a person typed becomes settings and dates.
+
+A function that reads what was typed raises a `ValueError`, whose words Click puts behind the option.
+"""
+
+from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from worker.domain.visible import UNSAFE
 
@@ -14,6 +19,11 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+#: What shells complete to files. Whoever opens one says better than Click what is wrong with it.
+A_FILE = click.Path(readable=False, path_type=Path)
+#: The same, and it stays as it was typed.
+A_PATH = click.Path(readable=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +42,7 @@ def a_date(text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise typer.BadParameter(f"{text!r} is not a date; write it as 2026-03-30")
+    raise ValueError(f"{text!r} is not a date; write it as 2026-03-30")
 
 
 def a_time(text: str) -> datetime:
@@ -45,7 +55,7 @@ def a_time(text: str) -> datetime:
             return datetime.combine(date.fromisoformat(text), time.max)
         return datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(
+        raise ValueError(
             f"{text!r} is not a time; write it as 2026-03-30 or 2026-03-30T14:05"
         ) from None
 
@@ -54,7 +64,7 @@ def a_name(text: str) -> str:
     """Read a person's name; one that is blank or not one line is a usage error."""
     name = " ".join(text.split())
     if not name or UNSAFE.search(name):
-        raise typer.BadParameter(f"{text!r} is no name")
+        raise ValueError(f"{text!r} is no name")
     return name
 
 
@@ -66,8 +76,8 @@ def who_says(by: str | None) -> str:
 
     try:
         return a_name(getpass.getuser())
-    except (OSError, KeyError, ImportError, typer.BadParameter):
-        raise typer.BadParameter(
+    except (OSError, KeyError, ImportError, ValueError):
+        raise click.BadParameter(
             "nobody is logged in here: say who you are", param_hint="--by"
         ) from None
 
@@ -77,28 +87,22 @@ def in_zone(given: datetime, zone: tzinfo) -> datetime:
     return given if given.tzinfo is not None else given.replace(tzinfo=zone)
 
 
-By = Annotated[
-    str | None,
-    typer.Option(
-        "--by", metavar="NAME", parser=a_name, help="Who says so. [default: who is logged in here]"
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Seeds = Annotated[
-    Path | None, typer.Option("--seeds", metavar="FOLDER", help="The folder of the documents.")
-]
-DocumentPath = Annotated[
-    str, typer.Argument(metavar="PATH", help="The document: its path in the seeds folder.")
-]
-OnDate = Annotated[
-    date | None,
-    typer.Option("--on", metavar="DATE", parser=a_date, help="As if it were this day: 2026-03-30."),
-]
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+by = click.option(
+    "--by", metavar="NAME", type=a_name, help="Who says so. [default: who is logged in here]"
+)
+document_path = click.argument(
+    "path", metavar="PATH", type=A_PATH, help="The document: its path in the seeds folder."
+)
+on_date = click.option(
+    "--on", metavar="DATE", type=a_date, help="As if it were this day: 2026-03-30."
+)
+seeds_folder = click.option(
+    "--seeds", metavar="FOLDER", type=A_FILE, help="The folder of the documents."
+)
 
 
-def read_settings(
-    ctx: typer.Context, *, seeds: Path | None = None, quiet: bool = True
-) -> "Settings":
+def read_settings(flags: Flags, *, seeds: Path | None = None, quiet: bool = True) -> Settings:
     """Return the settings with the flags of this command applied, and configure the log.
 
     `quiet` is for commands that answer and end: their log shows nothing below a warning.
@@ -106,7 +110,6 @@ def read_settings(
     from worker import logs
     from worker.settings import load_settings
 
-    flags: Flags = ctx.obj
     settings = load_settings(
         seeds=seeds or flags.seeds, store_url=flags.store_url, broker_url=flags.broker_url
     )

@@ -12,7 +12,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from worker.domain.visible import UNSAFE, visible
 
@@ -58,7 +58,7 @@ def found(
     answer = find(settings, path, look_up)
     if answer is None:
         complain(not_found(services, settings, path))
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
     return answer
 
 

@@ -1,29 +1,28 @@
 """The command that tells who answers for what: owners."""
 
-from typing import Annotated
+from __future__ import annotations
 
-import typer
+import click
 
-from worker.cli.options import AsJson, read_settings
+from worker.cli.options import Flags, as_json, read_settings
 from worker.cli.output import print_json
 
 
-def owners(
-    ctx: typer.Context,
-    orphaned: Annotated[
-        bool,
-        typer.Option("--orphaned", help="Only what nobody answers for, every document by name."),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show who answers for which documents, and for which nobody does.
+@click.command
+@click.option(
+    "--orphaned", is_flag=True, help="Only what nobody answers for, every document by name."
+)
+@as_json
+@click.pass_obj
+def owners(flags: Flags, *, orphaned: bool, as_json: bool) -> None:
+    """Show who answers for which documents, and where nobody does.
 
     An owner is named by a document itself, or else by the reviewers file. A document is orphaned where
     nobody is named, or where no route of the settings lists that name as one of its owners.
 
     Example: content-sync owners --orphaned
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.processes import open_services
 
     with open_services(settings) as services:

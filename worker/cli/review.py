@@ -1,40 +1,36 @@
 """Commands of the messages that reviews and refusals owe: remind, notices, notify-test."""
 
+from __future__ import annotations
+
 import sys
 from contextlib import nullcontext, redirect_stdout
-from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from worker.cli.options import AsJson, OnDate, read_settings
+from worker.cli.options import Flags, as_json, on_date, read_settings
 from worker.cli.output import complain, print_json
 
+if TYPE_CHECKING:
+    from datetime import date
 
-class NoticeState(StrEnum):
-    """What became of a notice."""
-
-    PENDING = "pending"
-    SENT = "sent"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+#: What may become of a notice.
+NOTICE_STATES = ("pending", "sent", "failed", "cancelled")
 
 
-def remind(
-    ctx: typer.Context,
-    on: OnDate = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be sent; send nothing.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@on_date
+@click.option("--dry-run", is_flag=True, help="Only tell what would be sent; send nothing.")
+@as_json
+@click.pass_obj
+def remind(flags: Flags, *, on: date | None, dry_run: bool, as_json: bool) -> None:
     """Look for due reviews now, and tell who answers for them.
 
     The service does this by itself every hour. Nobody is told twice of the same review.
 
     Example: content-sync remind --dry-run
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.processes import open_services
 
     with open_services(settings) as services:
@@ -47,35 +43,24 @@ def remind(
     text.show(views.reminders(answer["notices"], dry_run=dry_run))
 
 
-notices_app = typer.Typer(
-    add_completion=False,
-    invoke_without_command=True,
-    subcommand_metavar="[retry]",
-    rich_markup_mode=None,
-)
-
-
-@notices_app.callback()
-def notices(
-    ctx: typer.Context,
-    state: Annotated[
-        NoticeState | None, typer.Option("--state", help="Only those in this state.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@click.group(invoke_without_command=True, subcommand_metavar="[retry]")
+@click.option("--state", type=click.Choice(NOTICE_STATES), help="Only those in this state.")
+@as_json
+@click.pass_context
+def notices(ctx: click.Context, *, state: str | None, as_json: bool) -> None:
     """List the messages: sent, waiting, failed.
 
     Example: content-sync notices --state failed
     """
     if ctx.invoked_subcommand is not None:
         if state is not None or as_json:
-            raise typer.BadParameter(f"options go behind: notices {ctx.invoked_subcommand} …")
+            raise click.BadParameter(f"options go behind: notices {ctx.invoked_subcommand} …")
         return
-    settings = read_settings(ctx)
+    settings = read_settings(ctx.obj)
     from worker.processes import open_services
 
     with open_services(settings) as services:
-        listed = services.notices(state.value if state else None)
+        listed = services.notices(state)
     if as_json:
         print_json(listed)
         return
@@ -84,22 +69,24 @@ def notices(
     text.show(views.notice_table(listed, settings.zone))
 
 
-@notices_app.command()
-def retry(
-    ctx: typer.Context,
-    ids: Annotated[
-        list[int] | None,
-        typer.Argument(metavar="ID", min=1, help="Only these; else all that failed."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@notices.command
+@click.argument(
+    "ids",
+    metavar="[ID]...",
+    nargs=-1,
+    type=click.IntRange(min=1),
+    help="Only these; else all that failed.",
+)
+@as_json
+@click.pass_obj
+def retry(flags: Flags, *, ids: tuple[int, ...], as_json: bool) -> None:
     """Send again what failed, as the same message.
 
     The service tries as often as with a new one. What holds no longer is not sent.
 
     Example: content-sync notices retry 12 13
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.processes import open_services
 
     with open_services(settings) as services:
@@ -110,29 +97,26 @@ def retry(
         from worker.cli import text
 
         text.show(text.plain(f"{text.count(retried, 'notice')} will be sent again"))
-    if retried < len(set(ids or [])):
-        complain(f"{len(set(ids or [])) - retried} of these had not failed")
-        raise typer.Exit(1)
+    if retried < len(set(ids)):
+        complain(f"{len(set(ids)) - retried} of these had not failed")
+        raise click.exceptions.Exit(1)
 
 
-def notify_test(
-    ctx: typer.Context,
-    route: Annotated[
-        str | None, typer.Argument(metavar="ROUTE", help="Only this route of the settings.")
-    ] = None,
-    preview: Annotated[
-        bool,
-        typer.Option("--preview", help="Print what would be sent now; send and open nothing."),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Send a test message over each route, or show what would be sent.
+@click.command
+@click.argument("route", metavar="[ROUTE]", required=False, help="Only this route of the settings.")
+@click.option(
+    "--preview", is_flag=True, help="Print what would be sent now; send and open nothing."
+)
+@as_json
+@click.pass_obj
+def notify_test(flags: Flags, *, route: str | None, preview: bool, as_json: bool) -> None:
+    """Send a test over each route, or show what would be sent.
 
     Example: content-sync notify-test --preview everyone
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     if route is not None and route not in settings.routes:
-        raise typer.BadParameter(
+        raise click.BadParameter(
             f"there is no route {route!r}; there are {', '.join(sorted(settings.routes))}",
             param_hint="ROUTE",
         )
@@ -160,4 +144,4 @@ def notify_test(
         ]
         text.show(text.marks(named))
     if not all(answer["ok"] for answer in answers):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

@@ -1,25 +1,30 @@
 """Commands that tell of the rules: `rules` lists them, `explain` says why one is there."""
 
+from __future__ import annotations
+
 import difflib
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from worker.cli.options import AsJson, read_settings
+from worker.cli.options import Flags, as_json, read_settings
 from worker.cli.output import complain, print_json
 
 if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-def rules(ctx: typer.Context, as_json: AsJson = False) -> None:
+@click.command
+@as_json
+@click.pass_obj
+def rules(flags: Flags, *, as_json: bool) -> None:
     """List the rules: what each finds, and how severe it is here.
 
     The table [rules] of the settings makes a rule off, info, warning or error.
 
     Example: content-sync rules
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.domain.rule_book import RULE_BOOK
 
     listed = [_rule(code, settings) for code in sorted(RULE_BOOK)]
@@ -42,16 +47,16 @@ def rules(ctx: typer.Context, as_json: AsJson = False) -> None:
     text.show(table)
 
 
-def explain(
-    ctx: typer.Context,
-    code: Annotated[str, typer.Argument(metavar="CODE", help="A code or a rule's name.")],
-    as_json: AsJson = False,
-) -> None:
-    """Explain a rule: why it is there, what is wrong, what is right.
+@click.command
+@click.argument("code", metavar="CODE", help="A code or a rule's name.")
+@as_json
+@click.pass_obj
+def explain(flags: Flags, *, code: str, as_json: bool) -> None:
+    """Explain a rule: why it is there, what is wrong and right.
 
     Example: content-sync explain CS073
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.domain.codes import CODES, code_of
 
     known = code_of(code)
@@ -61,7 +66,7 @@ def explain(
         near = difflib.get_close_matches(wanted, names, n=1)
         meant = f"; did you mean {near[0]}?" if near else "; `content-sync rules` lists them"
         complain(f"no rule is called {code}{meant}")
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
     rule = _rule(known, settings)
     if as_json:
         print_json(rule)
@@ -88,7 +93,7 @@ def explain(
         text.show(line)
 
 
-def _rule(code: str, settings: "Settings") -> dict[str, Any]:
+def _rule(code: str, settings: Settings) -> dict[str, Any]:
     """Return what is told of a rule, with the severity that the settings give it."""
     from worker.domain.codes import CODES, OFF_BY_DEFAULT, PROTECTED
     from worker.domain.rule_book import RULE_BOOK

@@ -1,11 +1,16 @@
 """Commands that run the service: up, watch, worker, beat, migrate, sync, approve."""
 
-from typing import Annotated
+from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
-from worker.cli.options import AsJson, Seeds, read_settings
+import click
+
+from worker.cli.options import Flags, as_json, read_settings, seeds_folder
 from worker.cli.output import complain, print_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 QUEUES = ("live", "bulk", "notices")
 
@@ -14,27 +19,30 @@ def _queues(text: str) -> tuple[str, ...]:
     named = tuple(name.strip() for name in text.split(",") if name.strip())
     unknown = [name for name in named if name not in QUEUES]
     if unknown or not named:
-        raise typer.BadParameter(
-            f"{text!r}: name some of {', '.join(QUEUES)}, with commas between",
-            param_hint="--queues",
-        )
+        raise ValueError(f"{text!r}: name some of {', '.join(QUEUES)}, with commas between")
     return named
 
 
-def up(ctx: typer.Context, seeds: Seeds = None) -> None:
+@click.command
+@seeds_folder
+@click.pass_obj
+def up(flags: Flags, *, seeds: Path | None) -> None:
     """Run the whole service: watch the folder, store, remind.
 
     One process does it all, and needs no other service. Ctrl-C ends it, and nothing is lost.
 
     Example: content-sync up
     """
-    settings = read_settings(ctx, seeds=seeds, quiet=False)
+    settings = read_settings(flags, seeds=seeds, quiet=False)
     from worker import processes
 
     processes.up(settings)
 
 
-def watch(ctx: typer.Context, seeds: Seeds = None) -> None:
+@click.command
+@seeds_folder
+@click.pass_obj
+def watch(flags: Flags, *, seeds: Path | None) -> None:
     """Run the watcher alone, over Redis.
 
     It sees what changes in the folder and hands it to the workers: for a service of several
@@ -42,29 +50,32 @@ def watch(ctx: typer.Context, seeds: Seeds = None) -> None:
 
     Example: content-sync --broker-url redis://localhost:6379/0 watch
     """
-    settings = read_settings(ctx, seeds=seeds, quiet=False)
+    settings = read_settings(flags, seeds=seeds, quiet=False)
     from worker import processes
 
     processes.watch(settings)
 
 
-def worker(
-    ctx: typer.Context,
-    concurrency: Annotated[
-        int,
-        typer.Option("--concurrency", "-c", metavar="N", min=1, help="Processes at work at once."),
-    ] = 2,
-    queues: Annotated[
-        str,
-        typer.Option(
-            "--queues", "-Q", metavar="NAMES", help="What it takes on, with commas between."
-        ),
-    ] = ",".join(QUEUES),
-    name: Annotated[
-        str | None,
-        typer.Option("--name", "-n", metavar="NAME", help="The worker's name, where several run."),
-    ] = None,
-) -> None:
+@click.command
+@click.option(
+    "--concurrency",
+    "-c",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=2,
+    help="Processes at work at once.",
+)
+@click.option(
+    "--queues",
+    "-Q",
+    metavar="NAMES",
+    type=_queues,
+    default=",".join(QUEUES),
+    help="What it takes on, with commas between.",
+)
+@click.option("--name", "-n", metavar="NAME", help="The worker's name, where several run.")
+@click.pass_obj
+def worker(flags: Flags, *, concurrency: int, queues: tuple[str, ...], name: str | None) -> None:
     """Run a worker alone, over Redis.
 
     It checks and stores what the watcher hands over, and sends messages. Run as many as you like,
@@ -72,56 +83,56 @@ def worker(
 
     Example: content-sync --broker-url redis://localhost:6379/0 worker
     """
-    taken = _queues(queues)
-    settings = read_settings(ctx, quiet=False)
+    settings = read_settings(flags, quiet=False)
     from worker import processes
 
-    processes.work(settings, concurrency=concurrency, queues=taken, name=name)
+    processes.work(settings, concurrency=concurrency, queues=queues, name=name)
 
 
-def beat(ctx: typer.Context) -> None:
+@click.command
+@click.pass_obj
+def beat(flags: Flags) -> None:
     """Run the scheduler alone, over Redis.
 
     It asks the workers to look for due reviews and to send messages. One is enough.
 
     Example: content-sync --broker-url redis://localhost:6379/0 beat
     """
-    settings = read_settings(ctx, quiet=False)
+    settings = read_settings(flags, quiet=False)
     from worker import processes
 
     processes.beat(settings)
 
 
-def migrate(ctx: typer.Context, as_json: AsJson = False) -> None:
+@click.command
+@as_json
+@click.pass_obj
+def migrate(flags: Flags, *, as_json: bool) -> None:
     """Bring the database to this version's form.
 
     `content-sync up` does so by itself. Running it twice does no harm.
 
     Example: content-sync migrate
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker import processes
 
     before, now = processes.migrate(settings)
     if as_json:
         print_json({"before": before, "now": now})
     elif before == now:
-        typer.echo(f"The database is up to date, at revision {now}.")
+        click.echo(f"The database is up to date, at revision {now}.")
     else:
-        typer.echo(f"The database went from {before or 'nothing'} to revision {now}.")
+        click.echo(f"The database went from {before or 'nothing'} to revision {now}.")
 
 
-def sync(
-    ctx: typer.Context,
-    full: Annotated[
-        bool, typer.Option("--full", help="Read every file again, even where none seems changed.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would happen; store nothing.")
-    ] = False,
-    seeds: Seeds = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@click.option("--full", is_flag=True, help="Read every file again, even where none seems changed.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would happen; store nothing.")
+@seeds_folder
+@as_json
+@click.pass_obj
+def sync(flags: Flags, *, full: bool, dry_run: bool, seeds: Path | None, as_json: bool) -> None:
     """Look at the folder once, store what changed, and end.
 
     Exits with 1 when a file was refused, when a file was still being written, or when so many files
@@ -129,7 +140,7 @@ def sync(
 
     Example: content-sync sync
     """
-    settings = read_settings(ctx, seeds=seeds)
+    settings = read_settings(flags, seeds=seeds)
     from worker.watch.ahead import walk_ahead
 
     begun = walk_ahead(settings)  # beside what takes long to load
@@ -147,16 +158,14 @@ def sync(
         text.show(views.sync_counts(counts, dry_run=dry_run))
     text.complain(views.sync_findings(report))
     if report.refused or report.busy or report.unsure or report.held:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
-def approve(
-    ctx: typer.Context,
-    show: Annotated[
-        bool, typer.Option("--show", help="Only show what is held; agree to nothing.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@click.option("--show", is_flag=True, help="Only show what is held; agree to nothing.")
+@as_json
+@click.pass_obj
+def approve(flags: Flags, *, show: bool, as_json: bool) -> None:
     """Agree to a mass change that was held.
 
     When very many files vanish at once the service waits for a person: the folder may be unmounted.
@@ -166,7 +175,7 @@ def approve(
 
     Example: content-sync approve --show
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker.processes import open_services
 
     with open_services(settings) as services:
@@ -180,8 +189,8 @@ def approve(
         print_json(answer)
         return
     if number := answer["removals"]:
-        typer.echo(f"You agreed to {number:,} removals; the next look at the folder makes them.")
+        click.echo(f"You agreed to {number:,} removals; the next look at the folder makes them.")
     if number := answer["refusals"]:
-        typer.echo(f"You agreed to {number:,} refusals; whoever answers for the files is told.")
+        click.echo(f"You agreed to {number:,} refusals; whoever answers for the files is told.")
     if not any(answer.values()):
         complain("nothing is held, so there is nothing to approve")

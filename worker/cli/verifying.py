@@ -1,10 +1,12 @@
 """The command `verify`: what is checked, what is wrong with each, and how to mend it."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING, Any
 
-from worker.cli.options import AsJson, read_settings
+import click
+
+from worker.cli.options import Flags, as_json, read_settings
 from worker.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -19,19 +21,20 @@ _COUNTED = (
 )
 
 
-def verify(
-    ctx: typer.Context,
-    repair: Annotated[
-        bool,
-        typer.Option(
-            "--repair", help="Mend what the folder and the versions allow, then verify again."
-        ),
-    ] = False,
-    most: Annotated[
-        int, typer.Option("--most", metavar="N", min=1, help="Show at most N breaches of a law.")
-    ] = 20,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@click.option(
+    "--repair", is_flag=True, help="Mend what the folder and the versions allow, then verify again."
+)
+@click.option(
+    "--most",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=20,
+    help="Show at most N breaches of a law.",
+)
+@as_json
+@click.pass_obj
+def verify(flags: Flags, *, repair: bool, most: int, as_json: bool) -> None:
     """Check that nothing stored is damaged, lost or untrue.
 
     Hashes the folder, all versions and all texts again, and checks whatever must hold between them,
@@ -42,7 +45,7 @@ def verify(
 
     Example: content-sync verify
     """
-    settings = read_settings(ctx)
+    settings = read_settings(flags)
     from worker import processes
     from worker.cli import text
 
@@ -69,7 +72,7 @@ def verify(
             text.show(text.plain(_repaired(answer["repaired"])))
         text.show(_shown(findings))
     if not findings.ok:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _repaired(done: dict[str, Any]) -> str:
@@ -89,7 +92,7 @@ def _repaired(done: dict[str, Any]) -> str:
     return "Repaired: " + "; ".join(parts) + "."
 
 
-def _shown(findings: "Findings") -> "Text":
+def _shown(findings: Findings) -> Text:
     """Return each broken law with its breaches and its mend, and what was checked."""
     from rich.text import Text
 
