@@ -173,12 +173,10 @@ def load_settings(**flags: Any) -> Settings:
     for table, kind in (("rules", Level), ("channels", Channel), ("routes", RouteSettings)):
         named = values.get(table)
         if isinstance(named, Mapping):
-            values[table] = {
-                name: read(one, kind, at=(table, name))  # type: ignore[arg-type]
-                for name, one in named.items()
-            }
+            values[table] = {name: read(one, kind, at=(table, name)) for name, one in named.items()}
     _refuse_unknown_fields(values.get("fields"))
-    return read(values, Settings)
+    settings: Settings = read(values, Settings)
+    return settings
 
 
 def _environment() -> dict[str, Any]:

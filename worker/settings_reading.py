@@ -9,15 +9,13 @@ import types
 from collections.abc import Mapping, Sequence
 from datetime import time
 from itertools import takewhile
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from worker.errors import ConfigurationError
 from worker.settings_sources import suggest
 from worker.settings_types import ClockTime
-
-_T = TypeVar("_T")
 
 _TRUTHS = {"yes": True, "on": True, "no": False, "off": False}
 #: How people call the types that msgspec names.
@@ -37,8 +35,8 @@ _NO_CHOICE = re.compile(r"Invalid (?:enum )?value (?P<value>'.*'|\d+)")
 _ANY_NAME = "..."
 
 
-def read(values: Any, kind: type[_T], *, at: Sequence[str] = ()) -> _T:
-    """Return values as their type; raise `ConfigurationError` that names the first wrong one.
+def read(values: Any, kind: Any, *, at: Sequence[str] = ()) -> Any:
+    """Return values as a type; raise `ConfigurationError` that names the first wrong one.
 
     `at` is where in the settings they were found. Texts are read as numbers where those are wanted, for
     the environment holds nothing else; no message shows a value that is not one of a few words.
@@ -49,15 +47,15 @@ def read(values: Any, kind: type[_T], *, at: Sequence[str] = ()) -> _T:
         raise ConfigurationError(_explain(str(error), kind, at)) from None
 
 
-def _read_own(kind: type[_T], value: Any) -> _T:
+def _read_own(kind: type, value: Any) -> Any:
     """Make a value whose type is not msgspec's own: a path, a secret, a time of day."""
     if isinstance(value, kind):
         return value
     if kind is ClockTime and isinstance(value, str | time):
-        return ClockTime.of(value)  # type: ignore[return-value]
+        return ClockTime.of(value)
     if not isinstance(value, str):
         raise ValueError("Expected `str`")  # noqa: TRY004 - msgspec adds the place to this one
-    return kind(value)  # type: ignore[call-arg]
+    return kind(value)
 
 
 def value_of(text: str, kind: Any) -> Any:
@@ -93,7 +91,7 @@ def fields_of(kind: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for one in get_args(plain):
             for name, own in fields_of(one).items():
-                found[name] = found.get(name, own) | own if name in found else own
+                found[name] = found[name] | own if name in found else own
         return found
     if not isinstance(plain, type):
         return {}
