@@ -7,7 +7,6 @@ for each other instead of losing an update. PostgreSQL waits at most ten seconds
 from __future__ import annotations
 
 import fcntl
-import json
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
@@ -268,9 +268,5 @@ def _postgresql_engine(url: URL) -> Engine:
     )
 
 
-#: `json.dumps` with options of its own would make an encoder for each value: as long as it encodes.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 def _to_json(value: Any) -> str:
-    return "[]" if value == [] else _encode(value)  # a first version holds four such lists
+    return msgspec.json.encode(value).decode()
