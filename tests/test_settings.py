@@ -78,7 +78,7 @@ def test_a_variable_is_a_setting(settings_of, name, text, value):
     assert value(settings_of(written, environment={name: text}))
 
 
-@pytest.mark.parametrize("word", ["true", "TRUE", "1", "yes", "on"])
+@pytest.mark.parametrize("word", ["true", "TRUE", "1", "yes", "Yes", "on"])
 def test_a_switch_is_on(settings_of, word):
     assert settings_of(environment={"WATCH__POLLING": word}).watch.polling is True
 
@@ -224,13 +224,13 @@ def test_no_message_shows_a_secret(settings_of, text):
     with pytest.raises(ConfigurationError) as caught:
         settings_of(text)
     assert HUSH not in repr(caught.value)
-    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
 
 
 def test_settings_do_not_show_their_secrets(settings_of):
     read = settings_of(broker_secret=HUSH, store_url=f"postgresql://me:{HUSH}@db/x")
     assert HUSH not in f"{read!r} {read}"
-    assert read != Settings()
+    assert replace(read, broker_secret=Secret(HUSH + "!")) != read
 
 
 def test_tables_are_merged_and_all_else_is_replaced():

@@ -52,7 +52,7 @@ def read_environment() -> dict[str, str]:
     found = {
         name.removeprefix(ENV_PREFIX).lower(): value
         for name, value in os.environ.items()
-        if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE
+        if name.startswith(ENV_PREFIX)
     }
     for name, value in list(found.items()):
         if not name.endswith("_file") or name in FILES_THEMSELVES or not value:

@@ -167,6 +167,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     [
         ("sta", "plain,status\n"),
         ("--completion f", "plain,fish\n"),
+        ("--completion bash sta", "plain,status\n"),
         ("list --state over", "plain,overdue\n"),
         ("validate --format s", "plain,sarif\n"),
         ("history nau", "file,nau\n"),
