@@ -122,7 +122,7 @@ def test_a_wrong_date_is_a_usage_error_that_shows_a_right_one(
 def test_a_usage_error_is_one_line(tmp_path, monkeypatch, capsys, arguments):
     monkeypatch.chdir(tmp_path)
     assert run_command(list(arguments)) == 2
-    one_line_of(capsys.readouterr())
+    assert one_line_of(capsys.readouterr()).endswith(" --help)\n")
 
 
 def test_an_unknown_setting_is_one_line_with_a_suggestion(tmp_path):
