@@ -82,6 +82,16 @@ def test_what_is_not_due_owes_nothing_and_is_listed(library: Library, fields, st
     assert library.services.status()["review"][state] == 1
 
 
+def test_what_lives_and_what_is_retired_is_counted(library: Library):
+    for path in ("a.md", "b.md", "c.md"):
+        library.drop(path, title=path)
+    library.remove("b.md")
+
+    status = library.services.status()
+    assert status["documents"] == {"live": 2, "retired": 1}
+    assert sum(status["review"].values()) == 2
+
+
 def test_a_dry_run_tells_and_writes_nothing(library: Library):
     library.drop("a.md", lastReviewed="2026-10-26", reviewFrequency="monthly")
     told = library.services.remind(on=date(2026, 11, 26), dry_run=True)

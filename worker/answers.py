@@ -39,7 +39,7 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
     heartbeats = liveness.find_heartbeats(connection)
     watcher, lead = heartbeats.get("watcher"), leases.leader(heartbeats)
     return {
-        "documents": {state: counts["documents"].get(state, 0) for state in (LIVE, RETIRED)},
+        "documents": {LIVE: states.total(), RETIRED: counts["documents"] - states.total()},
         "versions": counts["versions"],
         "rejected": counts["rejected"],
         "review": {str(state): states.get(state, 0) for state in ReviewState},

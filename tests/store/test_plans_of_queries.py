@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event
 from worker.acknowledge import snooze
 from worker.domain.review import DefaultFrequency
 from worker.mass_changes import unanswered_mass
-from worker.store.library import review_groups, review_rows
+from worker.store.library import count_all, review_groups, review_rows
 from worker.store.notices import last_told
 
 TODAY = date(2026, 11, 24)
@@ -125,3 +125,12 @@ def test_a_count_of_reviews_goes_through_the_table_in_its_order(sqlite_url: str)
 
     assert asked == 1
     assert "SCAN documents" in plans
+
+
+def test_what_is_counted_beside_the_reviews_goes_through_indexes_alone(sqlite_url: str):
+    with a_library(sqlite_url) as library, library.store.read() as connection:
+        _, plans = plans_of(connection, lambda: count_all(connection))
+
+    scans = [step for step in plans if step.startswith("SCAN documents")]
+    assert len(scans) == 1
+    assert "USING COVERING INDEX" in scans[0]
