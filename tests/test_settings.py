@@ -103,6 +103,12 @@ def test_a_secret_comes_from_a_file(settings_of, tmp_path):
     assert settings_of(text, environment=named).channels["mail"].password == Secret("hush")
 
 
+def test_a_secret_in_a_file_that_is_no_text_is_told_in_one_line(settings_of, tmp_path):
+    (tmp_path / "password").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="it is no text"):
+        settings_of(environment={"BROKER_SECRET_FILE": str(tmp_path / "password")})
+
+
 def test_a_setting_that_is_a_file_is_not_read(settings_of, tmp_path):
     (tmp_path / "owners").write_text("hush\n")
     named = {"REVIEW__REVIEWERS_FILE": str(tmp_path / "owners")}

@@ -79,9 +79,7 @@ class Settings(Section, frozen=True):
 
     config: Path | None = None
     seeds: Path = Path("seeds")  # the folder that is the truth
-    store_url: Secret = Secret(
-        "sqlite:///var/content-sync.db"
-    )  # SQLAlchemy URL: SQLite, PostgreSQL
+    store_url: Secret = Secret("sqlite:///var/content-sync.db")  # of SQLite or PostgreSQL
     broker_url: Secret = Secret(MEMORY_BROKER)  # `memory://` or a Redis URL
     broker_secret: Secret | None = None  # signs messages over Redis; default: the broker's password
     broker_old_secret: Secret | None = None  # still accepted, until every part knows the new one

@@ -64,6 +64,8 @@ def read_environment() -> dict[str, str]:
             found[setting] = Path(value).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigurationError(f"{variable(name)} names {value}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{variable(name)} names {value}: it is no text") from None
         del found[name]
     return found
 
