@@ -86,7 +86,7 @@ def approve(store: Store, *, now: datetime) -> dict[str, int]:
     """Let what is held go on; returns how many removals and how many refusals that is. Commits."""
     with store.write() as connection:
         held = count_held(connection)
-        for hold in _unanswered(connection):
+        for hold in holds.list_unanswered(connection):
             if held[hold.kind]:
                 holds.update_hold(connection, hold.id, state=holds.APPROVED, decided_at=now)
     return held
@@ -95,7 +95,7 @@ def approve(store: Store, *, now: datetime) -> dict[str, int]:
 def count_held(connection: Connection) -> dict[str, int]:
     """Return how many removals and how many refusals wait for a person."""
     counts = dict.fromkeys((holds.REMOVALS, holds.REFUSALS), 0)
-    for hold in _unanswered(connection):
+    for hold in holds.list_unanswered(connection):
         refused = hold.kind == holds.REFUSALS
         counts[hold.kind] = (
             library.count_refused_live(connection) if refused else len(hold.removals)
@@ -105,7 +105,7 @@ def count_held(connection: Connection) -> dict[str, int]:
 
 def held(connection: Connection) -> dict[str, Any]:
     """Return what waits for a person: what `approve` would retire, and what it would have told."""
-    waiting = _unanswered(connection)
+    waiting = holds.list_unanswered(connection)
     gone = [path for hold in waiting for path in hold.removals]
     refused: Sequence[Any] = ()
     if any(hold.kind == holds.REFUSALS for hold in waiting):
@@ -119,12 +119,6 @@ def held(connection: Connection) -> dict[str, Any]:
             {"path": row.path, "title": row.title, "problems": row.problems} for row in refused
         ],
     }
-
-
-def _unanswered(connection: Connection) -> list[Any]:
-    """Return the holds to which nobody has agreed, of each kind at most one."""
-    found = [holds.open_hold(connection, kind) for kind in (holds.REMOVALS, holds.REFUSALS)]
-    return [hold for hold in found if hold is not None and hold.state == holds.OPEN]
 
 
 def _refusals(connection: Connection) -> Any | None:

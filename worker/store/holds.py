@@ -28,6 +28,12 @@ def open_hold(connection: Connection, kind: str) -> Any | None:
     ).one_or_none()
 
 
+def list_unanswered(connection: Connection) -> Sequence[Any]:
+    """Return the mass changes to which nobody has agreed, of each kind at most one."""
+    unanswered = select(holds).where(holds.c.state == OPEN)
+    return connection.execute(unanswered.order_by(holds.c.id)).all()
+
+
 def begin_hold(
     connection: Connection, kind: str, *, live: int, now: datetime, removals: Sequence[str] = ()
 ) -> int:
