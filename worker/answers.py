@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from worker import mass_changes
 from worker.domain.ladder import state_told
 from worker.domain.notice import Notice
-from worker.domain.policy import Policy
 from worker.domain.review import ReviewState
 from worker.past import locate, state_at
 from worker.store import channel_states, leases, library, liveness
@@ -21,6 +20,7 @@ from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
 
 if TYPE_CHECKING:
+    from worker.domain.policy import Policy
     from worker.domain.seed import Seed
 
 REJECTED = "rejected"

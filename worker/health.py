@@ -12,12 +12,13 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from worker.errors import ContentSyncError
 from worker.mass_changes import unanswered_mass
+from worker.opening import utc_now
 from worker.oversight import DELIVERY, SWEEP, longest_silence
 from worker.services import Services
 from worker.settings import Settings
@@ -51,7 +52,7 @@ def doctor(settings: Settings, as_: str | None) -> list[Check]:
 
     The checks of a part are what its container's health check runs.
     """
-    services = Services(settings, now=lambda: datetime.now(UTC))
+    services = Services(settings, now=utc_now)
     try:
         match as_:
             case "watcher":

@@ -1,20 +1,22 @@
 """The library as it was at an instant, and where a document went that is no longer at a path.
 
 Events say where a document was and whether it lived, versions what it said. Due dates are computed
-from those versions with the defaults of today's settings. Called by `worker.services`.
+from those versions with the defaults of today's settings. Called by `worker.reader`.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from worker.domain.facts import read_facts
-from worker.domain.policy import Policy
 from worker.domain.review import review_state
 from worker.store import library, past
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
+
+if TYPE_CHECKING:
+    from worker.domain.policy import Policy
 
 REJECTED = "rejected"
 _LIFE = (past.STORED, past.MOVED, past.RETIRED, past.REVIVED)

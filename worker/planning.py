@@ -13,6 +13,7 @@ from typing import Any
 from worker.domain.review import ReviewRow
 from worker.domain.spread import Forecast, Review, forecast, spread
 from worker.plan_file import Plan, PlanLine
+from worker.reader import Reader
 from worker.services import Services
 from worker.store.engine import Connection
 from worker.store.library import review_rows
@@ -21,21 +22,21 @@ from worker.store.plans import Plannable, lock_plannable, plan_reviews
 FIRST, MOVED, STAYS, UNFIT = "first", "moved", "stays", "unfit"
 
 
-def forecast_load(services: Services, *, on: date | None, weeks: int) -> dict[str, Any]:
+def forecast_load(reader: Reader, *, on: date | None, weeks: int) -> dict[str, Any]:
     """Return how many reviews each of the next weeks holds, as of a day, by default today."""
-    ahead = forecast(_reviews(services), today=on or services.today(), weeks=weeks)
+    ahead = forecast(_reviews(reader), today=on or reader.today(), weeks=weeks)
     return _as_json(ahead)
 
 
 def propose_plan(
-    services: Services, *, on: date | None, per_week: int | None, weeks: int
+    reader: Reader, *, on: date | None, per_week: int | None, weeks: int
 ) -> dict[str, Any]:
     """Return a proposal with at most `per_week` reviews a week, and the load that it would make.
 
     Without `per_week`, the smallest number that gives each review a place. Nothing is stored.
     """
-    today = on or services.today()
-    with services.store.read() as connection:
+    today = on or reader.today()
+    with reader.store.read() as connection:
         rows = {row.path: row for row in review_rows(connection) if row.due_on is not None}
     reviews = [_review(row) for row in rows.values()]
     proposal = spread(reviews, today=today, per_week=per_week)
@@ -57,7 +58,7 @@ def propose_plan(
             {
                 "path": one.path,
                 "title": rows[one.path].title,
-                "owner": services.policy.owner_of(one.path, rows[one.path].owner),
+                "owner": reader.policy.owner_of(one.path, rows[one.path].owner),
                 "risk": one.risk,
                 "last_reviewed": _iso(one.last_reviewed),
                 "due_on": _iso(one.due_on),
@@ -144,8 +145,8 @@ def _at_line(line: int, message: str) -> dict[str, Any]:
     return {"line": line, "message": message}
 
 
-def _reviews(services: Services) -> list[Review]:
-    with services.store.read() as connection:
+def _reviews(reader: Reader) -> list[Review]:
+    with reader.store.read() as connection:
         rows = [row for row in review_rows(connection) if row.due_on is not None]
     return [_review(row, row.given.planned_on) for row in rows]
 

@@ -1,8 +1,8 @@
 """The one place where processes are composed: which parts run together, what ends them, and how.
 
-Here alone the clock is read. `up` runs everything in one process on the in-process broker; `watch`,
-`work` and `beat` are the same parts as processes of their own over Redis. Celery and watchdog are
-imported where they are used, and Alembic and what takes in: a command that only reads starts without them.
+`up` runs everything in one process on the in-process broker; `watch`, `work` and `beat` are the same parts
+as processes of their own over Redis. Celery, watchdog and Alembic are imported where they are used, and so
+is what takes in: `sync` starts without the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Event, Thread
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
+from worker.opening import open_services, utc_now
 from worker.outcomes import SyncReport
 from worker.oversight import SYNC
 from worker.schema_file import load_rules
@@ -47,25 +47,6 @@ EMBEDDED_CONCURRENCY = 3
 DRAIN_SECONDS = 20
 SUPERVISION_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30
-
-
-def utc_now() -> datetime:
-    """Return the time, aware and in UTC."""
-    return datetime.now(UTC)
-
-
-@contextmanager
-def open_services(settings: Settings) -> Iterator[Services]:
-    """Give the services for one command, over a store that has this version's tables.
-
-    Raises `StoreUnavailableError` when the store is missing, away or not migrated.
-    """
-    services = Services(settings, now=utc_now)
-    try:
-        require_schema(services.store)
-        yield services
-    finally:
-        services.close()
 
 
 def migrate(settings: Settings) -> tuple[str | None, str]:

@@ -1,33 +1,29 @@
 """The verbs of the service: what tasks, the watcher and commands call. All they need is given once.
 
-Answers are JSON-ready values in the shapes of the command-line contract (`worker.answers`). Nothing
-here knows Celery, watchdog or a terminal. What takes in, what sweeps and what sends is loaded by the first
-verb that does so, since a command that reads has no use for it; `worker.tasks` loads it for the service.
+Nothing here knows Celery, watchdog or a terminal. What takes in, what sweeps and what sends is loaded by
+the first verb that does so; `worker.tasks` loads it for the service.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker import answers, mass_changes, ownership, past
+from worker import answers, mass_changes
 from worker.begun import Begun
-from worker.domain.facts import read_facts
 from worker.errors import ConfigurationError
-from worker.export import export_documents, export_manifest
 from worker.outcomes import log_outcomes
 from worker.oversight import Overseer
+from worker.reader import Reader
 from worker.schema_file import require_compiled
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
-from worker.store import documents, library, liveness
-from worker.store.engine import Store
-from worker.team_policy import make_policy
+from worker.store import documents, liveness
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,7 +33,6 @@ if TYPE_CHECKING:
     from worker.deliver import Delivery, Outgoing
     from worker.domain.known import KnownFiles
     from worker.domain.reconcile import SeenLine
-    from worker.domain.seed import Seed
     from worker.domain.snapshot import Batch
     from worker.observations import Outcome
 
@@ -45,24 +40,20 @@ logger = logging.getLogger("content_sync")
 
 #: Parts that were not heard for so long are forgotten.
 SILENT_DAYS = 30
-EVENTS_AT_ONCE = 500
 
 
-class Services:
-    """The store, the spool and the channels of one process, with the team's policy and a clock.
+class Services(Reader):
+    """A reader that writes too: with the spool and the channels of one process.
 
-    `now` returns aware instants. Make it after a fork: it owns connections. Every verb may raise
-    `StoreUnavailableError`; those that send or spool, `BrokerUnavailableError` too.
+    Every verb may raise `StoreUnavailableError`; those that send or spool, `BrokerUnavailableError` too.
+    Making it raises `ConfigurationError` where the team's policy cannot be read.
     """
 
     def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
-        self.settings = settings
-        self.now = now
-        self.store = Store(settings.store_url.value)
+        super().__init__(settings, now=now)
         self.spool: Spool = open_spool(settings)
         in_one = settings.in_process and self.store.is_sqlite
         self._begun = Begun(Path(f"{self.store.url.database}.begun")) if in_one else None
-        self.policy = make_policy(settings)
         self.overseer = Overseer(self.store, settings, self.policy, started_at=now())
 
     @cached_property
@@ -86,10 +77,6 @@ class Services:
 
         return open_templates(self.settings)
 
-    def today(self) -> date:
-        """Return the date in the team's zone."""
-        return self.now().astimezone(self.settings.zone).date()
-
     def require_rules(self) -> None:
         """Compile the schema, for who takes in documents; raise `ConfigurationError` where it is unusable."""
         require_compiled(self.policy.rules, self.settings)
@@ -97,10 +84,6 @@ class Services:
     def before_fork(self) -> None:
         """Close what must not cross a fork: the connections to the store, as no other is open."""
         self.store.before_fork()
-
-    def close(self) -> None:
-        """Close the connections to the store."""
-        self.store.close()
 
     # What tasks do.
 
@@ -212,108 +195,11 @@ class Services:
         """End the hold: the files came back, or the retirement was carried out. Commits."""
         mass_changes.end_removals(self.store, now=self.now())
 
-    # What commands ask.
+    # What commands do.
 
     def approve(self) -> dict[str, int]:
         """Let the mass changes that are held go on; returns how many removals and refusals. Commits."""
         return mass_changes.approve(self.store, now=self.now())
-
-    def held(self) -> dict[str, Any]:
-        """Return which documents' removals and refusals are held, and since when."""
-        with self.store.read() as connection:
-            return answers.held(connection)
-
-    def status(self) -> dict[str, Any]:
-        """Return the library at a glance."""
-        with self.store.read() as connection:
-            return answers.status(
-                connection, policy=self.policy, today=self.today(), now=self.now()
-            )
-
-    def list_documents(
-        self, state: str | None, *, at: datetime | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the documents, or those of one state; as they are, or as they were at an instant."""
-        with self.store.read() as connection:
-            if at is not None:
-                day = at.astimezone(self.settings.zone).date()
-                return past.list_documents_at(
-                    connection, at, state=state, policy=self.policy, day=day
-                )
-            return answers.list_documents(
-                connection, state=state, policy=self.policy, today=self.today()
-            )
-
-    def list_paths(self) -> list[str]:
-        """Return the path of every document, in order."""
-        with self.store.read() as connection:
-            return library.list_paths(connection)
-
-    def list_rejections(self) -> list[dict[str, Any]]:
-        """Return the files whose newest content is refused, with their problems."""
-        with self.store.read() as connection:
-            return answers.list_rejections(connection)
-
-    def refusal(self, path: str) -> dict[str, Any] | None:
-        """Return what is wrong with a path's newest content, and what is published instead."""
-        with self.store.read() as connection:
-            return answers.refusal(connection, path, self.settings.zone)
-
-    def history(self, path: str) -> dict[str, Any] | None:
-        """Return a document's versions, newest last."""
-        with self.store.read() as connection:
-            return answers.history(connection, path)
-
-    def show(self, path: str, *, number: int | None, at: datetime | None) -> dict[str, Any] | None:
-        """Return one version as it was: by number, at an instant, or the newest."""
-        with self.store.read() as connection:
-            return answers.show(connection, path, number=number, at=at)
-
-    def diff(self, path: str, first: int | None, second: int | None) -> dict[str, Any] | None:
-        """Return what changed between two versions, by default the last two."""
-        with self.store.read() as connection:
-            return answers.diff(connection, path, first, second, policy=self.policy)
-
-    def diff_file(
-        self, path: str, number: int | None, seed: Seed, *, sha256: str
-    ) -> dict[str, Any] | None:
-        """Return what changed between a version, by default the newest, and a file that was read."""
-        label = read_facts(seed.metadata, self.policy.fields).label
-        with self.store.read() as connection:
-            return answers.diff_file(
-                connection,
-                path,
-                number,
-                seed,
-                label=label,
-                sha256=sha256,
-                policy=self.policy,
-            )
-
-    def why(self, path: str) -> dict[str, Any] | None:
-        """Return the story of a path: what was seen, decided and told, and what is served now."""
-        from worker import timeline
-
-        with self.store.read() as connection:
-            return timeline.why(connection, path, now=self.now(), zone=self.settings.zone)
-
-    def version_to_restore(self, path: str, number: int) -> dict[str, Any] | None:
-        """Return what the store has of a version's file."""
-        with self.store.read() as connection:
-            return answers.version_to_restore(connection, path, number)
-
-    def due(self, *, on: date | None, within_days: int | None) -> list[dict[str, Any]]:
-        """Return the review calendar as of a day, by default today."""
-        with self.store.read() as connection:
-            return answers.due(
-                connection, policy=self.policy, today=on or self.today(), within_days=within_days
-            )
-
-    def owners(self) -> dict[str, Any]:
-        """Return who answers for which live documents, and what is orphaned."""
-        with self.store.read() as connection:
-            rows = library.review_rows(connection)
-            return ownership.owners(rows, policy=self.policy, today=self.today())
 
     def remind(self, *, on: date | None, dry_run: bool) -> dict[str, Any]:
         """Run one review sweep as of a day, by default today; returns the new notices. Commits."""
@@ -328,29 +214,6 @@ class Services:
             dry_run=dry_run,
         )
         return answers.reminders(owed)
-
-    def notices(self, state: str | None) -> list[dict[str, Any]]:
-        """Return what was sent, what waits and what failed."""
-        with self.store.read() as connection:
-            return answers.notices(connection, state)
-
-    def events(self, after: int) -> list[dict[str, Any]]:
-        """Return the next events behind an id as CloudEvents, oldest first; empty at the end."""
-        from worker.domain.cloud_event import Event, cloud_event
-
-        with self.store.read() as connection:
-            rows = library.events_after(connection, after, EVENTS_AT_ONCE)
-        return [cloud_event(Event(**row._asdict())) for row in rows]
-
-    def export_manifest(self, *, active_only: bool) -> dict[str, Any]:
-        """Return the live library without its texts, and the newest event that it holds."""
-        with self.store.read() as connection:
-            return export_manifest(connection, active_only=active_only)
-
-    def export_documents(self, *, active_only: bool) -> Iterator[dict[str, Any]]:
-        """Yield the live documents with their texts, all from one view of the store."""
-        with self.store.read() as connection:
-            yield from export_documents(connection, active_only=active_only)
 
     def notify_test(self, route: str | None) -> list[dict[str, Any]]:
         """Send a test message over one route or each; returns how that went."""

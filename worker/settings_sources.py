@@ -5,7 +5,6 @@ It knows nothing of what can be set; `worker.settings` does, and calls this.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterable
@@ -77,5 +76,7 @@ def variable(name: str) -> str:
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return the end of a message that names the nearest known name, empty where none is near."""
+    import difflib  # noqa: PLC0415 - that a mistake alone needs
+
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""

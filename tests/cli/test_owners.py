@@ -92,9 +92,29 @@ def test_an_empty_library_has_nobody_and_nothing_orphaned(tmp_path, seeds):
     assert answer == {"owners": [], "orphaned": {"documents": 0, "paths": []}}
 
 
-def test_a_reviewers_file_that_is_wrong_ends_the_command_with_its_line(tmp_path):
+@pytest.fixture
+def wrong_reviewers(tmp_path, seeds):
+    """Return a folder with one document stored, and a reviewers file that became wrong after that."""
+    write(seeds / "a.md", a_seed())
+    assert run("sync", cwd=tmp_path).returncode == 0
     write(tmp_path / "config" / "content-sync.toml", SETTINGS)
     write(tmp_path / "config" / "reviewers", "# who\n* asha\n")
-    result = run("owners", cwd=tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", ["owners", "status", "due", "remind", "sync"])
+def test_a_reviewers_file_that_is_wrong_ends_the_command_with_its_line(wrong_reviewers, command):
+    result = run(command, cwd=wrong_reviewers)
     assert result.returncode == 2
     assert "config/reviewers, line 2: 'asha' is no owner; write @name" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("history", "a.md"), ("show", "a.md"), ("export",), ("events",)], ids=" ".join
+)
+def test_what_asks_for_nobodys_name_is_answered_whatever_is_in_the_reviewers_file(
+    wrong_reviewers, command
+):
+    result = run(*command, cwd=wrong_reviewers)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout

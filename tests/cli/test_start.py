@@ -22,7 +22,7 @@ NOT_TO_READ_A_STORE = (
         "worker.domain.plan",
     ),
     *("worker.domain.rules", "worker.domain.seed", "worker.ingest", "worker.store.notices"),
-    *("worker.timeline", "worker.watch", "worker.cli.check", "worker.cli.run"),
+    *("worker.services", "worker.timeline", "worker.watch", "worker.cli.check", "worker.cli.run"),
 )
 NOT_FOR_A_FIRST_SYNC = (
     *("alembic", "apprise", "celery", "httpx", "icalendar", "jinja2", "kombu", "markdown_it"),

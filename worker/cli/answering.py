@@ -75,7 +75,7 @@ def reviewed(
     Example: content-sync reviewed nausea.md --by "Asha Rao"
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_services
     from worker.write_back import Review, document_at, record_reviews
 
     who = who_says(by)
@@ -268,7 +268,7 @@ def _taken(
     """Return what became of an answer about a document, or exit with 1 and a line that says why."""
     from worker.acknowledge import NotAnsweredError
     from worker.folder import WriteRefusedError
-    from worker.processes import open_services
+    from worker.opening import open_services
     from worker.write_back import document_at
 
     with open_services(settings) as services:

@@ -15,7 +15,7 @@ from worker.cli.output import complain, found, print_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.services import Services
+    from worker.reader import Reader
     from worker.settings import Settings
 
 
@@ -56,13 +56,13 @@ def diff(
     if file and second is not None:
         raise click.BadParameter("give one version, or none, with --file", param_hint="B")
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
-    with open_services(settings) as services:
+    with open_reader(settings) as reader:
         if file:
-            answer = _diff_with_file(services, settings, path, first)
+            answer = _diff_with_file(reader, settings, path, first)
         else:
-            answer = found(services, settings, path, lambda one: services.diff(one, first, second))
+            answer = found(reader, settings, path, lambda one: reader.diff(one, first, second))
     if html is not None:
         _write_page(html, answer, settings)
     if as_json:
@@ -91,11 +91,11 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
     Example: content-sync why nausea.md
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
-    with open_services(settings) as services:
-        answer = found(services, settings, path, services.why)
-        refusal = services.refusal(answer["path"])
+    with open_reader(settings) as reader:
+        answer = found(reader, settings, path, reader.why)
+        refusal = reader.refusal(answer["path"])
     if as_json:
         print_json(answer)
         return
@@ -129,7 +129,7 @@ def restore(flags: Flags, *, path: str, number: int, yes: bool, as_json: bool) -
     """
     settings = read_settings(flags)
     from worker.folder import WriteRefusedError
-    from worker.processes import open_services
+    from worker.opening import open_services
     from worker.restore import restore as write_back
 
     with open_services(settings) as services:
@@ -163,13 +163,13 @@ def _restored(answer: dict[str, Any], settings: Settings) -> str:
 
 
 def _diff_with_file(
-    services: Services, settings: Settings, path: str, number: int | None
+    reader: Reader, settings: Settings, path: str, number: int | None
 ) -> dict[str, Any]:
     """Return what changed between a version and the file on disk, or exit with 1 and say why not."""
     from worker.domain.seed import parse_seed
     from worker.watch.read import Content, read_file
 
-    known = found(services, settings, path, services.history)["path"]
+    known = found(reader, settings, path, reader.history)["path"]
     place = f"{settings.seeds}/{known}"
     on_disk = read_file(
         str(settings.seeds), known, max_bytes=settings.intake.max_file_bytes, forced=True
@@ -187,10 +187,10 @@ def _diff_with_file(
         )
         raise click.exceptions.Exit(1)
     return found(
-        services,
+        reader,
         settings,
         known,
-        lambda one: services.diff_file(one, number, seed, sha256=on_disk.sha256),
+        lambda one: reader.diff_file(one, number, seed, sha256=on_disk.sha256),
     )
 
 

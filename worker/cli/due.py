@@ -112,10 +112,10 @@ def _refuse_what_does_not_go_together(
 
 
 def _calendar(settings: Settings, on: date | None, within: int | None, *, as_json: bool) -> None:
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
-    with open_services(settings) as services:
-        documents = services.due(on=on, within_days=within)
+    with open_reader(settings) as reader:
+        documents = reader.due(on=on, within_days=within)
     if as_json:
         print_json(documents)
         return
@@ -125,11 +125,11 @@ def _calendar(settings: Settings, on: date | None, within: int | None, *, as_jso
 
 
 def _forecast(settings: Settings, on: date | None, weeks: int, *, as_json: bool) -> None:
+    from worker.opening import open_reader
     from worker.planning import forecast_load
-    from worker.processes import open_services
 
-    with open_services(settings) as services:
-        answer = forecast_load(services, on=on, weeks=weeks)
+    with open_reader(settings) as reader:
+        answer = forecast_load(reader, on=on, weeks=weeks)
     if as_json:
         print_json(answer)
         return
@@ -148,12 +148,12 @@ def _spread(
     yes: bool,
     as_json: bool,
 ) -> None:
+    from worker.opening import open_reader
     from worker.plan_file import write_plan
     from worker.planning import propose_plan
-    from worker.processes import open_services
 
-    with open_services(settings) as services:
-        answer = propose_plan(services, on=on, per_week=per_week, weeks=weeks)
+    with open_reader(settings) as reader:
+        answer = propose_plan(reader, on=on, per_week=per_week, weeks=weeks)
     write_plan(file, answer["plan"], replace=yes)
     answer["file"] = str(file)
     if as_json:
@@ -165,9 +165,9 @@ def _spread(
 
 
 def _apply(settings: Settings, file: Path, *, by: str | None, as_json: bool) -> None:
+    from worker.opening import open_services
     from worker.plan_file import read_plan
     from worker.planning import apply_plan
-    from worker.processes import open_services
 
     plan = read_plan(file)
     with open_services(settings) as services:

@@ -32,11 +32,11 @@ def events(flags: Flags, *, after: int, follow: bool) -> None:
     Example: content-sync events --after 120 --follow
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
-    with open_services(settings) as services:
+    with open_reader(settings) as reader:
         while True:
-            page = services.events(after)
+            page = reader.events(after)
             for event in page:
                 sys.stdout.write(json_line(event))
             sys.stdout.flush()
@@ -68,11 +68,11 @@ def export(flags: Flags, *, form: str, active: bool) -> None:
     Example: content-sync export --active > library.jsonl
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
-    with open_services(settings) as services:
+    with open_reader(settings) as reader:
         if form == "manifest":
-            print_json(services.export_manifest(active_only=active))
+            print_json(reader.export_manifest(active_only=active))
             return
-        for document in services.export_documents(active_only=active):
+        for document in reader.export_documents(active_only=active):
             sys.stdout.write(json_line(document))

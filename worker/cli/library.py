@@ -27,11 +27,11 @@ def status(flags: Flags, *, as_json: bool) -> None:
     Example: content-sync status
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
-    with open_services(settings) as services:
-        answer = services.status()
-        rejections = services.list_rejections()
+    with open_reader(settings) as reader:
+        answer = reader.status()
+        rejections = reader.list_rejections()
     if as_json:
         print_json(answer)
         return
@@ -55,11 +55,11 @@ def list_(flags: Flags, *, state: str | None, at: datetime | None, as_json: bool
     Example: content-sync list --state overdue
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
     moment = in_zone(at, settings.zone) if at is not None else None
-    with open_services(settings) as services:
-        documents = services.list_documents(state, at=moment)
+    with open_reader(settings) as reader:
+        documents = reader.list_documents(state, at=moment)
     if as_json:
         print_json(documents)
         return
@@ -78,10 +78,10 @@ def history(flags: Flags, *, path: str, as_json: bool) -> None:
     Example: content-sync history nausea.md
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
-    with open_services(settings) as services:
-        answer = found(services, settings, path, services.history)
+    with open_reader(settings) as reader:
+        answer = found(reader, settings, path, reader.history)
     if as_json:
         print_json(answer)
         return
@@ -108,12 +108,12 @@ def show(
     if version is not None and at is not None:
         raise click.BadParameter("give --version or --at, not both", param_hint="--at")
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
     moment = in_zone(at, settings.zone) if at is not None else None
-    with open_services(settings) as services:
+    with open_reader(settings) as reader:
         answer = found(
-            services, settings, path, lambda one: services.show(one, number=version, at=moment)
+            reader, settings, path, lambda one: reader.show(one, number=version, at=moment)
         )
     if as_json:
         print_json(answer)

@@ -5,7 +5,6 @@ Light on purpose: nothing here imports Rich.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -19,7 +18,7 @@ from worker.domain.visible import UNSAFE, visible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.services import Services
+    from worker.reader import Reader
     from worker.settings import Settings
 
 #: JSON escapes C0 controls itself; these could still steer a terminal, or are not valid UTF-8.
@@ -46,7 +45,7 @@ def complain(message: str) -> None:
 
 
 def found(
-    services: Services,
+    reader: Reader,
     settings: Settings,
     path: str,
     look_up: Callable[[str], dict[str, Any] | None],
@@ -57,7 +56,7 @@ def found(
     """
     answer = find(settings, path, look_up)
     if answer is None:
-        complain(not_found(services, settings, path))
+        complain(not_found(reader, settings, path))
         raise click.exceptions.Exit(1)
     return answer
 
@@ -76,12 +75,12 @@ def _candidates(path: str, settings: Settings) -> list[str]:
     return list(dict.fromkeys(candidates))
 
 
-def not_found(services: Services, settings: Settings, path: str) -> str:
+def not_found(reader: Reader, settings: Settings, path: str) -> str:
     """Say in one line that there is no such document, and which one is near."""
     for candidate in _candidates(path, settings):
-        if (history := services.history(candidate)) is not None:
+        if (history := reader.history(candidate)) is not None:
             return f"{candidate} has {_versions(history['versions'])}"
-    near = _nearest(path, services.list_paths())
+    near = _nearest(path, reader.list_paths())
     return f"no document at {path}" + (f"; did you mean {near}?" if near else "")
 
 
@@ -93,6 +92,8 @@ def _versions(versions: list[dict[str, Any]]) -> str:
 
 
 def _nearest(path: str, known: list[str]) -> str | None:
+    import difflib
+
     name = path.rsplit("/", 1)[-1]
     same_name = [one for one in known if one.rsplit("/", 1)[-1] == name]
     if same_name:

@@ -23,10 +23,10 @@ def owners(flags: Flags, *, orphaned: bool, as_json: bool) -> None:
     Example: content-sync owners --orphaned
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_reader
 
-    with open_services(settings) as services:
-        answer = services.owners()
+    with open_reader(settings) as reader:
+        answer = reader.owners()
     if orphaned:
         answer["owners"] = [one for one in answer["owners"] if not one["routes"]]
     if as_json:

@@ -176,7 +176,7 @@ def approve(flags: Flags, *, show: bool, as_json: bool) -> None:
     Example: content-sync approve --show
     """
     settings = read_settings(flags)
-    from worker.processes import open_services
+    from worker.opening import open_services
 
     with open_services(settings) as services:
         answer = services.held() if show else services.approve()

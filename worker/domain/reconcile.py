@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from worker.domain.snapshot import Known
+if TYPE_CHECKING:
+    from worker.domain.snapshot import Known
 
 #: One file as a walk saw it: path, size in bytes, mtime in ns, inode. A tuple, because a walk sees
 #: 100,000 of them and keeps none that is unchanged.

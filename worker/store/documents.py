@@ -27,15 +27,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import Insert
 
-from worker.domain.known import KnownFiles
 from worker.domain.reconcile import RACY_MICROSECONDS, SHA256_LETTERS, UNPROVEN_SIZE, SeenLine
-from worker.domain.snapshot import Known, Stamp
 from worker.store.engine import insert_into
 from worker.store.rows import insert_rows
 from worker.store.schema import bodies, documents, events, rejections, versions
 
 if TYPE_CHECKING:
+    from worker.domain.known import KnownFiles
     from worker.domain.plan import Head, Refusal
+    from worker.domain.snapshot import Stamp
 
 Item = TypeVar("Item")
 
@@ -165,6 +165,9 @@ def known_files(connection: Connection) -> KnownFiles:
 
     A refused content is newer than the document it did not replace, so its stamp counts.
     """
+    from worker.domain.known import KnownFiles  # noqa: PLC0415
+    from worker.domain.snapshot import Known, Stamp  # noqa: PLC0415
+
     known = KnownFiles()
     columns = ("path", "size", "mtime_ns", "inode", "sha256", "observed")
     live = select(*(documents.c[name] for name in columns)).where(IS_LIVE)
