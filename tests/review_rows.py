@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
 from worker.domain.owners import Owners
 from worker.domain.policy import Policy
 from worker.domain.review import NONE_GIVEN, Leads, ReviewRow
-from worker.domain.rules import compile_rules
 from worker.domain.seed import Fields
-from worker.settings import packaged_config
 
 
 def a_policy(**given: Any) -> Policy:
     """Return a policy with the usual ladder and no routes, and with what is given instead."""
-    schema = json.loads((packaged_config() / "seed.schema.json").read_text(encoding="utf-8"))
     usual: dict[str, Any] = {
-        "rules": compile_rules(schema, Fields()),
         "fields": Fields(),
         "routes": (),
         "default_frequencies": (),

@@ -18,7 +18,7 @@ from worker.domain.context import check_against
 from worker.domain.plan import Head, Refusal
 from worker.domain.policy import Policy
 from worker.domain.problem import refuses
-from worker.domain.rules import examine, unreadable_problem
+from worker.domain.rules import Rules, examine, unreadable_problem
 from worker.domain.seed import body_sha256_in
 from worker.domain.similarity import Match, Text, find_moves
 from worker.domain.snapshot import Batch, Removal, Snapshot
@@ -33,6 +33,7 @@ def ingest(
     batch: Batch,
     data: bytes,
     *,
+    rules: Rules,
     policy: Policy,
     now: datetime,
     today: date,
@@ -47,7 +48,7 @@ def ingest(
     if hopeless:
         observations = {snapshot.path: _give_up(snapshot) for snapshot in batch.snapshots}
     else:
-        observations = _observe(batch, data, policy, today)
+        observations = _observe(batch, data, rules, policy, today)
     if not observations:
         return []
 
@@ -65,7 +66,7 @@ def ingest(
             before = _version_before(decision, head)
             if isinstance(seen, Accepted) and before is not None:
                 previous_body = bodies.get(before.body_sha256, seen.seed.body)
-                noted = _continue(seen, decision, before, previous_body, refusal, policy)
+                noted = _continue(seen, decision, before, previous_body, refusal, rules)
             writes.note(*noted, head, refusal, bodies)
         writes.write(connection, store)
         return writes.outcomes
@@ -73,7 +74,9 @@ def ingest(
     return store.transact(work)
 
 
-def _observe(batch: Batch, data: bytes, policy: Policy, today: date) -> dict[str, Observation]:
+def _observe(
+    batch: Batch, data: bytes, rules: Rules, policy: Policy, today: date
+) -> dict[str, Observation]:
     """Parse and validate what the batch holds: one observation a path, the newest."""
     newest: dict[str, Observation] = {}
 
@@ -85,7 +88,7 @@ def _observe(batch: Batch, data: bytes, policy: Policy, today: date) -> dict[str
     start = 0
     for snapshot in batch.snapshots:
         end = start + snapshot.stamp.size
-        add(_examine(snapshot, data[start:end], policy, today))
+        add(_examine(snapshot, data[start:end], rules, policy, today))
         start = end
     for item in batch.unreadable:
         problem = unreadable_problem(item.code, item.detail)
@@ -109,8 +112,10 @@ def _give_up(snapshot: Snapshot) -> Observation:
     return Refused(item=snapshot, sha256=snapshot.sha256, problems=(problem,))
 
 
-def _examine(snapshot: Snapshot, data: bytes, policy: Policy, today: date) -> Accepted | Refused:
-    examined = examine(data, rules=policy.rules, today=today, max_bytes=policy.max_file_bytes)
+def _examine(
+    snapshot: Snapshot, data: bytes, rules: Rules, policy: Policy, today: date
+) -> Accepted | Refused:
+    examined = examine(data, rules=rules, today=today, max_bytes=policy.max_file_bytes)
     if examined.seed is None or examined.facts is None:
         return Refused(
             item=snapshot,
@@ -135,10 +140,10 @@ def _continue(
     head: Head,
     previous_body: str,
     refusal: Refusal | None,
-    policy: Policy,
+    rules: Rules,
 ) -> tuple[Accepted | Refused, plan.Decision]:
     """Ask the rules that know the version before; an error of theirs refuses the file after all."""
-    told = check_against(head.metadata, previous_body, seen.seed, policy.rules)
+    told = check_against(head.metadata, previous_body, seen.seed, rules)
     if not told:
         return seen, decision
     problems = (*seen.problems, *told)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from worker.domain.rules import examine
 from worker.folder import WriteRefusedError, look, place_of, write_whole
 from worker.services import Services
 from worker.watch.read import Content, Refused
@@ -88,13 +87,7 @@ def _refuse_loss(on_disk: Any, stored: frozenset[str], place: str) -> None:
 
 
 def _refuse_errors(services: Services, data: bytes, number: int) -> None:
-    services.require_rules()
-    examined = examine(
-        data,
-        rules=services.policy.rules,
-        today=services.today(),
-        max_bytes=services.policy.max_file_bytes,
-    )
+    examined = services.examine(data)
     if examined.facts is None:
         error = next(p for p in examined.problems if p.severity == "error")
         raise WriteRefusedError(

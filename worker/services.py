@@ -20,7 +20,7 @@ from worker.errors import ConfigurationError
 from worker.outcomes import log_outcomes
 from worker.oversight import Overseer
 from worker.reader import Reader
-from worker.schema_file import require_compiled
+from worker.schema_file import load_rules, require_compiled
 from worker.settings import Settings
 from worker.spool import Spool, open_spool
 from worker.store import documents, liveness
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from worker.deliver import Delivery, Outgoing
     from worker.domain.known import KnownFiles
     from worker.domain.reconcile import SeenLine
+    from worker.domain.rules import Examined
     from worker.domain.snapshot import Batch
     from worker.observations import Outcome
 
@@ -46,7 +47,7 @@ class Services(Reader):
     """A reader that writes too: with the spool and the channels of one process.
 
     Every verb may raise `StoreUnavailableError`; those that send or spool, `BrokerUnavailableError` too.
-    Making it raises `ConfigurationError` where the team's policy cannot be read.
+    Making it raises `ConfigurationError` where the schema or the reviewers file cannot be read.
     """
 
     def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
@@ -54,6 +55,7 @@ class Services(Reader):
         self.spool: Spool = open_spool(settings)
         in_one = settings.in_process and self.store.is_sqlite
         self._begun = Begun(Path(f"{self.store.url.database}.begun")) if in_one else None
+        self.rules = load_rules(settings, compiled=False)
         self.overseer = Overseer(self.store, settings, self.policy, started_at=now())
 
     @cached_property
@@ -79,7 +81,15 @@ class Services(Reader):
 
     def require_rules(self) -> None:
         """Compile the schema, for who takes in documents; raise `ConfigurationError` where it is unusable."""
-        require_compiled(self.policy.rules, self.settings)
+        require_compiled(self.rules, self.settings)
+
+    def examine(self, data: bytes) -> Examined:
+        """Return what the bytes of a seed say and what is wrong with them; raises as `require_rules` does."""
+        from worker.domain.rules import examine
+
+        self.require_rules()
+        most = self.policy.max_file_bytes
+        return examine(data, rules=self.rules, today=self.today(), max_bytes=most)
 
     def before_fork(self) -> None:
         """Close what must not cross a fork: the connections to the store, as no other is open."""
@@ -118,6 +128,7 @@ class Services(Reader):
             self.store,
             batch,
             data,
+            rules=self.rules,
             policy=self.policy,
             now=self.now(),
             today=self.today(),

@@ -1,4 +1,4 @@
-"""Makes the team's policy of the settings, the schema and the reviewers file. Called by the services."""
+"""Makes the team's policy of the settings and the reviewers file. Called by the reader of the library."""
 
 from __future__ import annotations
 
@@ -12,18 +12,13 @@ from worker.domain.review import DefaultFrequency, Leads
 from worker.domain.route import Route
 from worker.public_holidays import holiday_test
 from worker.reviewers_file import load_owners
-from worker.schema_file import load_rules
 from worker.settings import HoursSettings, Settings
 
 
 def make_policy(settings: Settings) -> Policy:
-    """Return the team's policy, with a schema that is not compiled yet.
-
-    Raises `ConfigurationError` where the schema file is unusable.
-    """
+    """Return the team's policy; raise `ConfigurationError` where the reviewers file is wrong."""
     review = settings.review
     return Policy(
-        rules=load_rules(settings, compiled=False),
         fields=settings.fields,
         routes=tuple(_route(name, settings) for name in settings.routes),
         default_frequencies=tuple(

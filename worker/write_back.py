@@ -17,7 +17,6 @@ from typing import Any
 from worker.domain.edit import NotSet, set_fields
 from worker.domain.facts import Facts, parse_date
 from worker.domain.problem import Problem
-from worker.domain.rules import examine
 from worker.domain.seed import parse_seed
 from worker.errors import ContentSyncError
 from worker.folder import WriteRefusedError, look, place_of, replace_seen, take_away
@@ -196,13 +195,7 @@ def _prepare(
     data = set_fields(seen.data, values)
     if isinstance(data, NotSet):
         raise WriteRefusedError(f"{place}:{data.line}: {data.reason}")
-    services.require_rules()
-    examined = examine(
-        data,
-        rules=services.policy.rules,
-        today=services.today(),
-        max_bytes=services.policy.max_file_bytes,
-    )
+    examined = services.examine(data)
     if examined.facts is None:
         raise _refused(place, examined.problems)
     fields = [

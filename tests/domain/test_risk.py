@@ -67,10 +67,9 @@ def test_anything_else_is_a_medium_or_a_low_risk_without_reasons(slight, risk):
     assert weighed(slight=slight, fields=["title"], sections=changed) == (risk, ())
 
 
-def test_the_fields_of_a_policy_are_the_librarys_own(rules):
+def test_the_fields_of_a_policy_are_the_librarys_own():
     fields = Fields(status="state", last_reviewed="checked", reviewer="who", review_status="how")
     policy = Policy(
-        rules=rules,
         fields=fields,
         routes=(),
         default_frequencies=(),

@@ -21,14 +21,12 @@ from worker.domain.review import (
 )
 from worker.domain.risk import GRAVE_FIELDS
 from worker.domain.route import Route, Subject
-from worker.domain.vocabulary import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What is a valid seed, when its review is due, and who is told."""
+    """When the review of a document is due, and who is told."""
 
-    rules: Rules
     fields: Fields
     routes: tuple[Route, ...]
     default_frequencies: tuple[DefaultFrequency, ...]
