@@ -80,7 +80,8 @@ def review_groups(connection: Connection, *, by_path: bool) -> Iterator[ReviewGr
     anywhere: ColumnElement[str] = literal_column("''")
     path = case((d.review_frequency.is_(None), d.path), else_=anywhere) if by_path else anywhere
     parts = (
-        *(d.source_type, d.review_frequency, d.due_on, d.exempt),
+        d.due_on,  # first, as it differs most: SQLite sorts by comparing one after the other
+        *(d.review_frequency, d.source_type, d.exempt),
         *(a.snoozed_until, a.planned_on),
     )
     query = (
