@@ -8,16 +8,18 @@ them.
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from worker.domain.review import ReviewRow
 from worker.domain.spread import Forecast, Review, forecast, spread
 from worker.plan_file import Plan, PlanLine
 from worker.reader import Reader
-from worker.services import Services
 from worker.store.engine import Connection
 from worker.store.library import review_rows
 from worker.store.plans import Plannable, lock_plannable, plan_reviews
+
+if TYPE_CHECKING:
+    from worker.services import Services
 
 FIRST, MOVED, STAYS, UNFIT = "first", "moved", "stays", "unfit"
 
