@@ -31,7 +31,7 @@ def stop_on_signals() -> Event:
 
 @contextmanager
 def stopping() -> Iterator[Event]:
-    """Give such an event for a while; from then until Celery's own handlers a signal ends us at once."""
+    """Give such an event for a while; from then on, until a worker has its own, a signal ends us at once."""
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
         # An exception would be lost where Python is just ending an object.

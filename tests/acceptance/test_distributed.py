@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,18 @@ def test_a_redis_that_is_away_is_waited_for_and_nothing_is_lost(
         watcher.wait_for("waiting")
         redis_server.start()
         wait_until(lambda: len(service.stored()) == 2, timeout=60, what="the second page")
+
+
+def test_a_scheduler_that_is_told_to_end_while_it_sends_does_so(
+    tmp_path: Path, postgres_url: str, redis_server: Any
+):
+    """The exception by which Celery ends it gets lost where a client tidies up after a broken read."""
+    service = Service(tmp_path, postgres_url, redis_server.url)
+    with service.start("beat") as beat:
+        wait_until(lambda: redis_server.client.keys("*notices*"), timeout=40, what="a tick")
+        redis_server.client.client_pause(60_000, all=False)  # what writes has no answer
+        time.sleep(1)  # its next tick is under way
+        assert beat.stop() == 0
 
 
 @pytest.mark.parametrize("part", ["watch", "worker", "beat"])
