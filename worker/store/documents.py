@@ -165,7 +165,7 @@ def known_files(connection: Connection) -> KnownFiles:
 
     A refused content is newer than the document it did not replace, so its stamp counts.
     """
-    from worker.domain.known import KnownFiles  # noqa: PLC0415
+    from worker.domain.known import KnownFiles  # noqa: PLC0415 - that a scan alone needs
     from worker.domain.snapshot import Known, Stamp  # noqa: PLC0415
 
     known = KnownFiles()
