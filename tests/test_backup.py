@@ -18,6 +18,7 @@ from support import BODY, a_seed, wait_until, write
 
 import worker
 from worker import processes
+from worker.opening import open_services
 from worker.settings import Settings, load_settings
 
 PAGES = 40
@@ -91,7 +92,7 @@ def assert_nothing_is_lost(settings: Settings, restored_url: str) -> None:
     after = processes.verify(restored, most=5, progress=quiet)
     assert after.breaches == []
     assert after.checked["waiting"] == 0
-    with processes.open_services(restored) as services:
+    with open_services(restored) as services:
         live = {row["path"] for row in services.list_documents("live")}
         numbers = {len(services.history(path)["versions"]) for path in live}
     folder = settings.seeds

@@ -29,6 +29,7 @@ from worker.domain import codes
 from worker.domain.plan import RETIRED_WITH_MICROSECONDS
 from worker.domain.snapshot import Batch, Removal, Snapshot
 from worker.observations import Outcome
+from worker.opening import open_services
 from worker.services import Services
 from worker.settings import load_settings
 from worker.store.library import events_after
@@ -342,7 +343,7 @@ def ask(folder: Path, *arguments: str) -> Any:
 
 def state(folder: Path) -> dict[str, list[tuple[int, int]]]:
     settings = load_settings(store_url=f"sqlite:///{folder}/var/content-sync.db")
-    with processes.open_services(settings) as services:
+    with open_services(settings) as services:
         return live_versions(services)
 
 
@@ -544,7 +545,7 @@ class Renaming(RuleBasedStateMachine):
     @rule()
     def sync(self):
         processes.sync(self.settings, full=False, dry_run=False, progress=lambda *_: None)
-        with processes.open_services(self.settings) as services:
+        with open_services(self.settings) as services:
             self.synced = live_versions(services)
             bodies = {
                 path: services.show(path, number=None, at=None)["body"] for path in self.synced

@@ -18,6 +18,7 @@ from support import BODY, a_seed, run, write
 from worker import processes
 from worker.acknowledge import snooze
 from worker.domain.laws import Findings, Law
+from worker.opening import open_services
 from worker.settings import Settings, load_settings
 from worker.store.engine import Store
 
@@ -89,7 +90,7 @@ def world(store_url: str, seeds: Path) -> World:
     world.sync()
     write(seeds / "edited.md", edited)  # makes no version: only a comment is gone
     world.sync()
-    with processes.open_services(settings) as services:
+    with open_services(settings) as services:
         until = TODAY + timedelta(days=7)
         snooze(
             services.store, "snoozed.md", until=until, reason="a holiday", by="Asha",
@@ -313,7 +314,7 @@ def test_a_watcher_that_has_read_all_has_looked(world: World):
         "unread": 0,
         "last_scan": (datetime.now(UTC) + timedelta(seconds=1)).isoformat(),
     }
-    with processes.open_services(world.settings) as services:
+    with open_services(world.settings) as services:
         services.heartbeat("watcher", heartbeat | {"unread": 1})
         assert world.verify().ok, "it still reads"
         services.heartbeat("watcher", heartbeat)
@@ -321,7 +322,7 @@ def test_a_watcher_that_has_read_all_has_looked(world: World):
 
 
 def test_removals_that_wait_for_a_person_are_no_breach(world: World):
-    with processes.open_services(world.settings) as services:
+    with open_services(world.settings) as services:
         services.hold(["due.md"], live=6)
     (world.seeds / "due.md").unlink()
     world.age()

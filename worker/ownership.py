@@ -1,6 +1,6 @@
 """Who answers for what, and for what nobody does: counts by owner, from the rows of the review calendar.
 
-It reads nothing and tells nobody. Called by `worker.services` for the command `owners`.
+It reads nothing and tells nobody. Called by `worker.reader` for the command `owners`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tells the public holidays of a country, or of a part of it, by the `holidays` library.
 
 The library is loaded by the first route that names holidays: no other process pays for it (0.4 s, most
-of it the first country). Called by `worker.services` when it makes the routes.
+of it the first country). Called by `worker.team_policy`.
 """
 
 from __future__ import annotations

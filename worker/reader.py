@@ -1,7 +1,8 @@
 """The questions that commands ask of the library. Nothing is written here, taken in or sent.
 
 Answers are JSON-ready values in the shapes of the command-line contract (`worker.answers`). What one question
-alone needs is loaded by it: people wait for the start of a command longer than for its answer.
+alone needs is loaded by it: people wait for the start of a command longer than for its answer. Called by
+`worker.cli`, through `worker.opening`.
 """
 
 from __future__ import annotations

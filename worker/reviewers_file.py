@@ -1,4 +1,4 @@
-"""Reads the file that says who answers for documents that name nobody. Called by `worker.services`."""
+"""Reads the file that says who answers for documents that name nobody. Called by `worker.team_policy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the team's policy of the settings and the reviewers file. Called by the reader of the library."""
+"""Makes the team's policy of the settings and the reviewers file. Called by `worker.reader`."""
 
 from __future__ import annotations
 

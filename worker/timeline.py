@@ -1,7 +1,7 @@
 """A file's story in plain words: seen, validated, stored, moved, retired, told, and what is served.
 
 Put together from events, versions, rejections and notices; nothing is decided and nothing changed.
-Called by `worker.services` for the command `why`.
+Called by `worker.reader` for the command `why`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -196,8 +195,13 @@ def test_a_scheduler_that_is_told_to_end_while_it_sends_does_so(
     with service.start("beat") as beat:
         wait_until(lambda: redis_server.client.keys("*notices*"), timeout=40, what="a tick")
         redis_server.client.client_pause(60_000, all=False)  # what writes has no answer
-        time.sleep(1)  # its next tick is under way
+        wait_until(lambda: "b" in flags_of_clients(redis_server), what="a tick without an answer")
         assert beat.stop() == 0
+
+
+def flags_of_clients(redis_server: Any) -> str:
+    """Return Redis' flags of all its clients; `b` is one that waits."""
+    return "".join(client["flags"] for client in redis_server.client.client_list())
 
 
 @pytest.mark.parametrize("part", ["watch", "worker", "beat"])

@@ -1,4 +1,4 @@
-"""What commands show of the library: each function turns the JSON of `worker.services` into text.
+"""What commands show of the library: each function turns the JSON of `worker.reader` into text.
 
 Nothing is printed here. Document text and file names go through `worker.cli.text.plain`.
 """

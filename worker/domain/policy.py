@@ -25,7 +25,7 @@ from worker.domain.route import Route, Subject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """When the review of a document is due, and who is told."""
+    """When the review of a document is due, who is told, and how large a seed may be, in bytes."""
 
     fields: Fields
     routes: tuple[Route, ...]

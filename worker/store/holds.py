@@ -1,7 +1,6 @@
 """Mass changes that wait for a person: documents that are gone, and documents whose files are refused.
 
-At most one hold of a kind is open. Commits nothing. Called by `worker.services`, `worker.oversight`,
-and whoever shows what is held.
+At most one hold of a kind is open. Commits nothing. Called by `worker.mass_changes`, `worker.verify_folder`.
 """
 
 from __future__ import annotations
