@@ -14,12 +14,17 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests import `support` and `servers`
 
 from servers import PostgresServer, RedisServer
 
 pytest_plugins = ["peers"]
+
+# A slow machine is no finding.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 CORPUS = os.environ.get("CONTENT_SYNC_CORPUS")
 

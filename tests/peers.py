@@ -161,7 +161,7 @@ def start_web():
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 web.requests.append(Request(self.command, self.path, dict(self.headers), body))
-                web.open.wait(timeout=30)
+                web.open.wait()
                 self.send_response(web.status)
                 for name, value in web.headers.items():
                     self.send_header(name, value)

@@ -27,10 +27,8 @@ from typing import Self
 
 import psycopg
 import redis
-from support import bound_to_us
+from support import PATIENCE_SECONDS, bound_to_us
 
-START_SECONDS = 30
-STOP_SECONDS = 20
 POLL_SECONDS = 0.01
 OLDEST_REDIS = 7
 OLDEST_POSTGRES = 14
@@ -112,7 +110,7 @@ class Server:
     def start(self) -> None:
         """Start the server and wait until it answers; a second start takes the first one's port."""
         assert not self.running, f"{self.name} runs already"
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         port = self.port
         while time.monotonic() < deadline:
             # Another process may have taken the port in the meantime, and the children of a killed
@@ -159,7 +157,7 @@ class Server:
         self._process.send_signal(signal.SIGCONT)  # a frozen process heeds nothing else
         self._process.send_signal(number)
         try:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -296,7 +294,7 @@ class PostgresServer(Server):
 
     def _execute(self, statement: str) -> None:
         url = self.url().replace("+psycopg", "")
-        with psycopg.connect(url, autocommit=True, connect_timeout=START_SECONDS) as connection:
+        with psycopg.connect(url, autocommit=True, connect_timeout=PATIENCE_SECONDS) as connection:
             connection.execute(statement)
 
     def _make_cluster(self) -> None:
@@ -315,7 +313,7 @@ class PostgresServer(Server):
                 "--no-sync",
             ]
         )
-        if process.wait(START_SECONDS) != 0:
+        if process.wait(PATIENCE_SECONDS) != 0:
             raise ServerFailedError(f"initdb failed:\n{self.last_words()}")
 
     def _command(self) -> list[str]:

@@ -23,7 +23,9 @@ import yaml
 Value = TypeVar("Value")
 
 POLL_SECONDS = 0.01
-STOP_SECONDS = 30
+#: How long every wait lasts at most. It ends at its condition; only a test that fails takes so long,
+#: so this is more than the slowest machine needs.
+PATIENCE_SECONDS = 300
 
 #: Becomes the program itself: drops root where it has to, and asks the kernel (on Linux) for a
 #: signal when the thread that started it dies: so start programs in the main one. In that order: a
@@ -70,9 +72,12 @@ FIELDS: Mapping[str, Any] = {
 
 
 def wait_until(
-    condition: Callable[[], Value], *, timeout: float = 20, what: str = "the condition"
+    condition: Callable[[], Value],
+    *,
+    timeout: float = PATIENCE_SECONDS,
+    what: str = "the condition",
 ) -> Value:
-    """Return the first true value of `condition`; fail after `timeout` seconds with its last."""
+    """Return the first true value of `condition`; fail with its last when patience ends."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
@@ -170,7 +175,7 @@ class Process:
         """Return all that it has printed so far, errors included."""
         return self.output_file.read_text(errors="replace")
 
-    def wait_for(self, text: str, *, timeout: float = 20) -> str:
+    def wait_for(self, text: str) -> str:
         """Wait until it has printed `text`, and return its output; fail when it ends before."""
 
         def printed() -> bool:
@@ -181,25 +186,25 @@ class Process:
                 pytest.fail(f"{self} ended with {self.exit_code} before it said {text!r}")
             return False
 
-        wait_until(printed, timeout=timeout, what=f"{text!r} from {self}")
+        wait_until(printed, what=f"{text!r} from {self}")
         return self.output
 
-    def wait(self, *, timeout: float = STOP_SECONDS) -> int:
+    def wait(self) -> int:
         """Wait until it ends by itself, and return its exit code; else it and its children print where."""
         try:
-            return self._popen.wait(timeout)
+            return self._popen.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(self.pid, signal.SIGABRT)
             with suppress(subprocess.TimeoutExpired):
-                self._popen.wait(5)
-            pytest.fail(f"{self} did not end within {timeout} s")
+                self._popen.wait(30)
+            pytest.fail(f"{self} did not end within {PATIENCE_SECONDS} s")
 
-    def stop(self, *, timeout: float = STOP_SECONDS) -> int:
+    def stop(self) -> int:
         """Ask it to end by SIGTERM, wait, and return its exit code; fail when it does not end."""
         if self.exit_code is None:
             self._popen.send_signal(signal.SIGCONT)  # it may be frozen by its test
             self._popen.terminate()
-        return self.wait(timeout=timeout)
+        return self.wait()
 
     def kill(self) -> None:
         """End it and its children by SIGKILL, as a crash of the machine would."""
@@ -230,7 +235,7 @@ def started(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) ->
 
 
 def run(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m worker …` to its end, and return its exit code and what it printed."""
     return subprocess.run(
@@ -240,7 +245,6 @@ def run(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=timeout,
         check=False,
     )
 
@@ -271,4 +275,4 @@ def on_a_terminal(
         pass
     finally:
         os.close(ours)
-    return shown.decode().replace("\r\n", "\n"), process.wait(timeout=30)
+    return shown.decode().replace("\r\n", "\n"), process.wait()

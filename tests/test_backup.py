@@ -122,7 +122,7 @@ def test_a_sqlite_backup_under_a_writer_is_sound(
     with a_writer(settings):
         program, *arguments = shlex.split(shell)
         program = sys.executable if program == "python" else program
-        subprocess.run([program, *arguments], check=True, timeout=60, cwd=tmp_path)
+        subprocess.run([program, *arguments], check=True, cwd=tmp_path)
     with closing(sqlite3.connect(copy)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert_nothing_is_lost(settings, f"sqlite:///{copy}")
@@ -145,14 +145,14 @@ def test_a_dump_of_postgresql_under_a_writer_is_sound(
         with a_writer(settings), dump.open("wb") as output:
             subprocess.run(
                 [tool(shared_postgres, "pg_dump"), "--no-owner", dsn(url)],
-                stdout=output, check=True, timeout=60,
+                stdout=output, check=True,
             )  # fmt: skip
         subprocess.run(
             [
                 tool(shared_postgres, "psql"), "--quiet", "--single-transaction",
                 "--set", "ON_ERROR_STOP=1", "--file", dump, "--dbname", dsn(restored_url),
             ],
-            stdout=subprocess.DEVNULL, check=True, timeout=60,
+            stdout=subprocess.DEVNULL, check=True,
         )  # fmt: skip
         assert_nothing_is_lost(settings, restored_url)
 

@@ -21,7 +21,6 @@ def benchmark(*arguments, cwd):
         env=clean_environment({"TMPDIR": str(cwd)}),
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr

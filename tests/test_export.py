@@ -100,7 +100,7 @@ def test_a_follower_that_is_killed_again_and_again_holds_exactly_the_live_librar
             _do_something(library, texts, chance, step)
             if step % 8 == 7:
                 if step > 8:
-                    wait_until(state_file.exists, timeout=60, what="a first copy")
+                    wait_until(state_file.exists, what="a first copy")
                 kill(follower)
                 follower = start()
 
@@ -109,7 +109,7 @@ def test_a_follower_that_is_killed_again_and_again_holds_exactly_the_live_librar
                 return None
             return json.loads(state_file.read_text())["documents"]
 
-        wait_until(lambda: copy() == live(library), timeout=120, what="the copy to be whole")
+        wait_until(lambda: copy() == live(library), what="the copy to be whole")
     finally:
         kill(follower)
 

@@ -7,10 +7,9 @@ from threading import Condition, Event, Thread
 
 import pytest
 from kombu import Connection, Consumer, Queue
+from support import PATIENCE_SECONDS
 
 from worker.in_process import Channel, Transport, impatient
-
-LONG_SECONDS = 20
 
 
 class Told(Condition):
@@ -46,7 +45,7 @@ def once_waited_for(monkeypatch):
     def once(do):
         changed = Told()
         monkeypatch.setattr(Channel, "changed", changed)
-        thread = Thread(target=lambda: changed.is_waited_for.wait(LONG_SECONDS) and do())
+        thread = Thread(target=lambda: changed.is_waited_for.wait(PATIENCE_SECONDS) and do())
         thread.start()
         yield
         thread.join()
@@ -65,7 +64,7 @@ def test_a_message_wakes_its_consumer(connection, queue, once_waited_for):
         with pytest.raises(TimeoutError):
             connection.drain_events(timeout=0.01)
         with once_waited_for(lambda: publish(connection, queue, "a")):
-            connection.drain_events(timeout=LONG_SECONDS)
+            connection.drain_events(timeout=PATIENCE_SECONDS)
     assert got == ["a"]
 
 
@@ -78,7 +77,7 @@ def test_a_consumer_that_is_to_end_waits_for_no_message(connection, queue, once_
             connection.drain_events(timeout=None)
         ending.__exit__(None, None, None)
         with once_waited_for(lambda: publish(connection, queue, "a")):
-            connection.drain_events(timeout=LONG_SECONDS)
+            connection.drain_events(timeout=PATIENCE_SECONDS)
     assert len(got) == 1
 
 
@@ -90,9 +89,9 @@ def test_an_answer_makes_room_for_the_next_message(connection, queue, answer, on
     channel = connection.channel()
     channel.basic_qos(0, 1, False)
     with Consumer(channel, [queue], on_message=messages.append):
-        connection.drain_events(timeout=LONG_SECONDS)
+        connection.drain_events(timeout=PATIENCE_SECONDS)
         with pytest.raises(TimeoutError):
             connection.drain_events(timeout=0.01)
         with once_waited_for(getattr(messages[0], answer)):
-            connection.drain_events(timeout=LONG_SECONDS)
+            connection.drain_events(timeout=PATIENCE_SECONDS)
     assert [message.payload for message in messages] == ["a", "b"]

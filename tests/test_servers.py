@@ -64,11 +64,12 @@ def test_a_killed_redis_comes_back_on_its_port_with_what_it_acknowledged(redis_s
 
 
 def test_a_frozen_redis_takes_connections_and_does_not_answer(redis_server):
-    with redis.Redis.from_url(redis_server.url, socket_timeout=0.2, retry=None) as client:
+    redis_server.pause()
+    with (
+        redis.Redis.from_url(redis_server.url, socket_timeout=0.2, retry=None) as client,
+        pytest.raises(redis.TimeoutError),
+    ):
         client.ping()
-        redis_server.pause()
-        with pytest.raises(redis.TimeoutError):
-            client.ping()
     redis_server.resume()
 
     assert redis_server.client.ping()

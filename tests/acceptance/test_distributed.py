@@ -59,7 +59,7 @@ def test_three_workers_share_a_load_and_store_each_page_once(service: Service):
         for number in range(3):
             stack.enter_context(service.start("worker", "--name", f"w{number}", "-c", "1"))
         stack.enter_context(service.start("watch"))
-        wait_until(lambda: len(service.stored()) == 600, timeout=60, what="600 pages")
+        wait_until(lambda: len(service.stored()) == 600, what="600 pages")
     assert set(service.stored().values()) == {("live", 1)}
     assert service.query("SELECT count(*) FROM versions") == [(600,)]
 
@@ -69,10 +69,10 @@ def test_a_killed_worker_loses_nothing(service: Service):
         write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
     with service.start("watch"):
         doomed = Process("worker", cwd=service.elsewhere(), env=service.env)
-        wait_until(service.stored, timeout=40, what="a first page")
+        wait_until(service.stored, what="a first page")
         doomed.kill()
         with service.start("worker"):
-            wait_until(lambda: len(service.stored()) == 300, timeout=60, what="300 pages")
+            wait_until(lambda: len(service.stored()) == 300, what="300 pages")
     assert service.query("SELECT count(*) FROM versions") == [(300,)]
 
 
@@ -84,7 +84,7 @@ def test_redis_that_forgets_everything_costs_delay_and_no_page(service: Service,
         wait_until(lambda: shared_redis.client.keys("content-sync:spool*"), what="a spooled batch")
         shared_redis.client.flushall()
         with service.start("worker"):
-            wait_until(lambda: len(service.stored()) == 50, timeout=60, what="50 pages")
+            wait_until(lambda: len(service.stored()) == 50, what="50 pages")
 
 
 def test_plain_celery_runs_a_worker_too(service: Service):
@@ -98,10 +98,10 @@ def test_plain_celery_runs_a_worker_too(service: Service):
     )
     try:
         with service.start("watch"):
-            wait_until(service.stored, timeout=40, what="the page")
+            wait_until(service.stored, what="the page")
     finally:
         celery.send_signal(signal.SIGTERM)
-        assert celery.wait(30) == 0
+        assert celery.wait() == 0
 
 
 def test_sigterm_in_the_middle_of_a_load_loses_nothing(service: Service):
@@ -109,10 +109,10 @@ def test_sigterm_in_the_middle_of_a_load_loses_nothing(service: Service):
         write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
     with service.start("watch"):
         with service.start("worker") as worker:
-            wait_until(service.stored, timeout=40, what="a first page")
+            wait_until(service.stored, what="a first page")
             assert worker.stop() == 0
         with service.start("worker"):
-            wait_until(lambda: len(service.stored()) == 400, timeout=60, what="400 pages")
+            wait_until(lambda: len(service.stored()) == 400, what="400 pages")
     assert service.query("SELECT count(*) FROM versions") == [(400,)]
 
 
@@ -125,14 +125,14 @@ def test_a_worker_that_waits_for_a_frozen_process_ends_nevertheless(service: Ser
             "worker", "-c", "1", cwd=service.elsewhere(), env=service.env, program=program
         )
         try:
-            wait_until(service.stored, timeout=40, what="the page")
+            wait_until(service.stored, what="the page")
             (frozen,) = psutil.Process(worker.pid).children()
             frozen.suspend()
             os.kill(worker.pid, signal.SIGTERM)
             assert worker.wait() == 1
             assert "ended after 1 s" in worker.output
             frozen.resume()
-            frozen.wait(20)  # it has lost its parent, and ends
+            frozen.wait()  # it has lost its parent, and ends
         finally:
             worker.kill()
 
@@ -144,11 +144,11 @@ def test_health_checks_tell_the_truth(service: Service):
     assert not healthy("watcher")
     assert not healthy("beat")
     with service.start("watch"), service.start("beat"):
-        wait_until(lambda: healthy("watcher"), timeout=60, what="a healthy watcher")
-        wait_until(lambda: healthy("beat"), timeout=60, what="a healthy beat")
+        wait_until(lambda: healthy("watcher"), what="a healthy watcher")
+        wait_until(lambda: healthy("beat"), what="a healthy beat")
         assert not healthy("worker")
         with service.start("worker") as worker:
-            wait_until(lambda: healthy("worker"), timeout=60, what="a healthy worker")
+            wait_until(lambda: healthy("worker"), what="a healthy worker")
             os.killpg(worker.pid, signal.SIGSTOP)
             try:
                 assert not healthy("worker"), "a frozen worker is not healthy"
@@ -170,7 +170,7 @@ def test_processes_that_start_before_their_database_wait_for_it(
             watcher.wait_for("waiting")
             postgres_server.start()
             assert run("migrate", cwd=tmp_path, env=service_env).returncode == 0
-            watcher.wait_for("watching", timeout=60)
+            watcher.wait_for("watching")
 
 
 def test_a_redis_that_is_away_is_waited_for_and_nothing_is_lost(
@@ -179,12 +179,12 @@ def test_a_redis_that_is_away_is_waited_for_and_nothing_is_lost(
     service = Service(tmp_path, postgres_url, redis_server.url)
     with service.start("watch") as watcher, service.start("worker"):
         write(service.seeds / "a.md", a_seed())
-        wait_until(lambda: len(service.stored()) == 1, timeout=40, what="a first page")
+        wait_until(lambda: len(service.stored()) == 1, what="a first page")
         redis_server.kill()
         write(service.seeds / "b.md", a_seed(title="While Redis was away"))
         watcher.wait_for("waiting")
         redis_server.start()
-        wait_until(lambda: len(service.stored()) == 2, timeout=60, what="the second page")
+        wait_until(lambda: len(service.stored()) == 2, what="the second page")
 
 
 def test_a_scheduler_that_is_told_to_end_while_it_sends_does_so(
@@ -193,7 +193,7 @@ def test_a_scheduler_that_is_told_to_end_while_it_sends_does_so(
     """The exception by which Celery ends it gets lost where a client tidies up after a broken read."""
     service = Service(tmp_path, postgres_url, redis_server.url)
     with service.start("beat") as beat:
-        wait_until(lambda: redis_server.client.keys("*notices*"), timeout=40, what="a tick")
+        wait_until(lambda: redis_server.client.keys("*notices*"), what="a tick")
         redis_server.client.client_pause(60_000, all=False)  # what writes has no answer
         wait_until(lambda: "b" in flags_of_clients(redis_server), what="a tick without an answer")
         assert beat.stop() == 0
@@ -217,7 +217,7 @@ def test_the_stream_tells_programs_what_happened(service: Service, shared_redis:
     with service.start("watch"), service.start("worker"), service.start("beat"):
         write(service.seeds / "a.md", a_seed(title="About bones"))
         entries = wait_until(
-            lambda: shared_redis.client.xrange("content-sync:events"), timeout=40, what="an event"
+            lambda: shared_redis.client.xrange("content-sync:events"), what="an event"
         )
     event = json.loads(entries[0][1][b"event"])
     assert event["type"] == "org.content-sync.version.stored"

@@ -187,7 +187,8 @@ def test_the_service_ends_when_its_worker_does(folder: Path):
         "settings = load_settings()\n"
         "configure(settings)\n"
         "def end():\n"
-        "    time.sleep(2)\n"
+        "    while all(thread.name != 'worker' for thread in threading.enumerate()):\n"
+        "        time.sleep(0.01)\n"
         "    state.should_stop = 0\n"
         "threading.Thread(target=end, daemon=True).start()\n"
         "processes.up(settings)\n"
@@ -198,7 +199,6 @@ def test_the_service_ends_when_its_worker_does(folder: Path):
         env=clean_environment(QUICK),
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert done.returncode == 1
@@ -206,7 +206,7 @@ def test_the_service_ends_when_its_worker_does(folder: Path):
 
 
 def test_a_task_that_fails_says_why_and_the_next_one_goes_on(folder: Path):
-    settings = {"GROUP_WAIT_SECONDS": "3", "LEASE_SECONDS": "1"}
+    settings = {"GROUP_WAIT_SECONDS": "3600", "LEASE_SECONDS": "1"}
     patient = QUICK | {f"CONTENT_SYNC_DELIVERY__{name}": text for name, text in settings.items()}
     with started("up", cwd=folder, env=patient) as up:
         up.wait_for("Ctrl-C stops")
@@ -214,7 +214,8 @@ def test_a_task_that_fails_says_why_and_the_next_one_goes_on(folder: Path):
         up.wait_for("refused   a.md")
         with closing(sqlite3.connect(folder / "var" / "content-sync.db")) as connection:
             (data,) = connection.execute("SELECT data FROM notices").fetchone()
-            connection.execute("UPDATE notices SET data = '{}'")
+            # It has waited for others long enough.
+            connection.execute("UPDATE notices SET data = '{}', created_at = '2025-12-30 00:00:00'")
             connection.commit()
             up.wait_for("content_sync.deliver: failed")
             up.wait_for("KeyError")

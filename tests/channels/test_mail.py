@@ -56,7 +56,6 @@ def channel(port, **fields):
         "host": "127.0.0.1",
         "port": port,
         "sender": "Content Sync <sync@charity.example>",
-        "timeout_seconds": 5,
     }
     return MailChannel(read(given | fields, EmailChannel), clock=lambda: SENT_AT)
 

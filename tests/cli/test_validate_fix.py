@@ -125,7 +125,6 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path, page):
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     page.parent.chmod(0o755)

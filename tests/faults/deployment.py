@@ -29,7 +29,7 @@ from peers import Post, mail_server
 from servers import PostgresServer, RedisServer
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from support import Process, a_seed, clean_environment, run, write
+from support import PATIENCE_SECONDS, Process, a_seed, clean_environment, run, write
 
 from worker.errors import ContentSyncError, StoreUnavailableError
 from worker.health import doctor
@@ -38,8 +38,6 @@ from worker.store.engine import Store
 
 IMPATIENT = Path(__file__).with_name("impatient.py")
 PARTS = {"watch": ("watch",), "worker": ("worker", "-c", "2"), "beat": ("beat",)}
-#: How soon everything has to be well again after a fault.
-RECOVERY_SECONDS = 60
 #: As a person would see it: how often the store is asked.
 ASKING_SECONDS = 0.1
 
@@ -249,7 +247,7 @@ class Deployment:
                 )
             )
 
-    def settles(self, *, timeout: float = RECOVERY_SECONDS) -> float:
+    def settles(self, *, timeout: float = PATIENCE_SECONDS) -> float:
         """Wait until everything is well, and return how many seconds that took.
 
         A fresh page has to be stored and told as well, so that no part passes that only seems to live.

@@ -152,4 +152,4 @@ def _enter(namespace: int) -> None:
 
 
 def _run_ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20)
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)

@@ -41,7 +41,7 @@ class Proxy:
         self._listener.close()
         self.reset()
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join()
 
     @contextmanager
     def frozen(self):
@@ -71,7 +71,7 @@ class Proxy:
     def _connect(self, client: socket.socket) -> None:
         self._open.wait()
         try:
-            server = socket.create_connection(("127.0.0.1", self._behind), timeout=5)
+            server = socket.create_connection(("127.0.0.1", self._behind))
         except OSError:  # nobody is behind: the client learns it as it would without us
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             client.close()

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pytest
 from faults import inflicting
-from faults.deployment import RECOVERY_SECONDS, Deployment, deployment
+from faults.deployment import Deployment, deployment
 from faults.hands import OPERATIONS_A_SECOND, Hands
 from faults.resources import Held, held_by
 
@@ -41,6 +41,8 @@ from faults.resources import Held, held_by
 BLACK_HOLE_SECONDS = 60
 FAULT_SECONDS = 10
 WARM_UP_SECONDS = 30
+#: How soon everything has to be well again after a fault.
+RECOVERY_SECONDS = 60
 #: The watcher's own patience; tests of faults take a shorter one.
 PATIENCE_SECONDS = 20
 MOST_MEMORY = 1.1
@@ -130,6 +132,7 @@ def soak(
     black_hole_seconds: float = BLACK_HOLE_SECONDS,
     warm_up_seconds: float = WARM_UP_SECONDS,
     patience_seconds: float = PATIENCE_SECONDS,
+    recovery_seconds: float = RECOVERY_SECONDS,
     say: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
     """Work and break for so many seconds or operations, then wait until all is well; return the figures.
@@ -160,11 +163,11 @@ def soak(
             inflicted[name] += 1
             deployed.revive()
             if bar.settling:
-                trouble = _settle(deployed, name, convergence)
+                trouble = _settle(deployed, name, convergence, recovery_seconds)
                 say(f"{_now()} {name}: {trouble or f'well after {convergence[name][-1]} s'}")
             hands.work(max(0.0, min(next_at, began + seconds) - time.monotonic()))
         deployed.revive()
-        trouble = trouble or _settle(deployed, "the end", convergence)
+        trouble = trouble or _settle(deployed, "the end", convergence, recovery_seconds)
         after = _held(deployed)
         versions = deployed.library.versions()
         differences = deployed.library.differences()
@@ -198,10 +201,12 @@ def _each_in_turn(names: Iterable[str], chance: random.Random) -> Iterator[str]:
         yield from turn
 
 
-def _settle(deployed: Deployment, name: str, convergence: dict[str, list[float]]) -> str:
+def _settle(
+    deployed: Deployment, name: str, convergence: dict[str, list[float]], recovery_seconds: float
+) -> str:
     """Wait until all is well; return what is not within the time promised."""
     try:
-        took = deployed.settles(timeout=RECOVERY_SECONDS)
+        took = deployed.settles(timeout=recovery_seconds)
     except pytest.fail.Exception as failure:
         return f"after {name}: {failure.msg}"
     convergence.setdefault(name, []).append(round(took, 2))

@@ -8,6 +8,7 @@ end the database must hold exactly that: each version once and in order, each an
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import random
 import sqlite3
@@ -68,14 +69,14 @@ class Verdict:
     wrong: list[str]
 
 
-def write_for(url: str, number: int, seconds: float) -> Told:
-    """Write as fast as it goes, for that long; runs in a process of its own."""
+def write_for(url: str, number: int, seconds: float, transactions: float) -> Told:
+    """Write as fast as it goes, for that long or so often; runs in a process of its own."""
     told = Told()
     chance = random.Random(number)
     with a_library(url, review=REVIEW) as library:
         library.observed = _observations()
         until = time.monotonic() + seconds
-        while (began := time.monotonic()) < until:
+        while (began := time.monotonic()) < until and told.transactions < transactions:
             try:
                 _write_once(library, chance, told)
             except StoreUnavailableError as error:
@@ -127,13 +128,18 @@ def _write_once(library: Library, chance: random.Random, told: Told) -> None:
         told.acknowledged += answer is not None
 
 
-def write_at_once(url: str, seconds: float) -> Verdict:
-    """Let all writers write to a store for that long, and return what became of it."""
+def write_at_once(
+    url: str, *, seconds: float = math.inf, transactions: float = math.inf
+) -> Verdict:
+    """Let all writers write to a store for that long, or each so often, and return what became of it."""
     with a_library(url, review=REVIEW) as library:  # makes the tables
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["library", "worker.services", "worker.acknowledge"])
         with ProcessPoolExecutor(WRITERS, mp_context=context) as pool:
-            running = [pool.submit(write_for, url, number, seconds) for number in range(WRITERS)]
+            running = [
+                pool.submit(write_for, url, number, seconds, transactions)
+                for number in range(WRITERS)
+            ]
             seen: list[int] = []
             while not all(one.done() for one in running):
                 _follow(library, seen)
@@ -222,7 +228,7 @@ def main() -> int:
         server.database() as postgresql,
     ):
         for url in (f"sqlite:///{folder}/content-sync.db", postgresql):
-            verdict = write_at_once(url, seconds)
+            verdict = write_at_once(url, seconds=seconds)
             broken += verdict.wrong
             table.add_row(
                 make_url(url).get_backend_name(),

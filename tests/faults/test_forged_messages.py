@@ -104,7 +104,7 @@ def test_forged_messages_change_nothing_are_counted_and_doctor_says_so(
     right = sealed(SECRET, value)
     with service.start("worker", "-c", "1") as worker, service.start("watch"):
         write(service.seeds / "a.md", a_seed())
-        wait_until(service.is_equal, timeout=30, what="the true page")
+        wait_until(service.is_equal, what="the true page")
         intruder.spool(batch, data)
         intruder.send(plain, content_type="application/json")
         intruder.send(plain)
@@ -138,7 +138,7 @@ def test_a_message_that_is_sent_again_is_harmless(service: Installation, shared_
             for key in shared_redis.client.scan_iter("content-sync:spool:*")
         }
         with service.start("worker", "-c", "1") as worker:
-            wait_until(service.is_equal, timeout=30, what="the first text")
+            wait_until(service.is_equal, what="the first text")
             write(page, a_seed(title="The second text"))
             wait_until(service.is_equal, what="the second text")
             shared_redis.client.lpush(QUEUE, message)
@@ -202,7 +202,7 @@ def test_while_a_secret_changes_both_are_accepted(service: Installation):
         for secrets in ({}, new):
             with service.start("watch", **secrets):
                 write(service.seeds / "a.md", a_seed(title=f"Signed with {len(secrets)}"))
-                wait_until(service.is_equal, timeout=30, what="the page")
+                wait_until(service.is_equal, what="the page")
         assert refusals(worker) == 0
 
 

@@ -221,7 +221,7 @@ def test_no_file_and_no_folder_that_becomes_a_link_is_read_through(tmp_path: Pat
         hand = Thread(target=swap)
         hand.start()
         try:
-            wait_until(lambda: swaps > 1000, timeout=60, what="1,000 swaps")
+            wait_until(lambda: swaps > 1000, what="1,000 swaps")
         finally:
             enough.set()
             hand.join()
@@ -305,12 +305,9 @@ def test_no_secret_is_printed_or_stored_even_for_debug(
     with started("up", cwd=tmp_path, env=env) as process:
         wait_until(
             lambda: post.envelopes and chat.requests and hook.requests and dead.requests,
-            timeout=40,
             what="a message over each channel",
         )
-        wait_until(
-            lambda: len(broken.requests) > 1 and refusing.logins, timeout=40, what="failures"
-        )
+        wait_until(lambda: len(broken.requests) > 1 and refusing.logins, what="failures")
         wait_until(lambda: shared_redis.client.exists("content-sync:events"), what="the stream")
         for command in (("status",), ("doctor",), ("notify-test",)):
             said = run(*command, cwd=tmp_path, env=env)
@@ -346,7 +343,7 @@ def test_the_parts_say_no_secret_of_their_broker_even_for_debug(
         wait_until(lambda: shared_redis.client.keys("content-sync:spool:*"), what="a spooled batch")
         kept = everything_in(shared_redis.client)
         with started("worker", "-c", "1", cwd=tmp_path, env=env) as worker:
-            worker.wait_for("1 review overdue", timeout=40)
+            worker.wait_for("1 review overdue")
             printed += run("doctor", "--as", "worker", cwd=tmp_path, env=env).stdout
             processes = (watcher, beat, worker)
             for process in processes:

@@ -33,7 +33,6 @@ from worker.watch.watcher import Watcher
 FOLDERS = ("", "x/", "x/y/", "z/")
 PATHS = st.sampled_from([f"{folder}{name}.md" for folder in FOLDERS for name in "abc"])
 INDEXES = st.integers(min_value=0, max_value=50)
-SETTLED_SECONDS = 20
 MOMENT_SECONDS = 0.04
 
 
@@ -237,7 +236,7 @@ class FolderMachine(RuleBasedStateMachine):
                 self.service.take(0)
             return self._differences() == []
 
-        wait_until(equal, timeout=SETTLED_SECONDS, what="the store to be what the folder is")
+        wait_until(equal, what="the store to be what the folder is")
 
     def teardown(self):
         try:

@@ -186,7 +186,7 @@ class Machines:
 
     def are_equal(self, what: str) -> None:
         """Wait until the store is what the folder is."""
-        wait_until(lambda: self.stored() == self.lying_there(), timeout=40, what=what)
+        wait_until(lambda: self.stored() == self.lying_there(), what=what)
 
     def healthy(self, host: str, part: str) -> bool:
         """Ask a part's health check, on its own host."""
@@ -220,34 +220,29 @@ def test_a_worker_cut_off_in_the_middle_of_a_batch_holds_nobody_up_and_comes_bac
     machines.start("watcher", "watch")
     wait_until(
         lambda: machines.writers() >= {one.address, two.address},
-        timeout=40,
         what="both workers in the middle of a batch",
     )
     machines.switch.cut_off(one)
     machines.query(f"SELECT pg_advisory_unlock({EVENT_LOCK})")
     wait_until(
         lambda: len(machines.stored()) >= PAGES - BATCH,
-        timeout=60,
         what="all pages but those that the lost worker has",
     )
     machines.switch.heal(one)
-    wait_until(lambda: len(machines.stored()) == PAGES, timeout=60, what="all pages")
+    wait_until(lambda: len(machines.stored()) == PAGES, what="all pages")
 
-    wait_until(lambda: machines.healthy("one", "worker"), timeout=60, what="the worker's return")
+    wait_until(lambda: machines.healthy("one", "worker"), what="the worker's return")
     write(machines.seeds / "0.md", a_page(0, title="Page 0, edited"))
     machines.are_equal("the edit")
     wait_until(
         lambda: machines.query("SELECT DISTINCT state FROM notices") == [("sent",)],
-        timeout=60,
         what="all messages",
     )
     assert machines.query("SELECT count(*), max(number) FROM versions") == [(PAGES + 1, 2)]
     assert machines.query("SELECT count(*) FROM notices") == [(PAGES,)]
     assert sum(machines.told.values()) == PAGES, "each review in one message"
     for host, part in (("two", "worker"), ("beat", "beat"), ("watcher", "watcher")):
-        wait_until(
-            lambda h=host, p=part: machines.healthy(h, p), timeout=60, what=f"a green {part}"
-        )
+        wait_until(lambda h=host, p=part: machines.healthy(h, p), what=f"a green {part}")
     assert machines.run("watcher", "doctor").returncode == 0
 
 
@@ -270,7 +265,7 @@ def test_a_leader_whose_host_is_lost_is_followed_by_another_host_and_stands_by_w
     machines.switch.cut_off(machines.hosts[FIRST])
     if not power:
         first.kill()  # what it would say of that to the servers is lost, too
-    wait_until(lambda: machines.leader() == SECOND, timeout=40, what="another leader")
+    wait_until(lambda: machines.leader() == SECOND, what="another leader")
     second.wait_for(f"leads: {FIRST} (process {first.pid}) was silent")
     write(page, a_page(1, title="While one host was lost"))
     write(machines.seeds / "b.md", a_page(2))
@@ -279,7 +274,7 @@ def test_a_leader_whose_host_is_lost_is_followed_by_another_host_and_stands_by_w
     machines.switch.heal(machines.hosts[FIRST])
     if not power:
         first = machines.boot_watcher(FIRST)
-    first.wait_for(f"stands by: {SECOND} (process {second.pid}) leads", timeout=40)
+    first.wait_for(f"stands by: {SECOND} (process {second.pid}) leads")
     write(page, a_page(1, title="When both were there again"))
     machines.are_equal("what was written when both were there again")
     assert machines.watchers() == (SECOND, [FIRST])

@@ -67,7 +67,7 @@ def run(path: Path, step: str, number: int) -> int:
     command = [sys.executable, str(DELIVERY), step, str(number)]
     env = clean_environment({"CONTENT_SYNC_CONFIG": str(path)})
     done = subprocess.run(
-        bound_to_us(command), env=env, capture_output=True, text=True, timeout=60, check=False
+        bound_to_us(command), env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return done.returncode

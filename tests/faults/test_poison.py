@@ -129,7 +129,7 @@ def test_an_edit_that_ends_the_worker_keeps_the_last_good_version(service: Insta
     page = service.seeds / "a.md"
     with a_mortal_worker(service, "child") as worker, service.start("watch"):
         write(page, a_seed())
-        wait_until(service.is_equal, timeout=30, what="the good version")
+        wait_until(service.is_equal, what="the good version")
         good = service.stored()
         write(page, DEADLY)
         wait_until(lambda: refused(service) == [("a.md", "CS007")], what="the quarantine")
@@ -146,9 +146,9 @@ def test_a_file_that_ends_the_whole_worker_is_found_too(service: Installation):
             worker.revive()
             return refused(service) == [("deadly.md", "CS007")]
 
-        wait_until(quarantined, timeout=110, what="the quarantine")
+        wait_until(quarantined, what="the quarantine")
         write(service.seeds / "good.md", a_seed())
-        wait_until(service.stored, timeout=GOOD_SECONDS, what="a good page")
+        wait_until(service.stored, what="a good page")
         assert worker.deaths == 3
 
 
@@ -170,7 +170,7 @@ def test_a_file_that_ends_the_service_of_one_process_does_so_three_times(tmp_pat
             service.revive()
             return "deadly.md" in service.output and "three times" in service.output
 
-        wait_until(quarantined, timeout=60, what="the quarantine")
+        wait_until(quarantined, what="the quarantine")
         assert service.deaths == 3
         wait_until(lambda: listed("--state", "live") == good, what="the good pages")
         write(tmp_path / "seeds" / "deadly.md", a_seed(title="It is mended"))

@@ -19,7 +19,6 @@ from worker.errors import StoreUnavailableError
 from worker.store.engine import Store
 
 PAGES = 40
-RESUME_SECONDS = 30
 #: No scan but the first and those that a doubt asks for, so that noticing is tested.
 NO_SCANS = {"CONTENT_SYNC_WATCH__SCAN_SECONDS": "3600"}
 #: More than `doctor` wants to see free, so that it is green before and after.
@@ -53,11 +52,10 @@ def up(folder, env, script):
         process.kill()
 
 
-def settles(differences, *, timeout):
+def settles(differences):
     """Wait until folder and store are equal and every notice was sent."""
     wait_until(
         lambda: not (left := differences()) or Different(left),
-        timeout=timeout,
         what="folder and store to be equal",
     )
 
@@ -113,7 +111,7 @@ def test_a_full_disk_costs_delay_and_nothing_else(tmp_path, seeds, post):
     with up(tmp_path, env, script) as process:
         library = CopiedLibrary(seeds, post, seen_by(process.pid, disk), tmp_path)
         hands.work(1)
-        settles(library.differences, timeout=RESUME_SECONDS)
+        settles(library.differences)
 
         run_in(process.pid, f"dd if=/dev/zero of='{disk}/ballast' bs=64k 2>/dev/null || true")
         for number in range(PAGES):
@@ -124,7 +122,7 @@ def test_a_full_disk_costs_delay_and_nothing_else(tmp_path, seeds, post):
         assert process.exit_code is None
 
         run_in(process.pid, f"rm '{disk}/ballast'")
-        settles(library.differences, timeout=RESUME_SECONDS)
+        settles(library.differences)
         asked = (
             f"cd '{tmp_path}' && CONTENT_SYNC_STORE_URL=sqlite:///{disk}/content-sync.db"
             f" '{sys.executable}' -m worker doctor --json || true"
@@ -149,28 +147,28 @@ def test_an_unmounted_folder_is_held_told_and_taken_up_again(tmp_path, seeds, po
         library = Library(seeds=there, store=store, post=post)
         for number in range(PAGES):
             write(there / f"part-{number % 4}/{number}.md", a_seed(title=f"Page {number}"))
-        settles(library.differences, timeout=RESUME_SECONDS)
+        settles(library.differences)
 
         run_in(process.pid, f"umount '{seeds}'")
         unmounted_at = time.monotonic()
-        wait_until(lambda: subjects(post, "held"), timeout=60, what="the alarm")
+        wait_until(lambda: subjects(post, "held"), what="the alarm")
         assert time.monotonic() - unmounted_at < 60
         assert states(store) == {"live": PAGES}
 
         run_in(process.pid, f"mount -t tmpfs tmpfs '{seeds}'")  # an empty one in its place
         write(there / "part-0/0.md", a_seed(title="All that is left"))
-        settles(lambda: missing(store, "All that is left"), timeout=5)
+        settles(lambda: missing(store, "All that is left"))
         assert states(store) == {"live": PAGES}
         run_in(process.pid, f"umount '{seeds}'")
 
         write(seen_by(process.pid, keep) / "part-0/0.md", a_seed(title="Edited meanwhile"))
         run_in(process.pid, f"mount --bind '{keep}' '{seeds}'")
-        settles(library.differences, timeout=RESUME_SECONDS)
+        settles(library.differences)
         write(there / "new/after.md", a_seed(title="After"))
-        settles(library.differences, timeout=5)
+        settles(library.differences)
         assert states(store) == {"live": PAGES + 1}
         # The folder as `doctor` sees it from outside is the empty one below the mount.
-        wait_until(lambda: is_well(env, tmp_path), timeout=RESUME_SECONDS, what="doctor")
+        wait_until(lambda: is_well(env, tmp_path), what="doctor")
         store.close()
 
 
@@ -181,10 +179,10 @@ def test_used_up_watches_lead_to_polling_and_no_file_is_missed(tmp_path, seeds, 
         library = Library(seeds=seeds, store=store, post=post)
         for number in range(PAGES):
             write(seeds / f"part-{number}/a.md", a_seed(title=f"Page {number}"))
-        settles(library.differences, timeout=RESUME_SECONDS)
+        settles(library.differences)
         for number in range(0, PAGES, 5):
             write(seeds / f"part-{number}/a.md", a_seed(title=f"Page {number}, edited"))
-        settles(library.differences, timeout=5)
+        settles(library.differences)
         assert "raise fs.inotify.max_user_watches" in process.output
         assert is_well(env, tmp_path)
         store.close()
@@ -196,9 +194,9 @@ def test_no_watch_at_all_leads_to_polling(tmp_path, seeds, post):
         store = Store(f"sqlite:///{tmp_path}/var/content-sync.db")
         library = Library(seeds=seeds, store=store, post=post)
         write(seeds / "a.md", a_seed())
-        settles(library.differences, timeout=RESUME_SECONDS)
+        settles(library.differences)
         write(seeds / "a.md", a_seed(title="Edited"))
-        settles(library.differences, timeout=5)
+        settles(library.differences)
         assert "the system gives no file events" in process.output
         store.close()
 

@@ -85,10 +85,11 @@ def test_a_database_that_is_away_is_told_without_its_password():
 def test_who_falls_silent_while_it_holds_the_lock_of_the_events_loses_its_transaction(
     postgres_url: str, monkeypatch
 ):
-    monkeypatch.setattr(engine, "LONGEST_HOLD_SECONDS", 0.1)
     silent, other = Store(postgres_url), Store(postgres_url)
     connection = silent._engine.connect()
-    silent.lock_events(connection)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "LONGEST_HOLD_SECONDS", 0.1)
+        silent.lock_events(connection)
     with other.write() as writing:
         other.lock_events(writing)  # waits until the silent one has lost it
     with pytest.raises(DBAPIError, match="idle-in-transaction"):

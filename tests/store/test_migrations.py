@@ -167,7 +167,7 @@ def test_migrations_from_several_processes_at_once_are_one(store_url: str, tmp_p
         for _ in range(3)
     ]
     for process in running:
-        _out, err = process.communicate(timeout=60)
+        _out, err = process.communicate()
         assert process.returncode == 0, err
     store = Store(store_url)
     subject.require_schema(store)

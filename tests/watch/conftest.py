@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import a_seed, wait_until
+from support import PATIENCE_SECONDS, a_seed, wait_until
 
 from worker.domain.known import KnownFiles
 from worker.domain.plan import unread_sha256
@@ -221,7 +221,7 @@ class Watching:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=20)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
     @property
@@ -244,13 +244,13 @@ class Watching:
         stored, there = dict(self.library.content), self.files()
         return sorted(p for p in stored.keys() | there.keys() if stored.get(p) != there.get(p))
 
-    def settles(self, *, timeout: float = 20) -> None:
+    def settles(self) -> None:
         """Wait until the folder equals the library."""
 
         def equal() -> object:
             return not (different := self.difference()) or Different(different)
 
-        wait_until(equal, timeout=timeout, what="the folder to equal the library")
+        wait_until(equal, what="the folder to equal the library")
 
     def sees(self, path: str, data: bytes | str) -> None:
         """Wait until a path's last snapshot has these bytes."""

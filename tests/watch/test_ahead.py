@@ -59,7 +59,6 @@ def walked_ahead(seeds, before: str = "") -> list:
         capture_output=True,
         env=clean_environment(),
         check=True,
-        timeout=60,
     )
     assert done.stderr == b""
     return json.loads(done.stdout)

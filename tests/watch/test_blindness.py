@@ -103,7 +103,7 @@ def test_a_burst_beyond_the_kernels_queue_is_found_by_a_scan(watching, page, cap
             (watching.seeds / f"{number}.html").rename(path)
         for number in range(50):
             write(watching.seeds / f"lost-{number}.md", a_seed(title=f"Lost {number}"))
-    watching.settles(timeout=60)
+    watching.settles()
     assert "more changed at once than the kernel's queue holds" in caplog.text
     write(watching.seeds / "later/a.md", page)
     watching.settles()
@@ -259,20 +259,21 @@ def test_a_folder_that_cannot_be_listed_retires_nothing(watching, page, monkeypa
     watching.settles()
 
 
-def test_an_idle_watcher_sleeps(watching, page):
+def test_an_idle_watcher_sleeps(watching, page, monkeypatch):
     write(watching.seeds / "a.md", page)
     watching.settles()
-    turns = 0
+    turns = []  # of each, how many heartbeats were before it
     turn = Watcher._turn
 
     def count(self):
-        nonlocal turns
-        turns += 1
+        turns.append(len(watching.library.beats))
         turn(self)
 
+    monkeypatch.setattr("worker.watch.watcher.HEARTBEAT_SECONDS", 1)
     watching.watcher._turn = count.__get__(watching.watcher)
-    threading.Event().wait(1.5)
-    assert turns <= 12
+    first = len(watching.library.beats) + 1
+    wait_until(lambda: len(watching.library.beats) > first, what="two heartbeats")
+    assert 0 < turns.count(first) <= 8
 
 
 def _limit(name):

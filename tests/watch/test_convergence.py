@@ -108,4 +108,4 @@ def test_it_does_so_while_messages_are_lost_and_the_broker_comes_and_goes(
             library.loses_messages = hands.random.random() < 0.3
             time.sleep(0.02)
     library.broker_is_away = library.loses_messages = False
-    watching.settles(timeout=60)
+    watching.settles()

@@ -131,7 +131,7 @@ writer.join()
 print("alive")
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
     assert done.stdout == "alive\n", done
 
@@ -190,7 +190,6 @@ except OSError as error:
         pass_fds=[opened],
         capture_output=True,
         text=True,
-        timeout=30,
     )
     os.close(opened)
     lines = done.stdout.splitlines()
@@ -217,6 +216,6 @@ def test_a_writer_waits_for_the_reading_and_then_goes_on(seeds, monkeypatch):
     found = reading(seeds)
     assert isinstance(found, Content)
     assert found.data == b"text\n"
-    writers[0].join(timeout=10)
+    writers[0].join()
     assert path.read_text() == "new text\n"
     assert signal.getsignal(signal.SIGURG) == signal.SIG_DFL

@@ -40,7 +40,6 @@ def sync(folder):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
             start_new_session=True,
         )
