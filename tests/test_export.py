@@ -75,7 +75,6 @@ def test_the_commands_print_a_line_each(tmp_path: Path, sqlite_url: str):
     assert manifest["documents"][0]["path"] == "a.md"
 
 
-@pytest.mark.timeout(300)
 def test_a_follower_that_is_killed_again_and_again_holds_exactly_the_live_library(
     library: Library, store_url: str, tmp_path: Path
 ):

@@ -55,7 +55,6 @@ def hooks(tmp_path):
     return folder, git(folder, "rev-parse", "HEAD")
 
 
-@pytest.mark.timeout(300)  # pip installs the program and all that it needs
 def test_pre_commit_refuses_a_wrong_page_and_mends_a_date(tmp_path, hooks):
     repository, revision = hooks
     library = tmp_path / "library"

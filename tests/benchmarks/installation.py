@@ -23,7 +23,6 @@ from servers import PostgresServer, RedisServer, this_account
 from support import Process, started, wait_until
 from timing import peak_bytes, run, temporary
 
-READY_SECONDS = 120
 MEBIBYTE = 2**20
 
 
@@ -78,7 +77,7 @@ def embedded(
         folder = folder or stack.enter_context(temporary())
         (folder / "seeds").mkdir(exist_ok=True)
         up = stack.enter_context(started("up", cwd=folder, env=env))
-        up.wait_for("Ctrl-C stops", timeout=READY_SECONDS)
+        up.wait_for("Ctrl-C stops")
         store = stack.enter_context(closing(open_sqlite(folder)))
         yield Installation(
             name="embedded, SQLite",
@@ -180,6 +179,4 @@ def open_sqlite(folder: Path) -> sqlite3.Connection:
 def _wait_until_all_live(installation: Installation) -> None:
     """Wait for the watcher's first beat, and for the sweep that the scheduler asks a worker for."""
     living = "SELECT count(*) FROM heartbeats WHERE name IN ('watcher', 'sweep')"
-    wait_until(
-        lambda: installation.ask(living) == (2,), timeout=READY_SECONDS, what="all parts to live"
-    )
+    wait_until(lambda: installation.ask(living) == (2,), what="all parts to live")
