@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import text
 from support import a_seed, wait_until, write
 
+from worker.store.engine import EVENT_LOCK
+
 SLOTS = 2
 #: Longer than every timeout on a socket, one after the other.
 BLACK_HOLE_SECONDS = 45
@@ -19,7 +21,8 @@ def test_a_worker_whose_acknowledgements_are_lost_is_not_deaf_afterwards(deploye
             return int(connection.execute(locks).scalar_one())
 
     with deployed.store.write() as connection:
-        deployed.store.lock_events(connection)
+        # As a writer does, but for as long as this takes.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
         for number in range(SLOTS):
             write(deployed.seeds / f"late-{number}.md", a_seed(title=f"Late {number}"))
             wait_until(lambda: waiting() > number, what="a busy process")  # noqa: B023
