@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts memory a
 
 
 def test_hostile_files_cost_little_and_keep_no_good_file_out(tmp_path: Path, subtests):
-    """How soon the good file lands is asserted where it is waited for."""
+    """Each good file is waited for."""
     tried = 0
     for cost in costs(tmp_path):
         tried += 1
