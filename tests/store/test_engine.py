@@ -44,6 +44,16 @@ def test_writers_at_once_lose_no_update(library: Library):
         assert connection.scalar(select(heartbeats.c.data))["n"] == 80
 
 
+def test_a_writer_that_waited_in_vain_waits_again(sqlite_url: str, monkeypatch):
+    monkeypatch.setattr(engine, "LOCK_WAIT_SECONDS", 0)
+    first, second = Store(sqlite_url), Store(sqlite_url)
+    with first.write() as connection:
+        monkeypatch.setattr(engine.time, "sleep", lambda _seconds: connection.rollback())
+        assert second.transact(lambda other: other.scalar(text("SELECT 1"))) == 1
+    first.close()
+    second.close()
+
+
 def test_sqlite_keeps_its_promises(sqlite_url: str):
     store = Store(sqlite_url)
     with store.read() as connection:

@@ -1,7 +1,7 @@
 """Connections and transactions: one `Store` a process, made after any fork.
 
 SQLite runs in WAL mode with full synchronisation; a writer begins IMMEDIATE, so that two writers wait
-for each other instead of losing an update. PostgreSQL waits at most ten seconds for a lock.
+for each other instead of losing an update. Both wait ten seconds for a lock, several times.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ ATTEMPTS = 5
 #: workers on an empty store lose more than five in a row.
 RACES = 15
 #: serialization_failure, deadlock_detected, lock_not_available: the same transaction may succeed now.
-PASSING_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+#: So may one that SQLite did not let in: it takes whoever asks at the right moment, not who waits longest.
+PASSING_CODES = frozenset({"40001", "40P01", "55P03", "SQLITE_BUSY"})
 #: One writer at a time appends events, so that their ids are in the order of their commits.
 EVENT_LOCK = 0x636F6E74656E74  # "content"
 LONGEST_HOLD_SECONDS = 30
@@ -220,9 +221,8 @@ def _may_pass(error: DBAPIError) -> bool:
     """Tell whether the same transaction may succeed when it is run again."""
     if isinstance(error, IntegrityError):
         return True  # another worker made the same path or body first
-    return (
-        error.connection_invalidated or getattr(error.orig, "sqlstate", None) in PASSING_SQLSTATES
-    )
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return error.connection_invalidated or code in PASSING_CODES
 
 
 def _sqlite_engine(url: URL) -> Engine:
