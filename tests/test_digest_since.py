@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from library import Library, a_library
 from sqlalchemy import select
+from steps import steps_of
 from support import BODY, a_seed
 
 from worker.digest import Composed, compose_digest, open_templates
@@ -348,18 +348,17 @@ def test_a_mended_or_withdrawn_refusal_is_cleared_once(library: Library):
     assert "Cleared" not in send(library).text
 
 
-def test_a_whole_library_that_is_due_is_composed_at_once(library: Library):
+def test_a_whole_library_that_is_due_is_composed_at_little_cost(library: Library):
     library.take_in({f"{n:04}.md": a_seed(title=f"Page {n}") for n in range(1349)})
     for body in (NEW_BODY, NEWER_BODY):
         library.take_in({f"{n:04}.md": a_seed(title=f"Page {n}", body=body) for n in range(400)})
     owed = lease(library)
-    began = time.process_time()
-    composed = compose(library, owed)
-    seconds = time.process_time() - began
+    found = []
+    steps_of(lambda: found.append(compose(library, owed)), most=2_500_000)
+    (composed,) = found
     assert composed.subject == "Content Sync: 1,349 reviews overdue"
     assert "20 of 1,349 shown" in composed.text
     assert (
         composed.text.count("changed twice since its last review, high risk: 5 days → 6 days") == 20
     )
     assert len(composed.html) < 60_000
-    assert seconds < 2, "far more than it takes"

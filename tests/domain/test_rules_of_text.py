@@ -1,11 +1,10 @@
 """The gates on a body: lost characters, hidden ones, programs, headings, links; and YAML's traps."""
 
-import time
-
 import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from steps import steps_of
 
 from worker.domain import codes
 from worker.domain.problem import Severity
@@ -432,10 +431,8 @@ HEAD = "---\ntitle: a\nversion: v1\nstatus: inactive\nsource: x\n---\n"
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_hostile_text_is_answered_soon(examined, body):
-    began = time.perf_counter()
-    examined(HEAD + body)
-    assert time.perf_counter() - began < 1
+def test_hostile_text_is_looked_at_in_a_few_passes(examined, body):
+    steps_of(lambda: examined(HEAD + body), most=3_000)
 
 
 # Places

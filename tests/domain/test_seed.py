@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import textwrap
-import time
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import frontmatter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from steps import steps_of
 
 from worker.domain import codes
 from worker.domain.facts import Facts, Fields, parse_date, read_facts
@@ -18,6 +18,7 @@ from worker.domain.front_matter import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, SeedHand
 from worker.domain.problem import Problem
 from worker.domain.seed import Seed, body_sha256, is_plain_note, looks_retracted, parse_seed
 
+TESTS = str(Path(__file__).parents[1])
 SAMPLES = [
     path.read_bytes() for path in sorted((Path(__file__).parents[2] / "seeds").rglob("*.md"))
 ]
@@ -281,34 +282,35 @@ def test_100_000_levels_of_nesting_are_refused_at_once(opening, whole_file):
     # In a process of its own: a parser that recurses in C takes the whole interpreter along.
     program = textwrap.dedent(
         f"""
-        import time
+        import sys
+        sys.path.insert(0, {TESTS!r})
+        from steps import steps_of
         from worker.domain.front_matter import FrontMatterError, SeedHandler
         from worker.domain.seed import parse_seed
         nested = {opening!r} * 100_000
-        began = time.perf_counter()
-        if {whole_file}:
-            print(parse_seed(("---\\nx: " + nested + "\\n---\\n").encode())[0].code)
-        else:
-            try:
-                SeedHandler().load(nested)
-            except FrontMatterError as error:
-                print(error.code)
-        print(time.perf_counter() - began)
+        def read():
+            if {whole_file}:
+                print(parse_seed(("---\\nx: " + nested + "\\n---\\n").encode())[0].code)
+            else:
+                try:
+                    SeedHandler().load(nested)
+                except FrontMatterError as error:
+                    print(error.code)
+        steps_of(read, most=3_000)
         """
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
-    code, seconds = done.stdout.split()
-    assert code in codes.CODES
-    assert float(seconds) < 0.5
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in codes.CODES
 
 
 def test_an_alias_bomb_costs_nothing():
     lists = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 9))
-    began = time.perf_counter()
-    assert problem_of(fields(f"l0: &l0 [x]\n{lists}")).code == codes.YAML_ANCHOR
-    assert time.perf_counter() - began < 0.1
+    found = []
+    steps_of(lambda: found.append(problem_of(fields(f"l0: &l0 [x]\n{lists}"))), most=1_000)
+    assert found[0].code == codes.YAML_ANCHOR
 
 
 # Never a crash
