@@ -64,6 +64,22 @@ def test_help_loads_nothing_heavy(loaded):
     assert loaded(("--help",), heavy) == []
 
 
+def test_help_loads_few_modules(tmp_path):
+    code = (
+        "import sys; before = len(sys.modules); from worker.cli import run_command;"
+        "run_command(['--help']); print(len(sys.modules) - before, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stderr) < 150
+
+
 @pytest.mark.parametrize(
     "command", [("status",), ("history", "a.md"), ("list",), ("due",), ("notices",)], ids=" ".join
 )

@@ -48,7 +48,7 @@ class Cost:
 
     @property
     def within_bar(self) -> bool:
-        """Return whether it cost no more than it may, and the good file beside it landed soon."""
+        """Return whether it cost no more than it may."""
         return (
             self.cpu_seconds <= CPU_SECONDS
             and self.memory_mib <= MEMORY_MIB

@@ -127,6 +127,7 @@ def soak(
     seed: int,
     every_seconds: float | None = None,
     operations: float = math.inf,
+    least_faults: int = 0,
     pace: float = OPERATIONS_A_SECOND,
     fault_seconds: float = FAULT_SECONDS,
     black_hole_seconds: float = BLACK_HOLE_SECONDS,
@@ -137,6 +138,7 @@ def soak(
 ) -> dict[str, Any]:
     """Work and break for so many seconds or operations, then wait until all is well; return the figures.
 
+    With `least_faults` it goes on until it has inflicted so many.
     `verdict` is "good", or says what is not. Figures of memory are resident MiB.
     """
     every = bar.every_seconds if every_seconds is None else every_seconds
@@ -152,7 +154,8 @@ def soak(
         began = time.monotonic()
         trouble = ""
         for name in _each_in_turn(bar.faults, random.Random(seed)):
-            if trouble or hands.finished or time.monotonic() - began >= seconds:
+            over = hands.finished or time.monotonic() - began >= seconds
+            if trouble or (over and inflicted.total() >= least_faults):
                 break
             next_at = time.monotonic() + every
             if name == "lose-network":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -12,8 +11,6 @@ from urllib.parse import urlsplit
 import pytest
 from faults.installation import Installation, Line
 from support import Process, a_seed, wait_until, write
-
-TAKE_OVER_SECONDS = 15
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ def test_one_leads_the_other_stands_by_and_both_are_well(service: Installation):
     assert service.ask("doctor", "--as", "watcher")[1] == 1
 
 
-def test_a_killed_leader_is_followed_within_seconds(service: Installation):
+def test_a_killed_leader_is_followed(service: Installation):
     with service.start("worker"), two_watchers(service) as (first, second):
         write(service.seeds / "a.md", a_seed())
         is_equal(service, "the first page")
@@ -115,10 +112,8 @@ def test_a_leader_cut_off_from_the_store_is_followed_and_stands_by_afterwards(
             write(service.seeds / "a.md", a_seed())
             is_equal(service, "the first page")
             line.cut()
-            cut_at = time.monotonic()
             write(service.seeds / "a.md", a_seed(title="During the partition"))
             takes_over(service, second, "was silent for")
-            assert time.monotonic() - cut_at < TAKE_OVER_SECONDS
             is_equal(service, "the edit during the partition")
             line.mend()
             first.wait_for("leads by now: standing by")

@@ -13,6 +13,7 @@ def test_folder_and_store_are_equal_after_a_storm_of_faults(tmp_path):
         tmp_path,
         seconds=math.inf,
         operations=325,
+        least_faults=6,
         bar=BARS["storm"],
         seed=12,
         every_seconds=1.5,

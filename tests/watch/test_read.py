@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from support import wait_until, write
@@ -151,8 +150,8 @@ def test_reading_beside_a_writer_without_a_pause_is_never_half_a_file(seeds):
     writer = threading.Thread(target=keep_writing)
     writer.start()
     try:
-        deadline, contents = time.monotonic() + 1, 0
-        while time.monotonic() < deadline:
+        contents = 0
+        while contents < 100:
             found = reading(seeds)
             if isinstance(found, Content):
                 contents += 1
@@ -160,7 +159,6 @@ def test_reading_beside_a_writer_without_a_pause_is_never_half_a_file(seeds):
     finally:
         done.set()
         writer.join()
-    assert contents > 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
