@@ -106,13 +106,19 @@ def test_a_second_process_ends_soon_after_the_first(sync, folder):
     assert json.loads(done.stdout)["new"] == PAGES - stored
 
 
-@pytest.mark.parametrize("where", ["first", "second"])
+@pytest.mark.parametrize("where", ["first", "second", "fork"])
 def test_ctrl_c_ends_both_without_a_word(sync, folder, where):
     done, looked_at = sync(where, "interrupt")
     assert (done.returncode, done.stderr) == (130, "")
     assert not any(is_running(int(pid)) for pid in looked_at)
     stored, versions = counts(folder)
     assert stored == versions < PAGES
+
+
+def test_ctrl_c_while_the_walk_is_forked_ends_without_a_word(sync):
+    done, looked_at = sync("walk", "interrupt")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert not looked_at
 
 
 def is_running(pid):

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from worker.domain.reconcile import SeenLine, seen_in, seen_lines
 from worker.settings import Settings
+from worker.watch.fork import fork
 from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.scan import Walk, walk, walk_in_lines
 
@@ -38,7 +39,7 @@ def walk_ahead(settings: Settings) -> Walk[SeenLine]:
         return walk_in_lines(names)
     reading, writing = os.pipe()
     try:
-        child = os.fork()
+        child = fork()
     except OSError:  # the system allows no more processes
         os.close(reading)
         os.close(writing)

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from worker.domain.reconcile import Seen
 from worker.errors import ContentSyncError
+from worker.watch.fork import fork
 
 #: Below so many files a fork gains nothing.
 _LEAST_FILES = 400
@@ -51,12 +52,15 @@ class SecondProcess:
     def result(self) -> Any:
         """Wait for its end and return what its work gave, or raise what that raised.
 
-        Raises `SecondProcessError` when it was ended from outside.
+        Raises `SecondProcessError` when it was ended from outside, and `KeyboardInterrupt` when that
+        was by Ctrl-C.
         """
         with os.fdopen(self._answer, "rb", closefd=False) as answer:
             told = answer.read()
         _, status = os.waitpid(self._pid, 0)
         self._ended = True
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT:
+            raise KeyboardInterrupt
         if not told or status:
             raise SecondProcessError(
                 f"the second process that read the folder was ended ({_how(status)}): what it had "
@@ -99,7 +103,7 @@ def sharing(
     queue, answer, told = _queue(files), *os.pipe()
     done = mmap.mmap(-1, _DONE.size)
     parent = os.getpid()
-    pid = os.fork()
+    pid = fork()
     if not pid:
         os.close(answer)
         _work(queue, told, done, parent, work)
@@ -139,8 +143,6 @@ def _work(
         with os.fdopen(told, "wb") as answer:
             pickle.dump(result, answer)
         code = 0
-    except KeyboardInterrupt:
-        pass  # the first process has it too
     finally:
         os._exit(code)
 
