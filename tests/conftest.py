@@ -16,11 +16,11 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-sys.path.insert(0, str(Path(__file__).parent))  # tests import `support` and `servers`
+sys.path.insert(0, str(Path(__file__).parent))  # tests import from `support`
 
-from servers import PostgresServer, RedisServer
+from support.servers import PostgresServer, RedisServer
 
-pytest_plugins = ["peers"]
+pytest_plugins = ["support.peers"]
 
 # A slow machine is no finding.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from worker.errors import ContentSyncError
-from worker.logs import configure
-from worker.processes import require_redis, services_of_this_process
-from worker.settings import Settings, load_settings
-from worker.tasks import create_app
+from worker.run.logs import configure
+from worker.run.processes import require_redis, services_of_this_process
+from worker.run.tasks import create_app
+from worker.settings.model import Settings, load_settings
 
 
 def _settings() -> Settings:

@@ -14,7 +14,9 @@ from typing import Any
 import psutil
 import pytest
 from faults.installation import Installation
-from support import Process, a_seed, clean_environment, run, started, wait_until, write
+from support.programs import Process, clean_environment, run, started
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 
 class Service(Installation):

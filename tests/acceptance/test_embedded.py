@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Process, a_seed, clean_environment, run, started, wait_until, write
+from support.programs import Process, clean_environment, run, started
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 QUICK = {
     "CONTENT_SYNC_WATCH__REMOVAL_MS": "200",
@@ -182,8 +184,8 @@ def test_the_service_ends_when_its_worker_does(folder: Path):
         "import threading, time\n"
         "from celery.worker import state\n"
         "from worker import processes\n"
-        "from worker.logs import configure\n"
-        "from worker.settings import load_settings\n"
+        "from worker.run.logs import configure\n"
+        "from worker.settings.model import load_settings\n"
         "settings = load_settings()\n"
         "configure(settings)\n"
         "def end():\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import run
+from support.programs import run
 
 pytestmark = pytest.mark.corpus
 

@@ -14,10 +14,10 @@ from made import make_library
 from options import Options
 from timing import Cost, medians, ours, run, say, show, temporary, timed
 
-from worker.reviews import sweep
-from worker.settings import load_settings
+from worker.reviews.sweep import sweep
+from worker.settings.model import load_settings
+from worker.settings.policy import make_policy
 from worker.store.engine import Store
-from worker.team_policy import make_policy
 
 #: Targets: a small command, a sweep.
 COMMAND_SECONDS, SWEEP_MS = 0.25, 100

@@ -15,7 +15,7 @@ from git import Git
 from installation import Installation, distributed
 from options import Options
 from real_library import take_library
-from support import wait_until
+from support.waiting import wait_until
 from timing import say, show, temporary
 
 LONGEST_SECONDS = 600

@@ -15,12 +15,12 @@ from typing import Any
 
 import hostile
 from options import Options
-from support import a_seed
+from support.seeds import a_seed
 from timing import say, show, temporary
 
-from worker.domain.change import compare
-from worker.domain.rules import compile_rules, examine
-from worker.domain.seed import Fields
+from worker.domain.changes.change import compare
+from worker.domain.rules.rules import compile_rules, examine
+from worker.domain.seeds.seed import Fields
 
 MAX_BYTES = 5 * 1024 * 1024
 #: Targets in milliseconds: a long page with twenty edits, and any text that intake takes.

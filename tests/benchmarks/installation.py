@@ -19,8 +19,9 @@ from typing import Any
 
 import psutil
 import psycopg
-from servers import PostgresServer, RedisServer, this_account
-from support import Process, started, wait_until
+from support.programs import Process, started
+from support.servers import PostgresServer, RedisServer, this_account
+from support.waiting import wait_until
 from timing import peak_bytes, run, temporary
 
 MEBIBYTE = 2**20

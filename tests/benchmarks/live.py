@@ -11,7 +11,7 @@ from collections.abc import Callable
 from statistics import quantiles
 
 from installation import Installation
-from support import a_seed, write
+from support.seeds import a_seed, write
 
 GIVE_UP_SECONDS = 300.0
 PAGE = "live/page.md"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from support import clean_environment
+from support.programs import clean_environment
 from timing import Cost, run, say
 
 PROGRAMS = Path(__file__).with_name("peer_programs")

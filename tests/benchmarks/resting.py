@@ -26,7 +26,9 @@ from installation import (
 )
 from made import make_library
 from options import Options
-from support import a_seed, started, wait_until, write
+from support.programs import started
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 from timing import ours, run, say, show, temporary
 
 ROUNDS = 10

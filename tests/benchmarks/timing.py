@@ -21,7 +21,7 @@ from threading import Event, Thread
 
 from rich.console import Console
 from rich.table import Table
-from support import clean_environment
+from support.programs import clean_environment
 
 #: So much of what a failed command said is told.
 SAID_CHARACTERS = 2_000

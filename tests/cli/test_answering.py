@@ -4,7 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support import a_seed, on_a_terminal, run, write
+from support.programs import on_a_terminal, run
+from support.seeds import a_seed, write
 
 from worker.cli import run_command
 

@@ -5,10 +5,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support import a_seed, on_a_terminal, run, write
+from support.programs import on_a_terminal, run
+from support.seeds import a_seed, write
 
 from worker.cli.library import LIST_STATES
-from worker.domain.review import ReviewState
+from worker.domain.reviews.review import ReviewState
 
 TODAY = datetime.now(UTC).date()
 LONG_AGO = "2025-01-10"

@@ -5,7 +5,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support import BODY, a_seed, on_a_terminal, run, write
+from support.programs import on_a_terminal, run
+from support.seeds import BODY, a_seed, write
 
 IN_TWO_DAYS = str(datetime.now(UTC).date() + timedelta(days=2))
 FIRST = a_seed()

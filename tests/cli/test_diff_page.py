@@ -7,7 +7,7 @@ import pytest
 
 from worker.cli.page import page
 from worker.errors import ConfigurationError
-from worker.settings import load_settings
+from worker.settings.model import load_settings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOSTILE = "</span><script>alert(1)</script>\u202e\x1b[2J{{ 7*7 }}\"'><img src=x onerror=alert(1)>"

@@ -9,7 +9,7 @@ from steps import steps_of
 
 from worker.cli import words
 from worker.cli.words import mark_words, pair_lines
-from worker.domain.change import hunks
+from worker.domain.changes.change import hunks
 
 #: Lines of Python that comparing two equal words takes, at most.
 STEPS_A_PAIR = 400

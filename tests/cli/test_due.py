@@ -4,8 +4,9 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from library import a_library
-from support import a_seed, on_a_terminal, run
+from support.programs import on_a_terminal, run
+from support.seeds import a_seed
+from support.stored import a_library
 
 from worker.cli import run_command
 from worker.store.notices import FAILED, PENDING, mark

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from worker import logs
-from worker.settings import load_settings
+from worker.run import logs
+from worker.settings.model import load_settings
 
 log = logging.getLogger("content_sync.test")
 

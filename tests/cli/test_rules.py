@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from support import a_seed, run, write
+from support.programs import run
+from support.seeds import a_seed, write
 
-from worker.domain.codes import CODES
+from worker.domain.seeds.codes import CODES
 
 FREQUENCIES = "monthly, quarterly, semiannual, annual, biennial, as_needed, 6 months, 90 days, P6M"
 

@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from support import a_seed, clean_environment, run, write
+from support.programs import clean_environment, run
+from support.seeds import a_seed, write
 
 from worker.cli import with_room_for_frames
-from worker.settings import packaged_config
+from worker.settings.model import packaged_config
 
 #: What takes in, compares, sends, watches, upgrades or speaks to servers.
 NOT_TO_READ_A_STORE = (
@@ -17,19 +18,30 @@ NOT_TO_READ_A_STORE = (
     *("jsonschema_rs", "markdown_it", "psycopg", "pygit2", "redis", "smtplib", "watchdog", "yaml"),
     *("sqlalchemy.dialects.postgresql", "sqlalchemy.orm"),
     *(
-        "worker.claim",
-        "worker.deliver",
-        "worker.digest",
-        "worker.domain.change",
-        "worker.domain.plan",
+        "worker.ingest.attempts",
+        "worker.messages.deliver",
+        "worker.messages.digest",
+        "worker.domain.changes.change",
+        "worker.domain.folder.decide",
     ),
-    *("worker.domain.rules", "worker.domain.seed", "worker.ingest", "worker.store.notices"),
-    *("worker.services", "worker.timeline", "worker.watch", "worker.cli.check", "worker.cli.run"),
+    *(
+        "worker.domain.rules.rules",
+        "worker.domain.seeds.seed",
+        "worker.ingest.batch",
+        "worker.store.notices",
+    ),
+    *(
+        "worker.library.services",
+        "worker.library.timeline",
+        "worker.watch",
+        "worker.cli.check",
+        "worker.cli.run",
+    ),
 )
 NOT_FOR_A_FIRST_SYNC = (
     *("alembic", "apprise", "celery", "httpx", "icalendar", "jinja2", "kombu", "markdown_it"),
     *("psycopg", "pygit2", "redis", "smtplib", "sqlalchemy.dialects.postgresql", "watchdog"),
-    *("worker.deliver", "worker.domain.change"),
+    *("worker.messages.deliver", "worker.domain.changes.change"),
 )
 
 
@@ -113,9 +125,9 @@ def test_however_deep_a_loop_is_its_calls_map_no_memory_for_their_frames():
 
 def test_a_worker_has_loaded_all_before_its_first_message():
     code = (
-        "import sys; from worker.tasks import preload; preload();"
-        "needed = {'worker.claim', 'worker.deliver', 'worker.domain.change', 'worker.ingest',"
-        "'worker.reviews', 'pygit2'};"
+        "import sys; from worker.run.tasks import preload; preload();"
+        "needed = {'worker.ingest.attempts', 'worker.ingest.batch', 'worker.messages.deliver',"
+        "'worker.reviews.sweep', 'worker.domain.changes.change', 'pygit2'};"
         "assert needed <= set(sys.modules), needed - set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

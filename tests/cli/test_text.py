@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from worker.cli import diffs, findings, text, views, views_reviews
-from worker.domain.problem import Problem, Severity, Span
-from worker.domain.visible import visible
-from worker.outcomes import SyncReport
+from worker.domain.seeds.problem import Problem, Severity, Span
+from worker.domain.seeds.visible import visible
+from worker.ingest.outcomes import SyncReport
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 HOSTILE = "[red]x[/red] :boom: \x1b[2J\x9b31m\u202e\x07\nnext"

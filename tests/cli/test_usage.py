@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import clean_environment, run
+from support.programs import clean_environment, run
 
 from worker.cli import run_command
 

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from support import a_seed, run, write
+from support.programs import run
+from support.seeds import a_seed, write
 
 
 @pytest.fixture

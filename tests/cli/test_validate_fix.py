@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from support import a_seed, clean_environment, run, write
+from support.programs import clean_environment, run
+from support.seeds import a_seed, write
 
 from worker.cli.fix import NotWrittenError, replace_file
 

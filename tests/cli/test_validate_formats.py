@@ -10,7 +10,8 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from support import a_seed, clean_environment, run, write
+from support.programs import clean_environment, run
+from support.seeds import a_seed, write
 
 SCHEMA = Path(__file__).resolve().parents[1] / "data" / "sarif-schema-2.1.0.json"
 COMMAND = re.compile(r"::(\w+) ([^:]*)::(.*)")

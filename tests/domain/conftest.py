@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.domain.rules import compile_rules, examine
-from worker.domain.seed import Fields
+from worker.domain.rules.rules import compile_rules, examine
+from worker.domain.seeds.seed import Fields
 
 PROJECT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 11, 24)

@@ -25,15 +25,17 @@ import psutil
 import pytest
 from faults.hands import is_refused
 from faults.proxy import Proxy
-from peers import Post, mail_server
-from servers import PostgresServer, RedisServer
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from support import PATIENCE_SECONDS, Process, a_seed, clean_environment, run, write
+from support.peers import Post, mail_server
+from support.programs import Process, clean_environment, run
+from support.seeds import a_seed, write
+from support.servers import PostgresServer, RedisServer
+from support.waiting import PATIENCE_SECONDS
 
 from worker.errors import ContentSyncError, StoreUnavailableError
-from worker.health import doctor
-from worker.settings import load_settings
+from worker.run.doctor import doctor
+from worker.settings.model import load_settings
 from worker.store.engine import Store
 
 IMPATIENT = Path(__file__).with_name("impatient.py")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from support import BODY, a_seed
+from support.seeds import BODY, a_seed
 
 NAMES = tuple(f"{letter}.md" for letter in "abcdefghij")
 FOLDERS = ("", "x", "x/y", "z")

@@ -24,7 +24,9 @@ import psutil
 from faults.hostile_files import Hostile, hostile_files
 from rich.console import Console
 from rich.table import Table
-from support import Process, a_seed, started, wait_until, write
+from support.programs import Process, started
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 CPU_SECONDS, MEMORY_MIB, GOOD_SECONDS = 2.0, 200, 5
 ENV = {

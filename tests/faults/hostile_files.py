@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from support import BODY, a_seed
+from support.seeds import BODY, a_seed
 
 #: The most that intake takes, less room for front matter.
 FULL = 5 * 1024 * 1024 - 2000

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from support import bound_to_us
+from support.programs import bound_to_us
 
 #: Named in the C library, and in Python from 3.12 on.
 NEW_NETWORK, NEW_NAME = 0x4000_0000, 0x0400_0000

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from support import Process, run, started
+from support.programs import Process, run, started
 
 
 class Installation:

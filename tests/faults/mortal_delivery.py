@@ -13,9 +13,9 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from worker import deliver
-from worker.services import Services
-from worker.settings import load_settings
+from worker.library.services import Services
+from worker.messages import deliver
+from worker.settings.model import load_settings
 
 STEPS = {
     "leased": "_recheck",  # leased, and not looked at again

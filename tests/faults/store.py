@@ -26,15 +26,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from library import NOON, Library, a_library
 from rich.console import Console
 from rich.table import Table
-from servers import PostgresServer
 from sqlalchemy import make_url, text
-from support import BODY, a_seed
+from support.seeds import BODY, a_seed
+from support.servers import PostgresServer
+from support.stored import NOON, Library, a_library
 
-from worker.acknowledge import NotAnsweredError, acknowledge, snooze
 from worker.errors import StoreUnavailableError
+from worker.reviews.snooze_and_ack import NotAnsweredError, acknowledge, snooze
 from worker.store.library import events_after
 
 WRITERS = 8
@@ -134,7 +134,9 @@ def write_at_once(
     """Let all writers write to a store for that long, or each so often, and return what became of it."""
     with a_library(url, review=REVIEW) as library:  # makes the tables
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["library", "worker.services", "worker.acknowledge"])
+        context.set_forkserver_preload(
+            ["support.stored", "worker.library.services", "worker.reviews.snooze_and_ack"]
+        )
         with ProcessPoolExecutor(WRITERS, mp_context=context) as pool:
             running = [
                 pool.submit(write_for, url, number, seconds, transactions)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import text
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 from worker.store.engine import EVENT_LOCK
 

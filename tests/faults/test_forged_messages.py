@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from faults.installation import Installation
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
-from worker.domain.snapshot import Batch, Removal, Snapshot, Stamp
-from worker.signing import MAX_MESSAGE_BYTES, SIGNED_TYPE, make_signer
-from worker.tasks import DELIVER, INGEST
+from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Stamp
+from worker.run.message_signing import MAX_MESSAGE_BYTES, SIGNED_TYPE, make_signer
+from worker.run.tasks import DELIVER, INGEST
 
 SECRET, OLD_SECRET = "a secret of the team's own", "the one before, also long"
 QUEUE = "content-sync:live"
@@ -84,7 +85,7 @@ def a_forged_page(path: str = "forged.md") -> tuple[Batch, bytes]:
 
 
 def sealed(secret: str, value: Any) -> str:
-    from worker.settings import load_settings
+    from worker.settings.model import load_settings
 
     signer = make_signer(load_settings(broker_url="redis://example", broker_secret=secret))
     assert signer is not None
@@ -207,7 +208,7 @@ def test_while_a_secret_changes_both_are_accepted(service: Installation):
 
 
 def test_without_a_secret_the_password_of_the_broker_is_one():
-    from worker.settings import load_settings
+    from worker.settings.model import load_settings
 
     with_password = make_signer(load_settings(broker_url="redis://:p%40ss@example/0"))
     same = make_signer(load_settings(broker_url="redis://:p%40ss@other:6380/3"))
@@ -223,7 +224,7 @@ def test_without_a_secret_the_password_of_the_broker_is_one():
 
 def test_a_secret_may_lie_in_a_file_and_a_short_one_is_refused(tmp_path, monkeypatch):
     from worker.errors import ConfigurationError
-    from worker.settings import load_settings
+    from worker.settings.model import load_settings
 
     monkeypatch.setenv(
         "CONTENT_SYNC_BROKER_SECRET_FILE", str(write(tmp_path / "key", SECRET + "\n"))

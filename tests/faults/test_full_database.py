@@ -10,8 +10,9 @@ from pathlib import Path
 import psycopg
 from faults.deployment import deployment
 from faults.namespace import inside, require_namespaces, seen_by
-from servers import PostgresServer
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.servers import PostgresServer
+from support.waiting import wait_until
 
 SHELL = "/bin/sh"
 MEBIBYTES = 160

@@ -1,7 +1,7 @@
 """Bar 10: what whoever may write files can make the service say, ask, read and give away: nothing.
 
 More than 200 payloads go the whole way, from the bytes of a file to real servers for mail, chat and
-webhooks. `tests/channels/test_injection.py` gives each channel the same texts, uncleaned;
+webhooks. `tests/messages/channels/test_injection.py` gives each channel the same texts, uncleaned;
 `test_webhook.py`, `test_deadman.py` and `test_addresses.py` say which addresses are asked.
 """
 
@@ -23,12 +23,16 @@ import psycopg
 import pytest
 from channels.test_injection import ACTIVE, HOSTILE, MAIL_HEADERS, seen
 from kombu.exceptions import OperationalError
-from library import Library, a_library
-from support import BODY, a_seed, run, started, wait_until, write
+from support.programs import run, started
+from support.seeds import BODY, a_seed, write
+from support.stored import Library, a_library
+from support.waiting import wait_until
 
-from worker.domain.visible import UNSAFE
+from worker.domain.seeds.visible import UNSAFE
 from worker.errors import BrokerUnavailableError
-from worker.settings import (
+from worker.ingest.spool import open_spool
+from worker.run.tasks import create_app
+from worker.settings.model import (
     AppriseChannel,
     EmailChannel,
     RouteSettings,
@@ -36,8 +40,6 @@ from worker.settings import (
     WebhookChannel,
     load_settings,
 )
-from worker.spool import open_spool
-from worker.tasks import create_app
 from worker.watch.ignore import unsafe_name
 from worker.watch.read import Absent, read_file, stamp_of
 

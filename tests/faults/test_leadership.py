@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from faults.installation import Installation, Line
-from support import Process, a_seed, wait_until, write
+from support.programs import Process
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 
 @pytest.fixture

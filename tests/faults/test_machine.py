@@ -20,11 +20,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from sqlalchemy import text
-from support import BODY, a_seed, wait_until
+from support.seeds import BODY, a_seed
+from support.waiting import wait_until
 
-from worker.domain.snapshot import Batch
-from worker.services import Services
-from worker.settings import BrakeSettings, IntakeSettings, WatchSettings, load_settings
+from worker.domain.folder.snapshot import Batch
+from worker.library.services import Services
+from worker.settings.model import BrakeSettings, IntakeSettings, WatchSettings, load_settings
 from worker.store.migrate import migrate
 from worker.watch import in_flight
 from worker.watch.settle import Hint, HintKind

@@ -16,8 +16,10 @@ import psycopg
 import pytest
 from faults.hosts import NETWORK, hosts, require_hosts
 from faults.namespace import inside, require_namespaces
-from servers import PostgresServer, RedisServer
-from support import BODY, Process, a_seed, run, started, wait_until, write
+from support.programs import Process, run, started
+from support.seeds import BODY, a_seed, write
+from support.servers import PostgresServer, RedisServer
+from support.waiting import wait_until
 
 from worker.store.engine import EVENT_LOCK
 

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 from faults.mortal_delivery import STEPS
-from library import a_library
-from support import a_seed, bound_to_us, clean_environment
+from support.programs import bound_to_us, clean_environment
+from support.seeds import a_seed
+from support.stored import a_library
 
-from worker.settings import EmailChannel, RouteSettings
+from worker.settings.model import EmailChannel, RouteSettings
 
 DELIVERY = Path(__file__).with_name("mortal_delivery.py")
 ROUTES, EACH = 50, 10

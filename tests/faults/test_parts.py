@@ -9,7 +9,8 @@ from __future__ import annotations
 import psutil
 import pytest
 from faults.inflicting import BROKER, FREEZES, KILLS, STORE
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 #: Longer than a worker's lease and than the watcher's patience.
 SECONDS = 3

@@ -15,7 +15,9 @@ import pytest
 from faults.deployment import IMPATIENT
 from faults.installation import Installation
 from faults.mortal_worker import WORD
-from support import Process, a_seed, bound_to_us, clean_environment, run, wait_until, write
+from support.programs import Process, bound_to_us, clean_environment, run
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 SCRIPT = Path(__file__).with_name("mortal_worker.py")
 DEADLY = a_seed(title="About a thing", body=f"# A page\n\nIt holds {WORD.decode()}.\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from faults.soak import BARS, soak
-from support import PATIENCE_SECONDS
+from support.waiting import PATIENCE_SECONDS
 
 
 def test_folder_and_store_are_equal_after_a_storm_of_faults(tmp_path):

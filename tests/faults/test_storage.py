@@ -11,8 +11,10 @@ import pytest
 from faults.deployment import IMPATIENT, Library, quick_settings, without_patience
 from faults.hands import Hands
 from faults.namespace import inside, require_namespaces, run_in, seen_by
-from peers import mail_server
-from support import Process, a_seed, run, wait_until, write
+from support.peers import mail_server
+from support.programs import Process, run
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 from worker.errors import StoreUnavailableError
 from worker.store.engine import Store

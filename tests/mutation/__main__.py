@@ -40,14 +40,18 @@ KINDS = ("logic", "constants")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("modules", nargs="*", help="names in worker/domain; all without any")
+    parser.add_argument("modules", nargs="*", help="as `changes/figures`; all without any")
     parser.add_argument("--sample", type=int, help="how many mutants; all without it")
     parser.add_argument("--seed", type=int, default=1, help="which sample")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants at once")
     parser.add_argument("--again", type=Path, help="only those that a run's --json has not killed")
     parser.add_argument("--json", type=Path, help="write the outcome of each mutant to this file")
     arguments = parser.parse_args()
-    every = sorted(path.stem for path in DOMAIN.glob("*.py") if path.stem != "__init__")
+    every = sorted(
+        path.relative_to(DOMAIN).with_suffix("").as_posix()
+        for path in DOMAIN.glob("*/*.py")
+        if path.stem != "__init__"
+    )
     chosen = choose(arguments.modules or every, arguments.sample, arguments.seed)
     if arguments.again:
         before = json.loads(arguments.again.read_text())

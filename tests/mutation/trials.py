@@ -42,7 +42,8 @@ class _Loader(SourceFileLoader):
     """Loads a module of the domain with one change; finds no other module."""
 
     def __init__(self, mutant: Mutant) -> None:
-        super().__init__(f"worker.domain.{mutant.module}", str(DOMAIN / f"{mutant.module}.py"))
+        module = mutant.module.replace("/", ".")
+        super().__init__(f"worker.domain.{module}", str(DOMAIN / f"{mutant.module}.py"))
         self.mutant = mutant
 
     def find_spec(self, name, _path=None, _target=None):
@@ -72,7 +73,7 @@ class _Reached:
         path = frame.f_code.co_filename
         if not path.startswith(f"{DOMAIN}{os.sep}"):
             return None
-        module = Path(path).stem
+        module = Path(path).relative_to(DOMAIN).with_suffix("").as_posix()
 
         def local(frame, event, _argument):
             if event == "line":
@@ -163,7 +164,7 @@ def try_all(mutants: list[Mutant], folder: Path, jobs: int) -> Iterator[Mutant]:
                     mutant.outcome = "not covered"
                     yield mutant
                     continue
-                place = folder / f"{mutant.module}-{mutant.number}"
+                place = folder / f"{mutant.module.replace('/', '-')}-{mutant.number}"
                 seconds = {test: reached.seconds.get(test, 0) for test in tests}
                 process = _FORK.Process(target=_try, args=(mutant, place, seconds))
                 process.start()

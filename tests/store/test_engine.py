@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from library import Library, a_library
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
+from support.stored import Library, a_library
 
 from worker.errors import StoreUnavailableError
 from worker.store import engine

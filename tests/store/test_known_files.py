@@ -8,14 +8,20 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from library import Library, a_library
 from sqlalchemy import event
-from support import a_seed
+from support.seeds import a_seed
+from support.stored import Library, a_library
 
-from worker.domain import codes
-from worker.domain.plan import unread_sha256
-from worker.domain.reconcile import RACY_MICROSECONDS, UNPROVEN_SIZE, is_racy, seen_in, was_unread
-from worker.domain.snapshot import Batch, Stamp, Unreadable
+from worker.domain.folder.decide import unread_sha256
+from worker.domain.folder.reconcile import (
+    RACY_MICROSECONDS,
+    UNPROVEN_SIZE,
+    is_racy,
+    seen_in,
+    was_unread,
+)
+from worker.domain.folder.snapshot import Batch, Stamp, Unreadable
+from worker.domain.seeds import codes
 from worker.store import documents
 
 MODIFIED_NS = 1_700_000_000 * 10**9

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
-from support import clean_environment
+from support.programs import clean_environment
 
 import worker.store.migrate as subject
 from worker.errors import ConfigurationError, StoreUnavailableError

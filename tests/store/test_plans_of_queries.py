@@ -9,12 +9,12 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
-from library import Library, a_library
 from sqlalchemy import Connection, event
+from support.stored import Library, a_library
 
-from worker.acknowledge import snooze
-from worker.domain.review import DefaultFrequency
-from worker.mass_changes import unanswered_mass
+from worker.domain.reviews.review import DefaultFrequency
+from worker.ingest.mass_changes import unanswered_mass
+from worker.reviews.snooze_and_ack import snooze
 from worker.store.library import count_all, review_groups, review_rows
 from worker.store.notices import last_told
 

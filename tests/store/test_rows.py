@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from library import a_library
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
+from support.stored import a_library
 
-from worker.domain.change import ChangeClass
+from worker.domain.changes.change import ChangeClass
 from worker.store.documents import create_documents
 from worker.store.rows import insert_rows
 from worker.store.schema import bodies, documents, events

@@ -12,15 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import PATIENCE_SECONDS, a_seed, wait_until
+from support.seeds import a_seed
+from support.waiting import PATIENCE_SECONDS, wait_until
 
-from worker.domain.known import KnownFiles
-from worker.domain.plan import unread_sha256
-from worker.domain.reconcile import UNPROVEN_SIZE, Seen, SeenLine, is_racy, seen_lines, was_unread
-from worker.domain.snapshot import Batch, Known, Stamp
+from worker.domain.folder.decide import unread_sha256
+from worker.domain.folder.known import KnownFiles
+from worker.domain.folder.reconcile import (
+    UNPROVEN_SIZE,
+    Seen,
+    SeenLine,
+    is_racy,
+    seen_lines,
+    was_unread,
+)
+from worker.domain.folder.snapshot import Batch, Known, Stamp
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
-from worker.settings import BrakeSettings, IntakeSettings, Settings, WatchSettings, load_settings
-from worker.spool import MemorySpool
+from worker.ingest.spool import MemorySpool
+from worker.settings.model import (
+    BrakeSettings,
+    IntakeSettings,
+    Settings,
+    WatchSettings,
+    load_settings,
+)
 from worker.watch.sync import Synced, sync_once
 from worker.watch.watcher import Watcher
 

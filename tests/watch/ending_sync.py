@@ -7,7 +7,7 @@ both are interrupted as by Ctrl-C (`interrupt`). With `fork` they are interrupte
 to share, with `walk` while it forks to walk, and with `nowhere` both go on to the end.
 
 Neither of two processes reads on before both have drawn files: one that gets no processor for a while would
-find none left, and not end early. Run by `test_share.py`.
+find none left, and not end early. Run by `test_second_process.py`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from worker import ingest
 from worker.cli import main
+from worker.ingest import batch
+from worker.ingest.rows import Writes
 from worker.watch import sync
-from worker.writes import Writes
 
 FIRST = os.getpid()
 
@@ -32,7 +32,7 @@ def interrupt() -> None:
 
 
 def make_mortal(notes: Path, where: str, how: str) -> None:
-    examine, write = ingest.examine, Writes.write
+    examine, write = batch.examine, Writes.write
     looked_at = 0
 
     def ends_here() -> bool:
@@ -57,7 +57,7 @@ def make_mortal(notes: Path, where: str, how: str) -> None:
         if ends_here() and how == "write":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    ingest.examine, Writes.write = examine_and_note, write_or_end
+    batch.examine, Writes.write = examine_and_note, write_or_end
     if where == "walk":
         os.register_at_fork(after_in_parent=interrupt)
     os.sched_getaffinity = lambda _pid: {0, 1}  # whatever this machine has

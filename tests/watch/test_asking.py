@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support import wait_until, write
+from support.seeds import write
+from support.waiting import wait_until
 
 from worker.errors import StoreUnavailableError
 

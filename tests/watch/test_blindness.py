@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD
 
 from worker.errors import ConfigurationError

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
-from worker.domain.snapshot import Known, Stamp
-from worker.settings import BrakeSettings
+from worker.domain.folder.snapshot import Known, Stamp
+from worker.settings.model import BrakeSettings
 from worker.watch.brake import Brake
 
 PAGES = 40

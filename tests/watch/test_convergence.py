@@ -8,9 +8,9 @@ import time
 from contextlib import suppress
 
 import pytest
-from support import a_seed
+from support.seeds import a_seed
 
-from worker.settings import BrakeSettings
+from worker.settings.model import BrakeSettings
 
 NAMES = ["a.md", "b.md", "c.txt", "d.md~", ".e.md", "note.txt"]
 FOLDERS = ["", "x", "x/y", "z", "z/.hidden"]

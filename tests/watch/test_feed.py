@@ -7,15 +7,16 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
-from worker.domain import codes
-from worker.domain.known import KnownFiles
-from worker.domain.snapshot import Known, Stamp
-from worker.settings import load_settings
+from worker.domain.folder.known import KnownFiles
+from worker.domain.folder.snapshot import Known, Stamp
+from worker.domain.seeds import codes
+from worker.settings.model import load_settings
 from worker.watch.feed import Feed, Observed
 from worker.watch.in_flight import IN_FLIGHT_SECONDS
-from worker.watch.taken import Lane, Outcome
+from worker.watch.lane import Lane, Outcome
 
 
 def test_pages_found_at_the_start_are_a_load_and_later_ones_are_live(watch, library, seeds, page):

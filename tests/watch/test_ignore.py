@@ -5,7 +5,8 @@ import os
 import socket
 
 import pytest
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 from worker.watch.ignore import Told, seed_names, shown, unsafe_name
 from worker.watch.scan import walk

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from worker.domain.snapshot import Known
+from worker.domain.folder.snapshot import Known
 from worker.errors import StoreUnavailableError
-from worker.health import WATCHER_SECONDS, doctor
-from worker.settings import load_settings
+from worker.run.doctor import WATCHER_SECONDS, doctor
+from worker.settings.model import load_settings
 from worker.store import leases, liveness
 from worker.store.engine import Store
 from worker.store.migrate import migrate

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
-from worker.domain.known import KnownFiles
-from worker.processes import EMBEDDED_CONCURRENCY, _sparing_a_thread
-from worker.settings import load_settings
-from worker.tasks import in_order
+from worker.domain.folder.known import KnownFiles
+from worker.run.processes import EMBEDDED_CONCURRENCY, _sparing_a_thread
+from worker.run.tasks import in_order
+from worker.settings.model import load_settings
 from worker.watch.backlog import Backlog
 from worker.watch.ignore import seed_names
 from worker.watch.intake import Load

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 from steps import steps_of
-from support import a_seed, write
+from support.seeds import a_seed, write
 
-from worker.domain.known import KnownFiles
-from worker.domain.snapshot import Known, Stamp
-from worker.settings import load_settings
+from worker.domain.folder.known import KnownFiles
+from worker.domain.folder.snapshot import Known, Stamp
+from worker.settings.model import load_settings
 from worker.watch.feed import Feed
+from worker.watch.lane import Lane, Outcome
 from worker.watch.missing import MOST_CANDIDATES, MOST_ORIGINS, Missing, Origins
-from worker.watch.taken import Lane, Outcome
 
 
 def stamp(size: int = 1000, inode: int = 0) -> Stamp:

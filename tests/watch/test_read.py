@@ -8,9 +8,10 @@ import sys
 import threading
 
 import pytest
-from support import wait_until, write
+from support.seeds import write
+from support.waiting import wait_until
 
-from worker.domain import codes
+from worker.domain.seeds import codes
 from worker.watch import read
 from worker.watch.read import Absent, Busy, Content, NotAFile, Refused, read_file, stamp_of
 

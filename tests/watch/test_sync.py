@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from support import a_seed, write
+from support.seeds import a_seed, write
 
 from worker.errors import ConfigurationError
 

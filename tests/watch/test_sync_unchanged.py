@@ -6,7 +6,7 @@ import os
 import shutil
 
 import pytest
-from support import a_seed, write
+from support.seeds import a_seed, write
 
 THEN = (1_700_000_000, 1_700_000_000)
 

@@ -10,7 +10,8 @@ import threading
 import time
 
 import pytest
-from support import a_seed, wait_until, write
+from support.seeds import a_seed, write
+from support.waiting import wait_until
 
 BIG = "Drink enough.\n" * 4000
 

@@ -21,14 +21,14 @@ from worker.cli.options import (
     who_says,
 )
 from worker.cli.output import complain, find, found, not_found, print_json
-from worker.domain.visible import UNSAFE
+from worker.domain.seeds.visible import UNSAFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
-    from worker.services import Services
-    from worker.settings import Settings
+    from worker.library.services import Services
+    from worker.settings.model import Settings
 
 
 def an_address(text: str) -> str:
@@ -75,8 +75,8 @@ def reviewed(
     Example: content-sync reviewed nausea.md --by "Asha Rao"
     """
     settings = read_settings(flags)
-    from worker.opening import open_services
-    from worker.write_back import Review, document_at, record_reviews
+    from worker.library.opened import open_services
+    from worker.library.write_back import Review, document_at, record_reviews
 
     who = who_says(by)
     with open_services(settings) as services:
@@ -123,7 +123,7 @@ def snooze(
     Example: content-sync snooze nausea.md --until 2026-04-15 --reason "waits for the new guideline"
     """
     settings = read_settings(flags)
-    from worker.acknowledge import snooze as delay
+    from worker.reviews.snooze_and_ack import snooze as delay
 
     who = who_says(by)
     answer = _taken(
@@ -168,7 +168,7 @@ def ack(flags: Flags, *, path: str, by: str | None, days: int | None, as_json: b
     Example: content-sync ack nausea.md
     """
     settings = read_settings(flags)
-    from worker.acknowledge import acknowledge
+    from worker.reviews.snooze_and_ack import acknowledge
 
     longest = settings.review.max_snooze_days
     if days is not None and days > longest:
@@ -210,7 +210,7 @@ def assign(flags: Flags, *, path: str, owner: str, by: str | None, as_json: bool
     Example: content-sync assign nausea.md "Asha Rao"
     """
     settings = read_settings(flags)
-    from worker.write_back import assign as write_owner
+    from worker.library.write_back import assign as write_owner
 
     who = who_says(by)
     answer = _taken(
@@ -241,7 +241,7 @@ def retire(flags: Flags, *, path: str, by: str | None, yes: bool, as_json: bool)
     Example: content-sync retire nausea.md
     """
     settings = read_settings(flags)
-    from worker.write_back import retire as take_out
+    from worker.library.write_back import retire as take_out
 
     who = who_says(by)
     answer = _taken(
@@ -266,10 +266,10 @@ def _taken(
     before: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Return what became of an answer about a document, or exit with 1 and a line that says why."""
-    from worker.acknowledge import NotAnsweredError
-    from worker.folder import WriteRefusedError
-    from worker.opening import open_services
-    from worker.write_back import document_at
+    from worker.library.opened import open_services
+    from worker.library.seeds_folder import WriteRefusedError
+    from worker.library.write_back import document_at
+    from worker.reviews.snooze_and_ack import NotAnsweredError
 
     with open_services(settings) as services:
         document = found(services, settings, path, lambda one: document_at(services, one))

@@ -20,7 +20,7 @@ from worker.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from worker.domain.problem import Problem, Span
+    from worker.domain.seeds.problem import Problem, Span
 
 VERSION = 1
 _LENGTH = 16  # 64 bits: enough that no two of a library's findings are ever the same

@@ -15,8 +15,8 @@ from worker.cli.output import complain, found, print_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.reader import Reader
-    from worker.settings import Settings
+    from worker.library.reader import Reader
+    from worker.settings.model import Settings
 
 
 _NUMBER = click.IntRange(min=1)
@@ -56,7 +56,7 @@ def diff(
     if file and second is not None:
         raise click.BadParameter("give one version, or none, with --file", param_hint="B")
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         if file:
@@ -91,7 +91,7 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
     Example: content-sync why nausea.md
     """
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         answer = found(reader, settings, path, reader.why)
@@ -100,7 +100,7 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
         print_json(answer)
         return
     from worker.cli import findings, text, views
-    from worker.domain.problem import read_problem
+    from worker.domain.seeds.problem import read_problem
 
     text.show(views.steps(answer, settings.zone))
     if refusal is not None:
@@ -128,9 +128,9 @@ def restore(flags: Flags, *, path: str, number: int, yes: bool, as_json: bool) -
     Example: content-sync restore nausea.md 2
     """
     settings = read_settings(flags)
-    from worker.folder import WriteRefusedError
-    from worker.opening import open_services
-    from worker.restore import restore as write_back
+    from worker.library.opened import open_services
+    from worker.library.restore import restore as write_back
+    from worker.library.seeds_folder import WriteRefusedError
 
     with open_services(settings) as services:
         try:
@@ -166,7 +166,7 @@ def _diff_with_file(
     reader: Reader, settings: Settings, path: str, number: int | None
 ) -> dict[str, Any]:
     """Return what changed between a version and the file on disk, or exit with 1 and say why not."""
-    from worker.domain.seed import parse_seed
+    from worker.domain.seeds.seed import parse_seed
     from worker.watch.read import Content, read_file
 
     known = found(reader, settings, path, reader.history)["path"]

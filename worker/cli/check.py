@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.cli.inspection import Finding
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 #: With fewer files a progress bar would only flash.
 _MANY_FILES = 100
@@ -104,7 +104,7 @@ def validate(
     Example: content-sync validate --format sarif seeds > findings.sarif
     """
     settings = read_settings(flags, seeds=seeds)
-    from worker.schema_file import load_rules
+    from worker.settings.schema_file import load_rules
 
     output = "json" if as_json else output
     named = existing(list(paths) or [str(settings.seeds)])
@@ -222,9 +222,9 @@ def doctor(flags: Flags, *, part: str | None, as_json: bool) -> None:
     Example: content-sync doctor
     """
     settings = read_settings(flags)
-    from worker import health
+    from worker.run import doctor
 
-    checks = health.doctor(settings, part)
+    checks = doctor.doctor(settings, part)
     ok = all(check.ok for check in checks)
     if as_json:
         listed: list[dict[str, Any]] = [

@@ -13,7 +13,7 @@ from worker.cli.output import complain, print_json
 if TYPE_CHECKING:
     from datetime import date
 
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 DEFAULT_PLAN = Path("review-plan.csv")
 _DEFAULT_WEEKS = 26
@@ -112,7 +112,7 @@ def _refuse_what_does_not_go_together(
 
 
 def _calendar(settings: Settings, on: date | None, within: int | None, *, as_json: bool) -> None:
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         documents = reader.due(on=on, within_days=within)
@@ -125,8 +125,8 @@ def _calendar(settings: Settings, on: date | None, within: int | None, *, as_jso
 
 
 def _forecast(settings: Settings, on: date | None, weeks: int, *, as_json: bool) -> None:
-    from worker.opening import open_reader
-    from worker.planning import forecast_load
+    from worker.library.opened import open_reader
+    from worker.library.review_plan import forecast_load
 
     with open_reader(settings) as reader:
         answer = forecast_load(reader, on=on, weeks=weeks)
@@ -148,9 +148,9 @@ def _spread(
     yes: bool,
     as_json: bool,
 ) -> None:
-    from worker.opening import open_reader
-    from worker.plan_file import write_plan
-    from worker.planning import propose_plan
+    from worker.library.opened import open_reader
+    from worker.library.review_plan import propose_plan
+    from worker.reviews.plan_csv import write_plan
 
     with open_reader(settings) as reader:
         answer = propose_plan(reader, on=on, per_week=per_week, weeks=weeks)
@@ -165,9 +165,9 @@ def _spread(
 
 
 def _apply(settings: Settings, file: Path, *, by: str | None, as_json: bool) -> None:
-    from worker.opening import open_services
-    from worker.plan_file import read_plan
-    from worker.planning import apply_plan
+    from worker.library.opened import open_services
+    from worker.library.review_plan import apply_plan
+    from worker.reviews.plan_csv import read_plan
 
     plan = read_plan(file)
     with open_services(settings) as services:

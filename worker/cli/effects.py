@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.cli.inspection import Finding
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 
 def effects_of(findings: Sequence[Finding], settings: Settings) -> dict[str, str]:
@@ -28,7 +28,7 @@ def effects_of(findings: Sequence[Finding], settings: Settings) -> dict[str, str
     url = settings.store_url.value
     if not refused or not url.startswith("sqlite:"):
         return {}
-    from worker.answers import what_stays
+    from worker.library.queries import what_stays
     from worker.store.engine import Store
     from worker.store.migrate import require_schema
 

@@ -10,12 +10,12 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from worker.cli.text import console, count, plain
-from worker.domain.visible import visible
+from worker.domain.seeds.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from worker.domain.problem import Problem, Span
+    from worker.domain.seeds.problem import Problem, Span
 
 SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _INDENT = "  "

@@ -1,6 +1,6 @@
 """Writes a mended file in the place of the one that was read: whole, or not at all.
 
-What is mended is decided in `worker.domain.fix`. Called by `validate --fix`.
+What is mended is decided in `worker.domain.rules.fix`. Called by `validate --fix`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path
 
-from worker.files import replace_whole
+from worker.atomic_write import replace_whole
 
 
 class NotWrittenError(OSError):

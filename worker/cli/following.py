@@ -32,7 +32,7 @@ def events(flags: Flags, *, after: int, follow: bool) -> None:
     Example: content-sync events --after 120 --follow
     """
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         while True:
@@ -68,7 +68,7 @@ def export(flags: Flags, *, form: str, active: bool) -> None:
     Example: content-sync export --active > library.jsonl
     """
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         if form == "manifest":

@@ -19,11 +19,11 @@ import click
 from worker.cli.output import complain
 
 if TYPE_CHECKING:
-    from worker.domain.fix import Edit
-    from worker.domain.library_rules import LibraryEntry
-    from worker.domain.problem import Problem
-    from worker.domain.rules import Examined, Rules
-    from worker.settings import Settings
+    from worker.domain.rules.fix import Edit
+    from worker.domain.rules.library_rules import LibraryEntry
+    from worker.domain.rules.rules import Examined, Rules
+    from worker.domain.seeds.problem import Problem
+    from worker.settings.model import Settings
 
 STANDARD_INPUT = "-"
 _UNNAMED = "<stdin>"
@@ -79,8 +79,8 @@ class Inspector:
         return self._with_library_rules(findings) if len(findings) > 1 else findings
 
     def _inspect_file(self, path: str) -> Finding | None:
-        from worker.domain.rules import NO_PERMISSION, UNREADABLE, unreadable_problem
-        from worker.domain.seed import is_plain_note
+        from worker.domain.rules.rules import NO_PERMISSION, UNREADABLE, unreadable_problem
+        from worker.domain.seeds.seed import is_plain_note
 
         shown = (self.stdin_path or _UNNAMED) if path == STANDARD_INPUT else path
         try:
@@ -101,15 +101,15 @@ class Inspector:
         return replace(finding, mended=edits, before=data, data=becomes)
 
     def _examine(self, data: bytes) -> Examined:
-        from worker.domain.rules import examine
+        from worker.domain.rules.rules import examine
 
         today = datetime.now(UTC).astimezone(self.settings.zone).date()
         most = self.settings.intake.max_file_bytes
         return examine(data, rules=self.rules, today=today, max_bytes=most)
 
     def _finding(self, shown: str, data: bytes, examined: Examined) -> Finding:
-        from worker.domain.library_rules import LibraryEntry
-        from worker.domain.seed import body_sha256
+        from worker.domain.rules.library_rules import LibraryEntry
+        from worker.domain.seeds.seed import body_sha256
 
         seed, entry = examined.seed, None
         if seed is not None and examined.facts is not None:
@@ -128,7 +128,7 @@ class Inspector:
     ) -> tuple[bytes, tuple[Edit, ...]] | None:
         """Mend the file unless it is a dry run; None where there is nothing to mend, or it may not."""
         from worker.cli.fix import replace_file
-        from worker.domain.fix import edits_of, mend
+        from worker.domain.rules.fix import edits_of, mend
 
         if self.mending is None or examined.seed is None:
             return None
@@ -146,7 +146,7 @@ class Inspector:
         return becomes, edits
 
     def _with_library_rules(self, findings: list[Finding]) -> list[Finding]:
-        from worker.domain.library_rules import check_library
+        from worker.domain.rules.library_rules import check_library
 
         entries = [finding.entry for finding in findings if finding.entry is not None]
         found = check_library(entries, self.rules)

@@ -27,7 +27,7 @@ def status(flags: Flags, *, as_json: bool) -> None:
     Example: content-sync status
     """
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         answer = reader.status()
@@ -55,7 +55,7 @@ def list_(flags: Flags, *, state: str | None, at: datetime | None, as_json: bool
     Example: content-sync list --state overdue
     """
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     moment = in_zone(at, settings.zone) if at is not None else None
     with open_reader(settings) as reader:
@@ -78,7 +78,7 @@ def history(flags: Flags, *, path: str, as_json: bool) -> None:
     Example: content-sync history nausea.md
     """
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         answer = found(reader, settings, path, reader.history)
@@ -108,7 +108,7 @@ def show(
     if version is not None and at is not None:
         raise click.BadParameter("give --version or --at, not both", param_hint="--at")
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     moment = in_zone(at, settings.zone) if at is not None else None
     with open_reader(settings) as reader:

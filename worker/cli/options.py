@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.domain.visible import UNSAFE
+from worker.domain.seeds.visible import UNSAFE
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -107,8 +107,8 @@ def read_settings(flags: Flags, *, seeds: Path | None = None, quiet: bool = True
 
     `quiet` is for commands that answer and end: their log shows nothing below a warning.
     """
-    from worker import logs
-    from worker.settings import load_settings
+    from worker.run import logs
+    from worker.settings.model import load_settings
 
     settings = load_settings(
         seeds=seeds or flags.seeds, store_url=flags.store_url, broker_url=flags.broker_url

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.domain.visible import UNSAFE, visible
+from worker.domain.seeds.visible import UNSAFE, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.reader import Reader
-    from worker.settings import Settings
+    from worker.library.reader import Reader
+    from worker.settings.model import Settings
 
 #: JSON escapes C0 controls itself; these could still steer a terminal, or are not valid UTF-8.
 _STEERING = re.compile(UNSAFE.pattern.replace("\x00-\x1f", ""))

@@ -23,7 +23,7 @@ def owners(flags: Flags, *, orphaned: bool, as_json: bool) -> None:
     Example: content-sync owners --orphaned
     """
     settings = read_settings(flags)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         answer = reader.owners()

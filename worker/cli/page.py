@@ -14,14 +14,14 @@ from jinja2 import TemplateError
 
 from worker.cli.diffs import side_date, side_name
 from worker.cli.words import Pair, Side, pair_lines
-from worker.digest import open_templates
-from worker.domain.visible import visible
+from worker.domain.seeds.visible import visible
 from worker.errors import ConfigurationError
+from worker.messages.digest import open_templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 TEMPLATE = "diff.html.j2"
 #: A browser shows so many lines at once without complaint.

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from worker.cli.output import print_json
-from worker.domain.visible import visible
+from worker.domain.seeds.visible import visible
 
 if TYPE_CHECKING:
     from worker.cli.inspection import Finding
-    from worker.domain.problem import Problem, Span
+    from worker.domain.seeds.problem import Problem, Span
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _GITHUB_LEVELS = {"error": "error", "warning": "warning", "info": "notice"}

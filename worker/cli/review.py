@@ -31,7 +31,7 @@ def remind(flags: Flags, *, on: date | None, dry_run: bool, as_json: bool) -> No
     Example: content-sync remind --dry-run
     """
     settings = read_settings(flags)
-    from worker.opening import open_services
+    from worker.library.opened import open_services
 
     with open_services(settings) as services:
         answer = services.remind(on=on, dry_run=dry_run)
@@ -57,7 +57,7 @@ def notices(ctx: click.Context, *, state: str | None, as_json: bool) -> None:
             raise click.BadParameter(f"options go behind: notices {ctx.invoked_subcommand} …")
         return
     settings = read_settings(ctx.obj)
-    from worker.opening import open_reader
+    from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         listed = reader.notices(state)
@@ -87,7 +87,7 @@ def retry(flags: Flags, *, ids: tuple[int, ...], as_json: bool) -> None:
     Example: content-sync notices retry 12 13
     """
     settings = read_settings(flags)
-    from worker.opening import open_services
+    from worker.library.opened import open_services
 
     with open_services(settings) as services:
         retried = services.retry_notices(ids or None)
@@ -120,7 +120,7 @@ def notify_test(flags: Flags, *, route: str | None, preview: bool, as_json: bool
             f"there is no route {route!r}; there are {', '.join(sorted(settings.routes))}",
             param_hint="ROUTE",
         )
-    from worker.opening import open_services
+    from worker.library.opened import open_services
 
     if preview:
         with open_services(settings) as services:

@@ -11,7 +11,7 @@ from worker.cli.options import Flags, as_json, read_settings
 from worker.cli.output import complain, print_json
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 
 @click.command
@@ -25,7 +25,7 @@ def rules(flags: Flags, *, as_json: bool) -> None:
     Example: content-sync rules
     """
     settings = read_settings(flags)
-    from worker.domain.rule_book import RULE_BOOK
+    from worker.domain.rules.rule_book import RULE_BOOK
 
     listed = [_rule(code, settings) for code in sorted(RULE_BOOK)]
     if as_json:
@@ -57,7 +57,7 @@ def explain(flags: Flags, *, code: str, as_json: bool) -> None:
     Example: content-sync explain CS073
     """
     settings = read_settings(flags)
-    from worker.domain.codes import CODES, code_of
+    from worker.domain.seeds.codes import CODES, code_of
 
     known = code_of(code)
     if known is None:
@@ -95,8 +95,8 @@ def explain(flags: Flags, *, code: str, as_json: bool) -> None:
 
 def _rule(code: str, settings: Settings) -> dict[str, Any]:
     """Return what is told of a rule, with the severity that the settings give it."""
-    from worker.domain.codes import CODES, OFF_BY_DEFAULT, PROTECTED
-    from worker.domain.rule_book import RULE_BOOK
+    from worker.domain.rules.rule_book import RULE_BOOK
+    from worker.domain.seeds.codes import CODES, OFF_BY_DEFAULT, PROTECTED
 
     name, severity = CODES[code]
     default = "off" if code in OFF_BY_DEFAULT else str(severity)

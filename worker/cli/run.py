@@ -34,7 +34,7 @@ def up(flags: Flags, *, seeds: Path | None) -> None:
     Example: content-sync up
     """
     settings = read_settings(flags, seeds=seeds, quiet=False)
-    from worker import processes
+    from worker.run import processes
 
     processes.up(settings)
 
@@ -51,7 +51,7 @@ def watch(flags: Flags, *, seeds: Path | None) -> None:
     Example: content-sync --broker-url redis://localhost:6379/0 watch
     """
     settings = read_settings(flags, seeds=seeds, quiet=False)
-    from worker import processes
+    from worker.run import processes
 
     processes.watch(settings)
 
@@ -84,7 +84,7 @@ def worker(flags: Flags, *, concurrency: int, queues: tuple[str, ...], name: str
     Example: content-sync --broker-url redis://localhost:6379/0 worker
     """
     settings = read_settings(flags, quiet=False)
-    from worker import processes
+    from worker.run import processes
 
     processes.work(settings, concurrency=concurrency, queues=queues, name=name)
 
@@ -99,7 +99,7 @@ def beat(flags: Flags) -> None:
     Example: content-sync --broker-url redis://localhost:6379/0 beat
     """
     settings = read_settings(flags, quiet=False)
-    from worker import processes
+    from worker.run import processes
 
     processes.beat(settings)
 
@@ -115,7 +115,7 @@ def migrate(flags: Flags, *, as_json: bool) -> None:
     Example: content-sync migrate
     """
     settings = read_settings(flags)
-    from worker import processes
+    from worker.run import processes
 
     before, now = processes.migrate(settings)
     if as_json:
@@ -141,11 +141,11 @@ def sync(flags: Flags, *, full: bool, dry_run: bool, seeds: Path | None, as_json
     Example: content-sync sync
     """
     settings = read_settings(flags, seeds=seeds)
-    from worker.watch.ahead import walk_ahead
+    from worker.watch.scan_process import walk_ahead
 
     begun = walk_ahead(settings)  # beside what takes long to load
-    from worker import processes
     from worker.cli import text, views
+    from worker.run import processes
 
     with text.progress("Reading the folder") as progress:
         report = processes.sync(
@@ -176,7 +176,7 @@ def approve(flags: Flags, *, show: bool, as_json: bool) -> None:
     Example: content-sync approve --show
     """
     settings = read_settings(flags)
-    from worker.opening import open_services
+    from worker.library.opened import open_services
 
     with open_services(settings) as services:
         answer = services.held() if show else services.approve()

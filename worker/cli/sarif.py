@@ -14,21 +14,21 @@ from worker import __version__
 from worker.cli.baseline import fingerprints
 from worker.cli.inspection import identity
 from worker.cli.reports import advice
-from worker.domain.codes import CODES, OFF_BY_DEFAULT
-from worker.domain.fix import edits_of
-from worker.domain.rule_book import RULE_BOOK
-from worker.domain.seed import Seed, parse_seed
-from worker.domain.visible import visible
+from worker.domain.rules.fix import edits_of
+from worker.domain.rules.rule_book import RULE_BOOK
+from worker.domain.seeds.codes import CODES, OFF_BY_DEFAULT
+from worker.domain.seeds.seed import Seed, parse_seed
+from worker.domain.seeds.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from worker.cli.inspection import Finding
     from worker.cli.reports import Report
-    from worker.domain.fix import Edit
-    from worker.domain.problem import Problem, Span
-    from worker.domain.rules import Rules
-    from worker.settings import Settings
+    from worker.domain.rules.fix import Edit
+    from worker.domain.rules.rules import Rules
+    from worker.domain.seeds.problem import Problem, Span
+    from worker.settings.model import Settings
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -12,7 +12,7 @@ from worker.cli.output import print_json
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from worker.domain.laws import Findings
+    from worker.domain.folder.laws import Findings
 
 #: What the counts are called, in the order in which they are shown.
 _COUNTED = (
@@ -46,8 +46,8 @@ def verify(flags: Flags, *, repair: bool, most: int, as_json: bool) -> None:
     Example: content-sync verify
     """
     settings = read_settings(flags)
-    from worker import processes
     from worker.cli import text
+    from worker.run import processes
 
     with text.progress("Verifying") as progress:
         findings = processes.verify(settings, most=most, progress=progress)
@@ -97,7 +97,7 @@ def _shown(findings: Findings) -> Text:
     from rich.text import Text
 
     from worker.cli.text import count, plain
-    from worker.domain.laws import LAWS
+    from worker.domain.folder.laws import LAWS
 
     told = Text()
     for law, number in findings.found.items():

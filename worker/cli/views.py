@@ -1,4 +1,4 @@
-"""What commands show of the library: each function turns the JSON of `worker.reader` into text.
+"""What commands show of the library: each function turns the JSON of `worker.library.reader` into text.
 
 Nothing is printed here. Document text and file names go through `worker.cli.text.plain`.
 """
@@ -14,13 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.cli.text import ago, count, local_time, plain, table_of
-from worker.domain.summary import changes_in_words
-from worker.domain.visible import visible
+from worker.domain.changes.summary import changes_in_words
+from worker.domain.seeds.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.outcomes import SyncReport
+    from worker.ingest.outcomes import SyncReport
 
 REVIEW_STYLES = {
     "current": "green",

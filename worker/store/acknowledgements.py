@@ -1,8 +1,8 @@
 """What people answer while a review waits: one row a document, valid for the cycle that it names.
 
 A row whose due date is not the document's belongs to a review that is over. Every function takes a
-connection and commits nothing. Called by `worker.acknowledge` and `worker.write_back`; plans are
-written by `worker.store.plans`.
+connection and commits nothing. Called by `worker.reviews.snooze_and_ack` and `worker.library.write_back`;
+`worker.store.plans` writes plans.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from worker.domain.review import NONE_GIVEN, Acknowledgement
+from worker.domain.reviews.review import NONE_GIVEN, Acknowledgement
 from worker.store.library import acknowledgement
 from worker.store.schema import acknowledgements, documents
 

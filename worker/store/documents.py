@@ -27,15 +27,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import Insert
 
-from worker.domain.reconcile import RACY_MICROSECONDS, SHA256_LETTERS, UNPROVEN_SIZE, SeenLine
+from worker.domain.folder.reconcile import (
+    RACY_MICROSECONDS,
+    SHA256_LETTERS,
+    UNPROVEN_SIZE,
+    SeenLine,
+)
 from worker.store.engine import insert_into
 from worker.store.rows import insert_rows
 from worker.store.schema import bodies, documents, events, rejections, versions
 
 if TYPE_CHECKING:
-    from worker.domain.known import KnownFiles
-    from worker.domain.plan import Head, Refusal
-    from worker.domain.snapshot import Stamp
+    from worker.domain.folder.decide import Head, Refusal
+    from worker.domain.folder.known import KnownFiles
+    from worker.domain.folder.snapshot import Stamp
 
 Item = TypeVar("Item")
 
@@ -52,7 +57,7 @@ def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
 
     On SQLite the transaction itself is the lock.
     """
-    from worker.domain.plan import Head  # noqa: PLC0415 - commands that read need nothing of a plan
+    from worker.domain.folder.decide import Head  # noqa: PLC0415 - commands that read need nothing of a plan
 
     d, v = documents.c, versions.c
     rows = connection.execute(
@@ -79,7 +84,7 @@ def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
 
 def load_refusals(connection: Connection, paths: Sequence[str]) -> dict[str, Refusal]:
     """Return the newest refused content of these paths."""
-    from worker.domain.plan import Refusal  # noqa: PLC0415
+    from worker.domain.folder.decide import Refusal  # noqa: PLC0415
 
     r = rejections.c
     rows = connection.execute(
@@ -165,8 +170,8 @@ def known_files(connection: Connection) -> KnownFiles:
 
     A refused content is newer than the document it did not replace, so its stamp counts.
     """
-    from worker.domain.known import KnownFiles  # noqa: PLC0415 - that a scan alone needs
-    from worker.domain.snapshot import Known, Stamp  # noqa: PLC0415
+    from worker.domain.folder.known import KnownFiles  # noqa: PLC0415 - that a scan alone needs
+    from worker.domain.folder.snapshot import Known, Stamp  # noqa: PLC0415
 
     known = KnownFiles()
     columns = ("path", "size", "mtime_ns", "inode", "sha256", "observed")
@@ -197,7 +202,7 @@ def fingerprint(connection: Connection) -> tuple[int, ...]:
 def stamps(connection: Connection) -> set[SeenLine]:
     """Return the lines of the paths of `known_files`, as a walk tells them where all is equal.
 
-    A stamp that proves nothing (see `worker.domain.reconcile`) has a size that no file has.
+    A stamp that proves nothing (see `worker.domain.folder.reconcile`) has a size that no file has.
     """
     refused = select(rejections.c.path)
     live = _lines_of(documents).where(IS_LIVE, documents.c.path.not_in(refused))

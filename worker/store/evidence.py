@@ -1,7 +1,7 @@
 """What `verify` reads of the store, as streams of rows: a library larger than memory passes through.
 
-Reads only, but for `end_leases`, and commits nothing. What the rows mean is in `worker.domain.laws`;
-instants are aware. Called by `worker.verify`.
+Reads only, but for `end_leases`, and commits nothing. What the rows mean is in `worker.domain.folder.laws`;
+instants are aware. Called by `worker.run.verify`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from sqlalchemy import (
     update,
 )
 
-from worker.domain.ladder import DUE, OVERDUE
-from worker.domain.laws import KnownFile
-from worker.domain.notice import REVIEW
+from worker.domain.folder.laws import KnownFile
+from worker.domain.reviews.ladder import DUE, OVERDUE
+from worker.domain.reviews.notice import REVIEW
 from worker.store.documents import LIVE, batched
+from worker.store.events import MOVED, RETIRED, REVIVED, STORED
 from worker.store.notices import PENDING, SENT
-from worker.store.past import MOVED, RETIRED, REVIVED, STORED
 from worker.store.schema import (
     acknowledgements,
     bodies,

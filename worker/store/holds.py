@@ -1,6 +1,7 @@
 """Mass changes that wait for a person: documents that are gone, and documents whose files are refused.
 
-At most one hold of a kind is open. Commits nothing. Called by `worker.mass_changes`, `worker.verify_folder`.
+At most one hold of a kind is open. Commits nothing. Called by `worker.ingest.mass_changes` and
+`worker.run.verify_folder`.
 """
 
 from __future__ import annotations

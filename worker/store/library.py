@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, literal_column, select
 
-from worker.domain.review import NONE_GIVEN, Acknowledgement, ReviewGroup, ReviewRow
+from worker.domain.reviews.review import NONE_GIVEN, Acknowledgement, ReviewGroup, ReviewRow
 from worker.store.documents import IS_LIVE, LIVE, batched
 from worker.store.schema import (
     acknowledgements,

@@ -24,9 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from worker.domain.facts import ACTIVE
-from worker.domain.ladder import OVERDUE
-from worker.domain.notice import (
+from worker.domain.reviews.ladder import OVERDUE
+from worker.domain.reviews.notice import (
     ASKED,
     FAILING,
     REFUSED,
@@ -35,8 +34,9 @@ from worker.domain.notice import (
     URGENT_KINDS,
     Notice,
 )
-from worker.domain.policy import Policy
-from worker.domain.review import OPEN_STATES, ReviewRow, ReviewState
+from worker.domain.reviews.policy import Policy
+from worker.domain.reviews.review import OPEN_STATES, ReviewRow, ReviewState
+from worker.domain.seeds.facts import ACTIVE
 from worker.store.documents import LIVE, batched
 from worker.store.holds import OPEN, REFUSALS
 from worker.store.library import find_review_rows

@@ -2,7 +2,7 @@
 
 A plan is one of the answers that `acknowledgements` holds, and is as valid as they are: only while
 the document has the due date that it was made for. Every function takes a connection and commits
-nothing. Called by `worker.planning`.
+nothing. Called by `worker.library.review_plan`.
 """
 
 from __future__ import annotations

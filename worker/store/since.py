@@ -27,10 +27,10 @@ from sqlalchemy import (
     select,
 )
 
-from worker.domain.risk import Risk
+from worker.domain.changes.risk import Risk
 from worker.store.documents import LIVE, batched
+from worker.store.events import MENDED, RETIRED, STORED, WITHDRAWN
 from worker.store.notices import SENT
-from worker.store.past import MENDED, RETIRED, STORED, WITHDRAWN
 from worker.store.schema import (
     acknowledgements,
     documents,

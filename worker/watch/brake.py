@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from worker.domain.known import KnownFiles
-from worker.domain.reconcile import SeenLine, is_mass
-from worker.domain.snapshot import Known
-from worker.settings import BrakeSettings
+from worker.domain.folder.known import KnownFiles
+from worker.domain.folder.reconcile import SeenLine, is_mass
+from worker.domain.folder.snapshot import Known
+from worker.settings.model import BrakeSettings
 
 logger = logging.getLogger("content_sync.watch")
 

@@ -15,16 +15,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from posixpath import basename
 
-from worker.domain.known import KnownFiles
-from worker.domain.plan import unread_sha256
-from worker.domain.reconcile import is_racy, was_unread
-from worker.domain.seed import is_plain_note, looks_retracted
-from worker.domain.snapshot import Batch, Known, Removal, Snapshot, Stamp, Unreadable
-from worker.settings import Settings
+from worker.domain.folder.decide import unread_sha256
+from worker.domain.folder.known import KnownFiles
+from worker.domain.folder.reconcile import is_racy, was_unread
+from worker.domain.folder.snapshot import Batch, Known, Removal, Snapshot, Stamp, Unreadable
+from worker.domain.seeds.seed import is_plain_note, looks_retracted
+from worker.settings.model import Settings
+from worker.watch.attempts import Suspects
 from worker.watch.ignore import Told
 from worker.watch.in_flight import InFlight
+from worker.watch.lane import Lane, Outcome
 from worker.watch.missing import MOST_ORIGINS, Missing, Origins
-from worker.watch.observed import Observed
+from worker.watch.observation_number import Observed
 from worker.watch.read import (
     Absent,
     Busy,
@@ -34,8 +36,6 @@ from worker.watch.read import (
     read_file,
     stamp_of,
 )
-from worker.watch.suspects import Suspects
-from worker.watch.taken import Lane, Outcome
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.domain.snapshot import Stamp
+from worker.domain.folder.snapshot import Stamp
 from worker.watch.read import Content, read_file, stamp_of
 
 if TYPE_CHECKING:

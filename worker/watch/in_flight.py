@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from worker.domain.known import KnownFiles
-from worker.domain.snapshot import Batch, Known, Snapshot, Unreadable
+from worker.domain.folder.known import KnownFiles
+from worker.domain.folder.snapshot import Batch, Known, Snapshot, Unreadable
 
 logger = logging.getLogger("content_sync.watch")
 

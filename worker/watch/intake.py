@@ -11,18 +11,18 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
-from worker.domain.reconcile import Seen
-from worker.domain.snapshot import Stamp
-from worker.settings import Settings
-from worker.spool import Spool
+from worker.domain.folder.reconcile import Seen
+from worker.domain.folder.snapshot import Stamp
+from worker.ingest.spool import Spool
+from worker.settings.model import Settings
 from worker.watch.backlog import Backlog
 from worker.watch.brake import Brake
 from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames
+from worker.watch.lane import Lane, Outcome
 from worker.watch.read import NotAFile, stamp_of
 from worker.watch.scan import Survey
 from worker.watch.settle import Gone, Hint, HintKind, Read, Settle
-from worker.watch.taken import Lane, Outcome
 
 _FULL_SECONDS = 0.02  # how often a full spool is looked at
 #: How long a load or a scan may keep a live edit waiting, each once or twice a turn. With 0.02 the slowest

@@ -4,7 +4,7 @@ The leader counts its lease up every few seconds, and asks before it sends wheth
 stands by takes the lease over when the count has stood still for a while, at once when it was handed
 back or when the leader was a process of this machine that is gone. A leader that reaches no broker gives
 way to one who stands by. Only durations are measured, so hosts whose clocks differ agree. It watches
-nothing itself. Called by `worker.processes`, and by the
+nothing itself. Called by `worker.run.processes`, and by the
 watcher's loop through `confirm`.
 
 What a leader that was frozen in the middle of a sending sends late does no harm: its observations
@@ -26,7 +26,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
-from worker.domain.visible import one_line
+from worker.domain.seeds.visible import one_line
 from worker.errors import ContentSyncError, StoreUnavailableError
 from worker.store import leases, liveness
 from worker.store.engine import Connection, Store

@@ -13,9 +13,9 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from worker.domain.known import KnownFiles, content_key
-from worker.domain.plan import RETIRED_WITH_MICROSECONDS
-from worker.domain.snapshot import Known, Stamp
+from worker.domain.folder.decide import RETIRED_WITH_MICROSECONDS
+from worker.domain.folder.known import KnownFiles, content_key
+from worker.domain.folder.snapshot import Known, Stamp
 
 #: How many paths are named to the worker, which compares each: a diff costs up to milliseconds.
 MOST_CANDIDATES = 16

@@ -17,8 +17,8 @@ import stat
 import sys
 from dataclasses import dataclass
 
-from worker.domain import codes
-from worker.domain.snapshot import Stamp
+from worker.domain.folder.snapshot import Stamp
+from worker.domain.seeds import codes
 
 #: SQL integers are signed; some file systems number inodes beyond.
 INODE_MASK = (1 << 63) - 1

@@ -1,7 +1,7 @@
 """Walk the folder in one pass: every seed with its stamp, and what could not be looked at.
 
 Opens nothing but folders and follows no link. The order is that of the file system. Who compares is
-`worker.domain.reconcile`. Called by the watcher's loop and by `sync`.
+`worker.domain.folder.reconcile`. Called by the watcher's loop and by `sync`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from worker.domain.known import KnownFiles
-from worker.domain.reconcile import (
+from worker.domain.folder.known import KnownFiles
+from worker.domain.folder.reconcile import (
     Difference,
     Seen,
     SeenLine,

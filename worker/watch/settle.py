@@ -12,7 +12,7 @@ import heapq
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from worker.domain.snapshot import Stamp
+from worker.domain.folder.snapshot import Stamp
 
 _LONGEST_BACKOFF_SECONDS = 2.0
 

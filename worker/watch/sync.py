@@ -15,20 +15,27 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from worker.domain.reconcile import Difference, Seen, SeenLine, compare, find_missing, seen_in
-from worker.domain.snapshot import Batch, Stamp
-from worker.outcomes import SyncReport
-from worker.settings import Settings
+from worker.domain.folder.reconcile import (
+    Difference,
+    Seen,
+    SeenLine,
+    compare,
+    find_missing,
+    seen_in,
+)
+from worker.domain.folder.snapshot import Batch, Stamp
+from worker.ingest.outcomes import SyncReport
+from worker.settings.model import Settings
 from worker.watch.brake import Brake, Record
 from worker.watch.ignore import SeedNames, seed_names
+from worker.watch.lane import Lane, Outcome
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
 from worker.watch.root import require_folder
 from worker.watch.scan import Walk, is_marked, sift, walk_in_lines
-from worker.watch.share import is_worth_sharing, sharing
-from worker.watch.taken import Lane, Outcome
+from worker.watch.second_process import is_worth_sharing, sharing
 
 if TYPE_CHECKING:
-    from worker import observations
+    from worker.ingest import observations
     from worker.watch.feed import Feed
 
 # A batch here is a transaction and no message, so that it may be larger: a commit takes some
@@ -85,9 +92,9 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     """Scan the folder once and give `ingest` every batch with its bytes.
 
     `full` reads every file, whatever its stamp says. `dry_run` reads and sends nothing: its counts
-    are of stamps. `progress` is told how many files of all are dealt with. `begun` is a walk of the folder
-    that was begun before (see `worker.watch.ahead`). With `before_fork` a large load may be shared with
-    a forked process: it is called just before, and closes what must not cross a fork. Raises
+    are of stamps. `progress` gets how many files of all are done. `begun` is a walk of the folder that has
+    begun already (see `worker.watch.scan_process`). With `before_fork` a large load may be shared with a
+    forked process: it is called just before, and closes what must not cross a fork. Raises
     `ConfigurationError` where there is no folder, and whatever `record` and `ingest` raise, there too.
     """
     require_folder(settings.seeds)

@@ -2,7 +2,7 @@
 
 It scans at the start, at intervals and on every doubt, because events are hints and the folder is the
 truth. It parses nothing and writes nothing but heartbeats and holds. A store or broker that is away
-makes it wait and scan again; it does not die of it. Called by `worker.processes`.
+makes it wait and scan again; it does not die of it. Called by `worker.run.processes`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.domain.snapshot import Batch
+from worker.domain.folder.snapshot import Batch
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
-from worker.settings import Settings
-from worker.spool import Spool
+from worker.ingest.spool import Spool
+from worker.settings.model import Settings
 from worker.watch.brake import Brake, Record
+from worker.watch.event_supervisor import Lookout
 from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
 from worker.watch.intake import SLICE_SECONDS, Intake
-from worker.watch.lookout import Lookout
+from worker.watch.lane import Lane
 from worker.watch.observer import Doubt, Events, FolderHint, Signal
 from worker.watch.root import require_folder
 from worker.watch.scan import Survey, is_marked, walk
 from worker.watch.settle import Hint, HintKind
-from worker.watch.taken import Lane
 
 logger = logging.getLogger("content_sync.watch")
 

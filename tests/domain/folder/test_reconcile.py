@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.domain.folder.decide import unread_sha256
+from worker.domain.folder.reconcile import (
+    Difference,
+    compare,
+    find_missing,
+    is_mass,
+    is_racy,
+    seen_in,
+    seen_lines,
+    was_unread,
+)
+from worker.domain.folder.snapshot import Known, Stamp
+
+SECOND = 1_000_000
+MODIFIED_NS = 1_700_000_000 * 10**9
+LATER = 1_700_000_000 * SECOND + 60 * SECOND
+
+
+def known(path="a.md", *, size=5, mtime_ns=MODIFIED_NS, inode=7, observed=LATER, sha256="0" * 64):
+    stamp = Stamp(size=size, mtime_ns=mtime_ns, inode=inode)
+    return {path: Known(stamp=stamp, sha256=sha256, observed=observed, live=True)}
+
+
+def difference(known_files, *seen, **options):
+    found = Difference()
+    compare(known_files, seen, found, **options)
+    return found
+
+
+def test_a_file_that_is_not_known_is_new():
+    seen = ("b.md", 5, MODIFIED_NS, 7)
+    assert difference(known(), seen) == Difference(new=[seen])
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [("a.md", 6, MODIFIED_NS, 7), ("a.md", 5, MODIFIED_NS + 1, 7), ("a.md", 5, MODIFIED_NS, 8)],
+)
+def test_any_difference_of_the_stamp_is_a_change(seen):
+    assert difference(known(), seen) == Difference(changed=[seen])
+
+
+def test_an_equal_stamp_is_proof_when_the_file_had_been_still():
+    assert difference(known(), ("a.md", 5, MODIFIED_NS, 7)) == Difference()
+
+
+@pytest.mark.parametrize(
+    ("seconds_after", "racy"), [(-1, True), (0, True), (1.9, True), (2, True), (2.1, False)]
+)
+def test_an_equal_stamp_is_no_proof_within_two_seconds_of_the_modification(seconds_after, racy):
+    files = known(observed=MODIFIED_NS // 1000 + int(seconds_after * SECOND))
+    assert is_racy(files["a.md"], 0) is racy
+    seen = ("a.md", 5, MODIFIED_NS, 7)
+    assert difference(files, seen) == (Difference(racy=[seen]) if racy else Difference())
+
+
+def test_what_was_hashed_again_later_is_not_racy_any_more():
+    files = known(observed=MODIFIED_NS // 1000)
+    seen = ("a.md", 5, MODIFIED_NS, 7)
+    assert difference(files, seen, verified=MODIFIED_NS // 1000 + SECOND).racy == [seen]
+    assert difference(files, seen, verified=LATER) == Difference()
+
+
+def test_with_everything_no_stamp_is_proof():
+    seen = ("a.md", 5, MODIFIED_NS, 7)
+    assert difference(known(), seen, everything=True) == Difference(racy=[seen])
+
+
+def test_a_file_that_could_not_be_read_is_tried_again():
+    stamp = Stamp(size=5, mtime_ns=MODIFIED_NS, inode=7)
+    files = known(sha256=unread_sha256(stamp, "CS002"))
+    assert was_unread(files["a.md"])
+    seen = ("a.md", 5, MODIFIED_NS, 7)
+    assert difference(files, seen) == Difference(racy=[seen])
+
+
+def test_missing_is_what_a_whole_walk_did_not_see():
+    assert find_missing(["c.md", "b.md", "a.md"], {"b.md"}, []) == ["a.md", "c.md"]
+
+
+def test_nothing_below_a_folder_that_could_not_be_listed_is_missing():
+    paths = ["part/a.md", "part/deep/b.md", "party/c.md"]
+    assert find_missing(paths, set(), ["part"]) == ["party/c.md"]
+
+
+def test_nothing_is_missing_where_the_root_could_not_be_listed():
+    assert find_missing(["a.md"], set(), [""]) == []
+
+
+@pytest.mark.parametrize(
+    ("removals", "live", "mass"),
+    [
+        (10, 10, False),
+        (11, 11, True),
+        (11, 54, True),
+        (11, 55, False),
+        (200, 1000, False),
+        (201, 1000, True),
+    ],
+)
+def test_a_mass_removal_is_more_than_a_share_and_more_than_a_few(removals, live, mass):
+    assert is_mass(removals, live, share=0.2, count=10) is mass
+
+
+@given(
+    known_paths=st.sets(st.sampled_from("abcdefgh")),
+    seen_paths=st.sets(st.sampled_from("abcdefgh")),
+)
+def test_every_path_is_new_known_or_missing(known_paths, seen_paths):
+    files = {}
+    for path in known_paths:
+        files |= known(path)
+    found = difference(files, *[(path, 5, MODIFIED_NS, 7) for path in seen_paths])
+    assert {path for path, *_ in found.new} == seen_paths - known_paths
+    assert set(find_missing(files, seen_paths, [])) == known_paths - seen_paths
+
+
+@given(
+    st.lists(st.tuples(st.text(), st.integers(), st.integers(), st.integers()), max_size=5),
+)
+def test_a_line_tells_of_one_file_alone(page):
+    assert [seen_in(line) for line in seen_lines(page)] == page

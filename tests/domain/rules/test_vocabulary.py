@@ -1,0 +1,101 @@
+"""What is taken from a team's schema: words, examples, what is required, and how severe rules are."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.domain.rules.vocabulary import compile_rules
+from worker.domain.seeds import codes
+from worker.domain.seeds.codes import OFF_BY_DEFAULT, found
+from worker.domain.seeds.problem import Severity
+from worker.domain.seeds.seed import Fields
+
+NEEDED = {name: {} for name in ("title", "version", "status", "lastReviewed", "reviewFrequency")}
+
+
+def a_schema(**properties):
+    return {
+        "properties": NEEDED | properties,
+        "required": ["title", "version", "status"],
+    }
+
+
+def compiled(severities=None, **properties):
+    return compile_rules(a_schema(**properties), Fields(), severities)
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({}, ()),
+        (True, ()),
+        ({"enum": ["a", 1, "b", None]}, ("a", "b")),
+        ({"items": {"enum": ["a"]}}, ("a",)),
+        ({"anyOf": [{"enum": ["a"]}, {"oneOf": [{"enum": ["b"]}]}]}, ("a", "b")),
+        ({"oneOf": [{"enum": ["a"]}], "allOf": [{"enum": ["b"]}], "enum": ["c"]}, ("c", "a", "b")),
+    ],
+)
+def test_the_words_of_a_field_are_found_wherever_the_schema_lists_them(schema, words):
+    assert compiled(field=schema).words["field"] == words
+
+
+@pytest.mark.parametrize(
+    ("schema", "examples"),
+    [({}, ()), (True, ()), ({"examples": ["a", 2, "b"]}, ("a", "b"))],
+)
+def test_examples_are_texts(schema, examples):
+    assert compiled(field=schema).examples["field"] == examples
+
+
+def test_known_and_required_fields_are_the_schemas():
+    rules = compiled(field={})
+    assert rules.known == {*NEEDED, "field"}
+    assert rules.required == {"title", "version", "status"}
+
+
+def test_a_team_makes_rules_milder_or_silent_and_asks_for_others():
+    rules = compiled(
+        {
+            codes.SAME_URL: Severity.ERROR,
+            codes.SAME_BODY: None,
+            codes.MISSING_OWNER: Severity.INFO,
+        }
+    )
+    assert rules.off == OFF_BY_DEFAULT - {codes.MISSING_OWNER} | {codes.SAME_BODY}
+    problems = [
+        found(code, "message") for code in (codes.SAME_URL, codes.SAME_BODY, codes.SAME_LABEL)
+    ]
+    assert [(p.code, p.severity) for p in rules.weigh(problems)] == [
+        (codes.SAME_URL, Severity.ERROR),
+        (codes.SAME_LABEL, Severity.WARNING),
+    ]
+
+
+def test_without_a_team_the_rules_are_as_severe_as_the_table_says():
+    assert compiled().off == OFF_BY_DEFAULT
+    assert compiled().severities == {}
+
+
+@pytest.mark.parametrize("name", sorted(NEEDED))
+def test_a_schema_knows_each_field_that_the_service_reads(name):
+    schema = a_schema()
+    schema["properties"] = {known: {} for known in NEEDED if known != name}
+    with pytest.raises(ValueError, match=f"the schema does not know {name}, named by the setting"):
+        compile_rules(schema, Fields())
+
+
+@pytest.mark.parametrize("name", ["title", "version", "status"])
+def test_a_schema_requires_what_every_document_has(name):
+    schema = a_schema()
+    schema["required"] = [needed for needed in schema["required"] if needed != name]
+    with pytest.raises(ValueError, match=f"the schema has to require {name}"):
+        compile_rules(schema, Fields())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"type": "txt"}, {"$ref": "https://example.org/other.json"}, {"pattern": "("}]
+)
+def test_a_schema_that_is_none_or_would_be_fetched_is_refused_in_one_line(wrong):
+    with pytest.raises(ValueError, match="the schema is not a JSON Schema: ") as caught:
+        compiled(field=wrong)
+    assert "\n" not in str(caught.value)

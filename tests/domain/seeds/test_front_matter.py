@@ -1,0 +1,177 @@
+"""What is told of front matter that cannot be read: where, and how to mend it."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.domain.seeds import codes
+from worker.domain.seeds.front_matter import MAX_DEPTH, MAX_ITEMS, FrontMatterError, SeedHandler
+
+HANDLER = SeedHandler()
+
+
+def refused(text: str) -> FrontMatterError:
+    with pytest.raises(FrontMatterError) as caught:
+        HANDLER.load(text)
+    return caught.value
+
+
+def not_split(text: str) -> FrontMatterError:
+    with pytest.raises(FrontMatterError) as caught:
+        HANDLER.split(text)
+    return caught.value
+
+
+def marked(text: str) -> str:
+    """Return the part of the text that the error points at."""
+    error = refused(text)
+    return text[error.start : error.end]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("title: Nausea: what helps\n", "put a value that holds a colon into quotes"),
+        ("title: @home\n", "put the value into quotes, and indent with blanks, not tabs"),
+        ("title: 'Nausea\n", "the closing quote is missing"),
+        ("title: x\nstatus\nsource: y\n", "a field is written `name: value`, with the colon"),
+        ("tags: [nausea, pain\n", "the closing bracket of the list is missing"),
+        ("tags: {nausea: pain\n", "the closing brace is missing"),
+        (
+            "title: 'one' two\n",
+            "check the indentation, and put values with quotes into quotes",
+        ),
+        ("title: x\n...\nmore: y\n", "front matter is one YAML document: remove the line `...`"),
+        (
+            'title: "C:\\work"\n',
+            "inside double quotes, write a backslash twice, or use single quotes",
+        ),
+    ],
+)
+def test_each_way_to_break_yaml_has_a_hint_that_mends_it(text, hint):
+    error = refused(text)
+    assert (error.code, error.hint) == (codes.YAML_SYNTAX, hint)
+    assert str(error).startswith("the front matter is not valid YAML: ")
+    assert 0 <= error.start < error.end <= len(text) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "part"),
+    [
+        ("title: &a x\n", codes.YAML_ANCHOR, "&a x"),
+        ("title: *a\n", codes.YAML_ALIAS, "*a"),
+        ("title: !!str x\n", codes.YAML_TAG, "!!str x"),
+        ("tags: [a, &b c]\n", codes.YAML_ANCHOR, "&b c"),
+        ("tags: !x [a]\n", codes.YAML_TAG, "!x ["),
+        ("a: {b: *c}\n", codes.YAML_ALIAS, "*c"),
+        ("<<: x\n", codes.YAML_MERGE, "<<"),
+        ("title: x\ntitle: y\n", codes.DUPLICATE_FIELD, "title"),
+        ("a: {b: 1, b: 2}\n", codes.DUPLICATE_FIELD, "b"),
+        ("'': x\n", codes.FIELD_NAME, "''"),
+        ("? [a]\n: x\n", codes.FIELD_NAME, "["),
+        ("? *a\n: x\n", codes.YAML_ALIAS, "*a"),
+        ('title: "a\\e[2J"\n', codes.CONTROL_CHARACTER, '"a\\e[2J"'),
+        ('"a\\x07": x\n', codes.CONTROL_CHARACTER, '"a\\x07"'),
+        ("title: a\x07b\n", codes.CONTROL_CHARACTER, "\x07"),
+        ("- a\n", codes.NOT_FIELDS, ""),
+        ("just text\n", codes.NOT_FIELDS, "just text"),
+    ],
+)
+def test_what_is_refused_is_pointed_at(text, code, part):
+    assert refused(text).code == code
+    assert marked(text) == part
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a\n", "the front matter is a list, not fields"),
+        ("text\n", "the front matter is a text, not fields"),
+        ("# a remark\n", "the front matter holds no fields"),
+        ("a: x\n--- \nb: y\n", "the front matter holds more than one YAML document"),
+        ("a: x\nb: y\na: z\n", "the field `a` is given twice, first in line 2"),
+        ("b: y\na: x\na: z\n", "the field `a` is given twice, first in line 3"),
+        (
+            f"{'x' * 61}: 1\n{'x' * 61}: 2\n",
+            f"the field `{'x' * 59}…` is given twice, first in line 2",
+        ),
+        (
+            f"{'x' * 60}: 1\n{'x' * 60}: 2\n",
+            f"the field `{'x' * 60}` is given twice, first in line 2",
+        ),
+        ("title: a\x1bb\n", "the front matter holds the control character U+001B"),
+    ],
+)
+def test_the_message_says_what_is_there(text, message):
+    assert str(refused(text)) == message
+
+
+@pytest.mark.parametrize("written", ["'<<': x\n", '"<<": x\n'])
+def test_a_merge_key_in_quotes_is_a_name(written):
+    assert HANDLER.load(written) == {"<<": "x"}
+
+
+def test_double_quotes_may_hold_tabs_line_ends_and_next_lines():
+    assert HANDLER.load('a: "x\\t\\n\\Ny"\n') == {"a": "x\t\n\x85y"}
+
+
+def test_lists_and_nesting_are_taken_up_to_their_limits():
+    assert len(HANDLER.load(f"tags: [{'x,' * MAX_ITEMS}]\n")["tags"]) == MAX_ITEMS
+    error = refused(f"tags: [{'x,' * (MAX_ITEMS + 1)}]\n")
+    assert (error.code, str(error)) == (
+        codes.FRONT_MATTER_TOO_LARGE,
+        "a list holds more than 1,000 items",
+    )
+    # The fields themselves are the first level.
+    deep = MAX_DEPTH - 1
+    HANDLER.load(f"a: {'[' * deep}{']' * deep}\n")
+    HANDLER.load(f"a: {'{b: ' * deep}x{'}' * deep}\n")
+    assert refused(f"a: {'[' * (deep + 1)}{']' * (deep + 1)}\n").code == codes.TOO_DEEP
+    assert refused(f"a: {'{b: ' * (deep + 1)}x{'}' * (deep + 1)}\n").code == codes.TOO_DEEP
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n---\na: x\n---\n", "the first line is blank"),
+        ("----\na: x\n----\n", "the first line is not a fence"),
+        ("\u2014\u2014\na: x\n", "the first line is not a fence"),
+        ("-\na: x\n", "the file has no front matter"),
+        ("# Nausea\n", "the file has no front matter"),
+    ],
+)
+def test_a_text_that_does_not_begin_with_a_fence_is_told_why(text, message):
+    error = not_split(text)
+    assert (error.code, str(error)) == (codes.NO_FRONT_MATTER, message)
+    assert (error.start, error.end) == (0, 0)
+    assert not HANDLER.detect(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("---\n---\n", ("", "")),
+        ("---\n---", ("", "")),
+        ("---\na: x\n---\nbody\n", ("a: x\n", "body\n")),
+        ("--- \t\r\na: x\r\n---  \r\nbody", ("a: x\r", "body")),
+        ("---\ra: x\r---\rbody", ("a: x\r", "body")),
+        ("---\na: x\n---\n---\n", ("a: x\n", "---\n")),
+    ],
+)
+def test_front_matter_and_body_are_what_stands_between_and_behind_the_fences(text, parts):
+    assert HANDLER.detect(text)
+    front_matter, body = HANDLER.split(text)
+    assert (front_matter.removesuffix("\n"), body) == (parts[0].removesuffix("\n"), parts[1])
+
+
+def test_a_fence_that_is_never_closed_is_pointed_at():
+    error = not_split("---\na: x\n")
+    assert (error.code, error.start, error.end) == (codes.UNCLOSED_FRONT_MATTER, 0, 3)
+
+
+def test_front_matter_that_is_too_large_is_told_with_the_limit():
+    error = not_split(f"---\na: {'x' * 70_000}\n---\n")
+    assert (error.code, str(error)) == (
+        codes.FRONT_MATTER_TOO_LARGE,
+        "the front matter is larger than 64 KiB",
+    )

@@ -1,0 +1,142 @@
+"""A mass of refused files: held, told as one over a real mail server, and let go or mended."""
+
+from __future__ import annotations
+
+from functools import partial
+from threading import Thread
+
+import pytest
+from sqlalchemy import text
+from support.seeds import a_seed
+from support.stored import Library, a_library, a_mailing_library, mails_at
+from support.waiting import wait_until
+
+from worker.ingest.mass_changes import hold_refusals
+from worker.run.doctor import doctor
+
+BROKEN = "---\ntitle: [\n---\n\nThe tool that wrote this is broken.\n"
+PAGES = tuple(f"{number:02}.md" for number in range(40))
+
+
+@pytest.fixture
+def post(start_post):
+    return start_post()
+
+
+@pytest.fixture
+def library(store_url: str, post):
+    with a_mailing_library(store_url, post, kinds=("held", "refused")) as library:
+        library.take_in({path: a_seed(title=path) for path in PAGES})
+        yield library
+
+
+def refuse(library: Library, paths) -> None:
+    library.take_in(dict.fromkeys(paths, BROKEN))
+
+
+def mend(library: Library, paths) -> None:
+    library.take_in({path: a_seed(title=f"{path}, mended") for path in paths})
+
+
+def subjects(library: Library, post) -> list[str]:
+    """Deliver until nothing is left, and return the subjects of all mails so far."""
+    for _ in range(2):
+        library.later(seconds=6)
+        library.services.deliver()
+    return [message["Subject"] for message in mails_at(post)]
+
+
+def refusals_check(library: Library):
+    return next(c for c in doctor(library.services.settings, None) if c.name == "refusals")
+
+
+def test_a_mass_of_refusals_is_told_as_one(library: Library, post):
+    refuse(library, PAGES[:30])
+    assert subjects(library, post) == ["Content Sync: 1 mass change held"]
+    body = post.envelopes[0].content.decode()
+    assert "30 of 40 documents have a newer content that is refused" in body
+    assert library.services.status()["held"] == {"removals": 0, "refusals": 30}
+    assert library.document(PAGES[0])["state"] == "live"
+    assert not refusals_check(library).ok
+
+
+def test_a_few_refusals_are_told_one_by_one(library: Library, post):
+    refuse(library, PAGES[:8])
+    assert subjects(library, post) == ["Content Sync: 8 files refused"]
+    assert library.services.status()["held"]["refusals"] == 0
+    assert refusals_check(library).ok
+
+
+def test_each_is_told_once_a_person_agrees(library: Library, post):
+    refuse(library, PAGES[:30])
+    subjects(library, post)
+    shown = library.services.held()
+    assert [one["path"] for one in shown["refusals"]] == list(PAGES[:30])
+    assert shown["refusals"][0]["problems"][0]["severity"] == "error"
+
+    assert library.services.approve() == {"removals": 0, "refusals": 30}
+    assert subjects(library, post)[1:] == ["Content Sync: 30 files refused"]
+    assert library.services.status()["held"]["refusals"] == 0
+    assert refusals_check(library).ok
+    assert subjects(library, post)[2:] == []
+
+
+def test_files_that_are_mended_end_the_hold_and_nobody_is_told_of_them(library: Library, post):
+    refuse(library, PAGES[:30])
+    subjects(library, post)
+    mend(library, PAGES[:28])
+    assert subjects(library, post)[1:] == ["Content Sync: 2 files refused"]
+    assert library.services.held()["refusals"] == []
+    assert library.services.approve() == {"removals": 0, "refusals": 0}
+
+
+def test_consent_covers_what_was_refused_until_it_was_given(library: Library, post):
+    refuse(library, PAGES[:12])
+    subjects(library, post)
+    library.services.approve()
+    subjects(library, post)
+    refuse(library, PAGES[12:14])
+    assert subjects(library, post)[2:] == ["Content Sync: 2 files refused"]
+    refuse(library, PAGES[14:30])
+    assert subjects(library, post)[3:] == ["Content Sync: 1 mass change held"]
+    assert not refusals_check(library).ok
+
+
+def test_a_first_load_of_broken_files_is_no_mass_of_refusals(library: Library, post):
+    """They replace nothing good."""
+    refuse(library, [f"new-{number}.md" for number in range(50)])
+    assert subjects(library, post) == ["Content Sync: 50 files refused"]
+
+
+def test_of_several_workers_that_look_at_once_one_begins_the_hold(postgres_url: str):
+    """All of them have seen the mass before the first of them may write."""
+    with a_library(postgres_url) as library:
+        library.take_in({path: a_seed(title=path) for path in PAGES})
+        refuse(library, PAGES[:30])
+        look = partial(
+            hold_refusals,
+            library.store,
+            library.services.settings.brake,
+            library.services.policy.routes,
+            now=library.time,
+        )
+        looking = [Thread(target=look) for _ in range(4)]
+
+        def all_wait() -> bool:
+            with library.store.read() as connection:
+                locks = text(
+                    "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+                    " WHERE NOT granted AND d.datname = current_database()"
+                )
+                waiting = connection.scalar(locks)
+            return waiting == 4 or not any(thread.is_alive() for thread in looking)
+
+        with library.store.write() as connection:
+            library.store.lock_events(connection)
+            for thread in looking:
+                thread.start()
+            wait_until(all_wait)
+        for thread in looking:
+            thread.join()
+        told = [notice for notice in library.services.notices(None) if notice["kind"] == "held"]
+    assert len(told) == 1

@@ -1,0 +1,61 @@
+import io
+
+import pytest
+
+from worker.errors import ChannelError
+from worker.messages.channels import Message
+from worker.messages.channels.console import ConsoleChannel
+
+
+def message(**fields):
+    given = {
+        "id": "m1",
+        "to": (),
+        "subject": "Content Sync: 1 file refused",
+        "text": "One.\n\nTwo.\n",
+    }
+    return Message(**(given | fields))
+
+
+def test_a_message_is_printed_as_one_block(capsys):
+    ConsoleChannel().send(message(to=("editor@example.org",)))
+
+    assert capsys.readouterr().out == (
+        "\n─── Content Sync: 1 file refused\n    to editor@example.org\n\n    One.\n\n    Two.\n───\n"
+    )
+
+
+def test_no_control_character_of_a_document_reaches_the_terminal():
+    stream = io.StringIO()
+    ConsoleChannel(stream).send(message(subject="a\x1b[2J\nb", text="x\x1b]0;pwned\x07\ry\u202e"))
+
+    assert stream.getvalue().isprintable() or set(stream.getvalue()) - {"\n"} == {
+        c for c in stream.getvalue() if c.isprintable()
+    }
+    assert "a\\x1b[2J b" in stream.getvalue()
+    assert "x\\x1b]0;pwned\\x07\\ry\\u202e" in stream.getvalue()
+
+
+def test_a_stream_that_knows_only_ascii_gets_the_message_too():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    ConsoleChannel(stream).send(message(text="naïve \ud800"))
+
+    assert b"na\\xefve \\ud800" in raw.getvalue()
+
+
+def test_a_closed_stream_is_worth_another_try():
+    stream = io.StringIO()
+    stream.close()
+    with pytest.raises(ChannelError) as caught:
+        ConsoleChannel(stream).send(message())
+    assert not caught.value.permanent
+
+
+def test_a_preview_is_the_block_that_would_be_printed(capsys):
+    given = message(to=("editor@example.org",), subject="a\x1b[2J")
+    shown = ConsoleChannel().preview(given)
+    assert capsys.readouterr().out == ""
+
+    ConsoleChannel().send(given)
+    assert capsys.readouterr().out == shown

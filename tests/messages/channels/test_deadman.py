@@ -1,0 +1,84 @@
+import logging
+import socket
+
+import pytest
+
+from worker.messages.channels.deadman import ping
+
+TOKEN = "5a1f2c3d-check-uuid"
+
+
+def url(web, query=""):
+    return f"http://127.0.0.1:{web.port}/ping/{TOKEN}{query}"
+
+
+def test_all_well_asks_the_url(web):
+    web.answer = b"OK"
+    assert ping(url(web), ok=True)
+    assert [(r.method, r.path) for r in web.requests] == [("GET", f"/ping/{TOKEN}")]
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("", "/fail"),
+        ("/", "/fail"),
+        ("?create=1", "/fail?create=1"),
+        ("%2Fa%20b", "%2Fa%20b/fail"),
+    ],
+)
+def test_not_well_asks_the_url_of_failure(web, query, asked):
+    assert ping(url(web, query), ok=False)
+    assert web.paths == [f"/ping/{TOKEN}{asked}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [(404, b"not found"), (500, b""), (301, b""), (200, b"OK (not found)\n")],
+)
+def test_a_sign_that_the_service_does_not_take_is_told(web, caplog, status, answer):
+    web.status, web.answer = status, answer
+    assert not ping(url(web), ok=True)
+    assert f"the sign of life did not reach 127.0.0.1: {status}" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["", "nonsense", "ftp://example.org/x", "https://", f"http://[/{TOKEN}", "https://a b/\x00"],
+)
+def test_a_url_that_is_none_is_told_and_stops_nothing(caplog, bad):
+    assert not ping(bad, ok=True)
+    assert "its URL cannot be used" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "192.0.2.1", "8.8.8.8"])
+def test_plain_http_stays_on_this_machine(caplog, host):
+    assert not ping(f"http://{host}/{TOKEN}", ok=True)
+    assert f"did not reach {host}: none of its addresses may be connected to" in caplog.text
+
+
+def test_https_goes_wherever_the_settings_say(start_web, server_tls, trust):
+    web = start_web(tls=server_tls)
+    trust()
+    assert ping(f"https://127.0.0.1:{web.port}/{TOKEN}", ok=True)
+
+
+def test_a_service_that_is_not_there_or_silent_stops_nothing(web, caplog):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        assert not ping(f"http://127.0.0.1:{unused.getsockname()[1]}/{TOKEN}", ok=True)
+    web.open.clear()
+    assert not ping(url(web), ok=True, seconds=0.2)
+    assert "refused" in caplog.text
+    assert "timed out" in caplog.text
+
+
+def test_the_url_is_in_no_log(web, caplog):
+    caplog.set_level(logging.DEBUG)
+    web.status, web.answer = 500, TOKEN.encode()
+    assert not ping(url(web), ok=True)
+    assert not ping(f"https://nobody.invalid/{TOKEN}", ok=False)
+    assert "nobody.invalid" in caplog.text
+    assert TOKEN not in caplog.text

@@ -1,0 +1,129 @@
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+import redis
+
+from worker.domain.folder.cloud_event import Event
+from worker.errors import BrokerUnavailableError, ConfigurationError
+from worker.messages.channels.stream import EventStream, open_stream
+from worker.settings.model import load_settings
+
+KEY = "content-sync:events"
+
+
+def event(event_id, **fields):
+    given = {
+        "id": event_id,
+        "at": datetime(2026, 3, 30, 6, 0, 0, 250_000, tzinfo=UTC),
+        "kind": "version.stored",
+        "path": f"nci/{event_id}.md",
+        "document_id": 7,
+        "number": 2,
+        "data": {"change": "content"},
+    }
+    return Event(**(given | fields))
+
+
+@pytest.fixture
+def stream(redis_url):
+    stream = EventStream(redis_url, key=KEY, max_length=100_000)
+    yield stream
+    stream.close()
+
+
+@pytest.fixture
+def client(redis_url):
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def test_an_event_is_a_cloud_event_that_readers_can_filter(stream, client):
+    assert stream.publish([event(41)]) == 1
+
+    ((entry_id, fields),) = client.xrange(KEY)
+    assert entry_id == b"41-0"
+    assert fields[b"type"] == b"org.content-sync.version.stored"
+    assert fields[b"subject"] == b"nci/41.md"
+    assert json.loads(fields[b"event"]) == {
+        "specversion": "1.0",
+        "id": "41",
+        "source": "/content-sync",
+        "type": "org.content-sync.version.stored",
+        "subject": "nci/41.md",
+        "time": "2026-03-30T06:00:00.250000Z",
+        "datacontenttype": "application/json",
+        "data": {"change": "content", "document_id": 7, "number": 2},
+    }
+
+
+def test_the_time_is_utc_whatever_zone_it_came_in(stream, client):
+    india = timezone(timedelta(hours=5, minutes=30))
+    stream.publish([event(1, at=datetime(2026, 3, 30, 11, 30, tzinfo=india))])
+    ((_, fields),) = client.xrange(KEY)
+    assert json.loads(fields[b"event"])["time"] == "2026-03-30T06:00:00Z"
+
+
+def test_publishing_twice_is_publishing_once(stream, client):
+    assert stream.publish([event(1), event(2)]) == 2
+    assert stream.publish([event(1), event(2), event(3)]) == 1
+    assert [entry_id for entry_id, _ in client.xrange(KEY)] == [b"1-0", b"2-0", b"3-0"]
+
+
+def test_the_last_id_is_the_cursor_even_when_the_stream_was_emptied(stream, client):
+    assert stream.last_id() == 0
+    stream.publish([event(5), event(9)])
+    assert stream.last_id() == 9
+    client.xtrim(KEY, maxlen=0, approximate=False)
+    assert stream.last_id() == 9
+
+
+def test_nothing_to_publish_needs_no_redis():
+    assert EventStream("redis://127.0.0.1:1", key=KEY, max_length=10).publish([]) == 0
+
+
+def test_the_stream_keeps_about_its_length(redis_url, client):
+    stream = EventStream(redis_url, key=KEY, max_length=100)
+    stream.publish([event(number) for number in range(1, 2001)])
+    stream.close()
+    assert 100 <= client.xlen(KEY) < 400
+    assert client.xrevrange(KEY, count=1)[0][0] == b"2000-0"
+
+
+def test_odd_paths_and_data_are_carried(stream, client):
+    paths = ["हिन्दी/క.md", "a\nb\x00.md", "not-utf8-\udcff.md"]
+    stream.publish([event(n, path=path, data={"title": path}) for n, path in enumerate(paths, 1)])
+    sent = [json.loads(fields[b"event"]) for _, fields in client.xrange(KEY)]
+    assert [cloud["subject"] for cloud in sent] == paths
+    assert [cloud["data"]["title"] for cloud in sent] == paths
+
+
+def test_an_event_without_a_document_names_none(stream, client):
+    stream.publish([event(1, document_id=None, number=None, data={})])
+    ((_, fields),) = client.xrange(KEY)
+    assert json.loads(fields[b"event"])["data"] == {}
+
+
+def test_a_key_of_another_kind_is_an_error_not_an_empty_stream(stream, client):
+    client.set(KEY, "not a stream")
+    for call in (lambda: stream.publish([event(1)]), stream.last_id):
+        with pytest.raises(BrokerUnavailableError, match="WRONGTYPE"):
+            call()
+
+
+def test_no_redis_is_told_without_the_password():
+    stream = EventStream("redis://:hunter2secret@127.0.0.1:1/0", key=KEY, max_length=10)
+    for call in (lambda: stream.publish([event(1)]), stream.last_id):
+        with pytest.raises(BrokerUnavailableError) as caught:
+            call()
+        assert "127.0.0.1:1" in str(caught.value)
+        assert "hunter2secret" not in str(caught.value)
+
+
+def test_the_stream_is_beside_the_broker_unless_its_own_url_says_otherwise(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert open_stream(load_settings()) is None
+    assert open_stream(load_settings(broker_url="redis://127.0.0.1/0")) is not None
+    assert open_stream(load_settings(stream={"url": "redis://127.0.0.1/1"})) is not None
+    with pytest.raises(ConfigurationError, match="no Redis URL"):
+        open_stream(load_settings(stream={"url": "http://127.0.0.1"}))

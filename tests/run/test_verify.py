@@ -1,0 +1,400 @@
+"""Verifying a store over its folder: whatever is damaged is found, and what can be mended is mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import text
+from support.programs import run
+from support.seeds import BODY, a_seed, write
+
+from worker.domain.folder.laws import Findings, Law
+from worker.library.opened import open_services
+from worker.reviews.snooze_and_ack import snooze
+from worker.run import processes
+from worker.settings.model import Settings, load_settings
+from worker.store.engine import Store
+
+TODAY = datetime.now(UTC).date()
+DUE = str(TODAY - timedelta(days=200))  # of a quarterly review
+LONG_AGO = 1_000_000_000  # seconds since the epoch
+MIXED_ENDS = a_seed(title="Mixed", body="One.\r\nTwo.\nThree.\r\n")
+
+
+def quiet(_done: int, _total: int) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A folder and its store, brought together by `sync`."""
+
+    seeds: Path
+    settings: Settings
+
+    def sync(self) -> None:
+        processes.sync(self.settings, full=False, dry_run=False, progress=quiet)
+
+    def verify(self, most: int = 20) -> Findings:
+        return processes.verify(self.settings, most=most, progress=quiet)
+
+    def repair(self) -> Any:
+        return processes.repair(self.settings, progress=quiet)
+
+    def damage(self, *statements: str) -> None:
+        store = Store(self.settings.store_url.value)
+        with store.write() as connection:
+            for statement in statements:
+                assert connection.execute(text(statement)).rowcount > 0, statement
+        store.close()
+
+    def ask(self, query: str) -> list[Any]:
+        store = Store(self.settings.store_url.value)
+        with store.read() as connection:
+            rows = [tuple(row) for row in connection.execute(text(query))]
+        store.close()
+        return rows
+
+    def age(self) -> None:
+        """Let no folder seem to have changed since it was looked at."""
+        for folder in (self.seeds, *(path for path in self.seeds.rglob("*") if path.is_dir())):
+            os.utime(folder, (LONG_AGO, LONG_AGO))
+
+
+@pytest.fixture
+def world(store_url: str, seeds: Path) -> World:
+    """Give a library with an edit, a move, a retirement, a refusal, a snooze and a review that is due."""
+    settings = load_settings(store_url=store_url, seeds=seeds, watch={"removal_ms": 20})
+    processes.migrate(settings)
+    world = World(seeds=seeds, settings=settings)
+    write(seeds / "edited.md", a_seed(title="Edited", lastReviewed=str(TODAY)))
+    write(seeds / "old.md", a_seed(title="Moved", lastReviewed=str(TODAY), body=f"{BODY}\nMoved."))
+    write(seeds / "gone.md", a_seed(title="Gone", lastReviewed=str(TODAY), body=f"{BODY}\nGone."))
+    write(seeds / "due.md", a_seed(title="Due", lastReviewed=DUE, body=f"{BODY}\nDue."))
+    write(seeds / "snoozed.md", a_seed(title="Snoozed", lastReviewed=DUE, body=f"{BODY}\nLater."))
+    write(seeds / "mixed.md", MIXED_ENDS)
+    write(seeds / "sub" / "refused.md", a_seed(status="actve"))
+    write(seeds / "note.txt", "No seed at all.\n")
+    world.sync()
+    edited = a_seed(title="Edited", lastReviewed=str(TODAY), body=f"{BODY}\nOne line more.")
+    write(seeds / "edited.md", edited.replace("title:", "# touched\ntitle:"))
+    (seeds / "old.md").rename(seeds / "sub" / "moved.md")
+    (seeds / "gone.md").unlink()
+    world.sync()
+    write(seeds / "edited.md", edited)  # makes no version: only a comment is gone
+    world.sync()
+    with open_services(settings) as services:
+        until = TODAY + timedelta(days=7)
+        snooze(
+            services.store, "snoozed.md", until=until, reason="a holiday", by="Asha",
+            settings=settings, now=services.now(), today=TODAY,
+        )  # fmt: skip
+        services.sweep()
+    world.age()
+    return world
+
+
+def laws_of(findings: Findings) -> set[Law]:
+    return set(findings.found)
+
+
+def test_a_sound_library_holds_every_law(world: World):
+    findings = world.verify()
+    assert findings.breaches == []
+    assert findings.ok
+    checked = findings.checked
+    assert (checked["documents"], checked["versions"], checked["rejections"]) == (6, 7, 1)
+    assert (checked["files"], checked["waiting"], checked["unproven"]) == (6, 0, 0)
+    assert checked["acknowledgements"] == 1
+
+
+DAMAGES = [
+    pytest.param(
+        "UPDATE bodies SET body = body || ' 6 days' WHERE body LIKE '%Moved.'",
+        Law.BODY, "sub/moved.md", False, id="a body is altered",
+    ),
+    pytest.param(
+        "UPDATE versions SET metadata = (SELECT metadata FROM versions WHERE path = 'due.md')"
+        " WHERE path = 'old.md'",
+        Law.VERSION, "sub/moved.md", False, id="metadata is altered",
+    ),
+    pytest.param(
+        "UPDATE versions SET front_matter = 'title: Another' || substr(front_matter, 14)"
+        " WHERE path = 'due.md'",
+        Law.VERSION, "due.md", False, id="front matter is altered",
+    ),
+    pytest.param(
+        "UPDATE versions SET front_matter = front_matter || '# more' || chr(10)"
+        " WHERE path = 'mixed.md'",
+        Law.VERSION, "mixed.md", False, id="a comment in front matter that no hash proves",
+    ),
+    pytest.param(
+        "UPDATE versions SET number = 3 WHERE path = 'edited.md' AND number = 1",
+        Law.NUMBERS, "edited.md", False, id="a number is missing",
+    ),
+    pytest.param(
+        "DELETE FROM versions WHERE path = 'due.md'",
+        Law.NUMBERS, "due.md", False, id="a document without a version",
+    ),
+    pytest.param(
+        "UPDATE documents SET number = 1 WHERE path = 'edited.md'",
+        Law.HEAD, "edited.md", True, id="the head is an old version",
+    ),
+    pytest.param(
+        "UPDATE documents SET status = 'inactive', title = 'Other' WHERE path = 'due.md'",
+        Law.HEAD, "due.md", True, id="the head says something else",
+    ),
+    pytest.param(
+        "UPDATE documents SET due_on = '2099-01-01' WHERE path = 'due.md'",
+        Law.DUE_DATE, "due.md", True, id="a due date is another",
+    ),
+    pytest.param(
+        "UPDATE documents SET sha256 = repeat('0', 64) WHERE path = 'due.md'",
+        Law.FILE, "due.md", True, id="the hash of a file is another",
+    ),
+    pytest.param(
+        "DELETE FROM events WHERE kind = 'version.stored' AND number = 2",
+        Law.EVENT, "edited.md", False, id="a version's event is gone",
+    ),
+    pytest.param(
+        "DELETE FROM events WHERE kind = 'version.stored' AND path = 'gone.md'",
+        Law.EVENT, "gone.md", False, id="a retired version's event is gone",
+    ),
+    pytest.param(
+        "UPDATE events SET number = 9 WHERE kind = 'version.stored' AND number = 2",
+        Law.EVENT, "edited.md", False, id="an event of no version",
+    ),
+    pytest.param(
+        "DELETE FROM events WHERE kind = 'document.moved'",
+        Law.STORY, "sub/moved.md", False, id="a move is gone",
+    ),
+    pytest.param(
+        "UPDATE documents SET state = 'retired' WHERE path = 'due.md'",
+        Law.RETIRED, "due.md", True, id="a served document counts as retired",
+    ),
+    pytest.param(
+        "UPDATE documents SET state = 'live' WHERE path = 'gone.md'",
+        Law.MISSING, "gone.md", True, id="a retired document counts as live",
+    ),
+    pytest.param(
+        "DELETE FROM rejections WHERE path = 'sub/refused.md'",
+        Law.FILE, "sub/refused.md", True, id="a rejection is gone",
+    ),
+    pytest.param(
+        "UPDATE rejections SET path = 'due.md' WHERE path = 'sub/refused.md'",
+        Law.REJECTION, "due.md", True, id="an accepted file counts as refused",
+    ),
+    pytest.param(
+        "UPDATE rejections SET path = 'sub/none.md' WHERE path = 'sub/refused.md'",
+        Law.REJECTION, "sub/none.md", True, id="a refused file is not there",
+    ),
+    pytest.param(
+        "UPDATE notices SET document_id = 99 WHERE path = 'due.md'",
+        Law.SUBJECT, "due.md", False, id="a notice about no document",
+    ),
+    pytest.param(
+        "UPDATE notices SET state = 'sent' WHERE path = 'due.md'",
+        Law.NOTICE, "due.md", False, id="sent at no time",
+    ),
+    pytest.param(
+        "UPDATE notices SET document_id = (SELECT id FROM documents WHERE path = 'due.md'),"
+        " due_on = (SELECT due_on FROM documents WHERE path = 'due.md')"
+        " WHERE path = 'snoozed.md'",
+        Law.NOTICE, "due.md", False, id="one stage owed twice",
+    ),
+    pytest.param(
+        "UPDATE notices SET leased_until = '2099-01-01 00:00:00' WHERE path = 'due.md'",
+        Law.LEASE, "due.md", True, id="leased for ever",
+    ),
+    pytest.param(
+        "DELETE FROM notices WHERE path = 'due.md'",
+        Law.REMINDER, "due.md", True, id="an overdue review was never told",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "law", "path", "mended"), DAMAGES)
+def test_damage_is_found_and_a_repair_mends_what_it_can(
+    world: World, statement: str, law: Law, path: str, *, mended: bool
+):
+    if world.settings.store_url.value.startswith("sqlite"):
+        statement = in_sqlite(statement)
+    world.damage(statement)
+
+    findings = world.verify()
+    assert law in laws_of(findings), findings.breaches
+    found = [breach for breach in findings.breaches if breach.law is law]
+    assert path in {breach.path for breach in found}
+    versions = world.ask("SELECT path, number, sha256, front_matter FROM versions ORDER BY id")
+
+    world.repair()
+    after = world.verify()
+    kept = world.ask("SELECT path, number, sha256, front_matter FROM versions ORDER BY id")
+    assert kept[: len(versions)] == versions, "nothing is deleted or overwritten"
+    if mended:
+        assert all(breach.repairable for breach in found)
+        assert after.breaches == []
+    else:
+        assert law in laws_of(after)
+        assert not any(breach.repairable for breach in found)
+
+
+def in_sqlite(statement: str) -> str:
+    return statement.replace("chr(10)", "char(10)").replace("repeat('0', 64)", f"'{'0' * 64}'")
+
+
+def test_a_repair_derives_heads_with_an_event_and_sweeps(world: World):
+    due_on = world.ask("SELECT due_on FROM documents WHERE path = 'due.md'")
+    world.damage("UPDATE documents SET due_on = '2099-01-01', title = 'X' WHERE path = 'due.md'")
+    world.damage("DELETE FROM notices WHERE path = 'due.md'")
+    mended, report, notices = world.repair()
+    assert (mended.heads, mended.leases, report.scanned, notices) == (1, 0, 7, 1)
+    assert world.ask("SELECT due_on FROM documents WHERE path = 'due.md'") == due_on
+    [(kind, data)] = world.ask("SELECT kind, data FROM events ORDER BY id DESC LIMIT 1")
+    assert kind == "document.mended"
+    assert as_json(data) == {"columns": ["due_on", "title"]}
+
+
+def as_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def test_a_repair_takes_in_what_a_version_that_is_lost_said(world: World):
+    """The newest version is lost: the document goes back, and the file brings it again."""
+    world.damage(
+        "DELETE FROM events WHERE path = 'edited.md' AND number = 2",
+        "DELETE FROM versions WHERE path = 'edited.md' AND number = 2",
+    )
+    assert laws_of(world.verify()) == {Law.HEAD, Law.FILE}
+    world.repair()
+    assert world.verify().ok
+    rows = world.ask("SELECT number FROM versions WHERE path = 'edited.md' ORDER BY number")
+    assert rows == [(1,), (2,)]
+
+
+def test_a_due_date_of_other_settings_is_told_and_derived_again(world: World):
+    write(world.seeds / "unsaid.md", a_seed(title="Unsaid", reviewFrequency=None))
+    world.sync()
+    world.age()
+    cadence = {"frequency": "annual", "paths": ["unsaid.md"]}
+    review = replace(world.settings.review, default_cadences=())
+    settings = replace(world.settings, review=review)
+    other = load_settings(
+        store_url=settings.store_url.value,
+        seeds=world.seeds,
+        review={"default_cadences": [cadence]},
+    )
+    later = World(seeds=world.seeds, settings=other)
+    [breach] = [b for b in later.verify().breaches if b.law is Law.DUE_DATE]
+    assert (breach.path, breach.repairable) == ("unsaid.md", True)
+    later.repair()
+    assert later.verify().ok
+
+
+def test_what_changed_since_the_last_look_waits_and_is_no_breach(world: World):
+    write(world.seeds / "due.md", a_seed(title="Saved just now"))
+    write(world.seeds / "new.md", a_seed(title="New"))
+    (world.seeds / "sub" / "moved.md").unlink()
+    findings = world.verify()
+    assert findings.ok, findings.breaches
+    assert findings.checked["waiting"] == 3
+
+
+def test_a_watcher_that_has_read_all_has_looked(world: World):
+    write(world.seeds / "due.md", a_seed(title="Missed"))
+    heartbeat = {
+        "state": "watching",
+        "unread": 0,
+        "last_scan": (datetime.now(UTC) + timedelta(seconds=1)).isoformat(),
+    }
+    with open_services(world.settings) as services:
+        services.heartbeat("watcher", heartbeat | {"unread": 1})
+        assert world.verify().ok, "it still reads"
+        services.heartbeat("watcher", heartbeat)
+    assert [breach.path for breach in world.verify().breaches] == ["due.md"]
+
+
+def test_removals_that_wait_for_a_person_are_no_breach(world: World):
+    with open_services(world.settings) as services:
+        services.hold(["due.md"], live=6)
+    (world.seeds / "due.md").unlink()
+    world.age()
+    assert world.verify().ok
+
+
+def test_at_most_so_many_breaches_of_a_law_are_kept(world: World):
+    world.damage("UPDATE documents SET title = 'X'")
+    findings = world.verify(most=2)
+    assert findings.found == {Law.HEAD: 6}
+    assert len(findings.breaches) == 2
+
+
+def test_a_damaged_sqlite_file_is_told_and_nothing_else_is_trusted(
+    sqlite_url: str, seeds: Path, tmp_path: Path
+):
+    settings = load_settings(store_url=sqlite_url, seeds=seeds)
+    write(seeds / "a.md", a_seed())
+    world = World(seeds=seeds, settings=settings)
+    world.sync()
+    with sqlite3.connect(tmp_path / "content-sync.db") as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("UPDATE versions SET document_id = 99")
+    connection.close()
+    findings = world.verify()
+    assert laws_of(findings) == {Law.DATABASE}
+    assert findings.unsound
+    assert "row 1 of versions names a row of documents" in findings.breaches[0].detail
+
+
+def test_a_sequence_that_a_restore_set_back_is_found(postgres_url: str, seeds: Path):
+    settings = load_settings(store_url=postgres_url, seeds=seeds)
+    processes.migrate(settings)
+    write(seeds / "a.md", a_seed())
+    write(seeds / "b.md", a_seed(title="B"))
+    world = World(seeds=seeds, settings=settings)
+    world.sync()
+    world.damage("SELECT setval(pg_get_serial_sequence('events', 'id'), 1)")
+    [breach] = world.verify().breaches
+    assert (breach.law, "next id of events" in breach.detail) == (Law.DATABASE, True)
+
+
+def test_the_command_tells_the_law_the_place_and_the_mend(tmp_path: Path, seeds: Path):
+    write(seeds / "a.md", a_seed(lastReviewed=str(TODAY)))
+    run("sync", cwd=tmp_path)
+    sound = run("verify", cwd=tmp_path)
+    assert (sound.returncode, sound.stderr) == (0, "")
+    assert "1 documents" in sound.stdout
+    assert "Everything holds." in sound.stdout
+
+    database = sqlite3.connect(tmp_path / "var" / "content-sync.db")
+    with database:
+        database.execute("UPDATE documents SET title = 'Another'")
+    database.close()
+    told = run("verify", cwd=tmp_path)
+    assert told.returncode == 1
+    assert "a.md: title is 'Another', not 'How bones are checked'" in told.stdout
+    assert "mend: content-sync verify --repair" in told.stdout
+
+    answer = json.loads(run("verify", "--json", cwd=tmp_path).stdout)
+    assert (answer["ok"], answer["found"]) == (False, {"head": 1})
+    [problem] = answer["problems"]
+    assert (problem["law"], problem["path"], problem["repairable"]) == ("head", "a.md", True)
+    assert answer["checked"]["documents"] == 1
+
+    repaired = run("verify", "--repair", cwd=tmp_path)
+    assert repaired.returncode == 0
+    assert "derived 1 document again" in repaired.stdout
+
+
+def test_without_a_store_it_is_a_usage_error(tmp_path: Path, seeds: Path):
+    result = run("verify", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1

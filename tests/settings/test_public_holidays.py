@@ -1,0 +1,62 @@
+"""Public holidays by the code of a country or of a part of it; nobody else loads the library."""
+
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+
+from worker.errors import ConfigurationError
+from worker.settings.public_holidays import holiday_test
+
+REPUBLIC_DAY = date(2026, 1, 26)
+KANNADA_DAY = date(2026, 11, 1)
+
+
+@pytest.mark.parametrize("code", ["IN", "in", "IND", " IN "])
+def test_a_country_has_its_national_holidays(code):
+    is_holiday = holiday_test(code)
+    assert is_holiday(REPUBLIC_DAY)
+    assert not is_holiday(KANNADA_DAY)
+    assert not is_holiday(date(2026, 11, 25))
+
+
+@pytest.mark.parametrize("code", ["IN-KA", "in-ka", "IN-Karnataka"])
+def test_a_part_of_a_country_has_its_own_too(code):
+    is_holiday = holiday_test(code)
+    assert is_holiday(REPUBLIC_DAY)
+    assert is_holiday(KANNADA_DAY)
+
+
+def test_years_that_are_only_estimated_are_answered_without_a_warning():
+    is_holiday = holiday_test("IN")
+    assert is_holiday(date(2060, 1, 26))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("XX", r"of 'XX'; write a country as in ISO 3166, such as IN, or its subdivision"),
+        ("", r"of ''; write a country"),
+        ("HolidayBase", r"of 'HolidayBase'; write a country"),
+        ("Indai", r"of 'Indai'; did you mean IN\?"),
+        ("United Kingdom", r"did you mean GB\?"),
+        ("IN-Karnatka", r"of 'IN-Karnatka'; did you mean IN-KA\?"),
+        ("IN-ZZ", r"of 'IN-ZZ'; there are AN, AP, .*, WB$"),
+        ("VA-XX", r"of 'VA-XX'; write VA alone$"),
+    ],
+)
+def test_an_unknown_place_is_an_error_that_says_what_is_known(code, message):
+    with pytest.raises(ConfigurationError, match=message):
+        holiday_test(code)
+
+
+def test_the_library_is_loaded_by_the_first_test_that_is_asked_for():
+    script = (
+        "import sys, worker.settings.public_holidays; print('holidays' in sys.modules);"
+        "worker.settings.public_holidays.holiday_test('IN'); print('holidays' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]

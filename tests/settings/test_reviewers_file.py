@@ -1,0 +1,53 @@
+"""The reviewers file: named by the settings, or beside their file; read, or refused with a line."""
+
+import pytest
+from support.seeds import write
+
+from worker.errors import ConfigurationError
+from worker.settings.model import load_settings, packaged_config
+from worker.settings.reviewers_file import load_owners, read_owners
+
+
+def test_the_file_beside_the_settings_file_is_read(tmp_path):
+    write(tmp_path / "config" / "content-sync.toml", "")
+    write(tmp_path / "config" / "reviewers", "\ufeff* @asha\n")
+    assert load_owners(load_settings()).of("x.md", None).owners == ("@asha",)
+
+
+def test_where_none_is_named_there_need_be_none(tmp_path):
+    assert read_owners(tmp_path / "reviewers", may_be_absent=True).of("x.md", None).owners == ()
+
+
+def test_the_file_that_the_settings_name_must_be_there(tmp_path):
+    write(tmp_path / "config" / "content-sync.toml", '[review]\nreviewers_file = "who"\n')
+    with pytest.raises(ConfigurationError, match="there is no reviewers file who"):
+        load_owners(load_settings())
+    write(tmp_path / "who", "* @ravi")
+    assert load_owners(load_settings()).of("x.md", None).owners == ("@ravi",)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"* @asha\n\n/a/ ravi\n", "reviewers, line 3: 'ravi' is no owner"),
+        (b"* @asha\xff", "reviewers is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_with_its_name(tmp_path, data, message):
+    with pytest.raises(ConfigurationError, match=message):
+        read_owners(write(tmp_path / "reviewers", data))
+
+
+def test_a_folder_in_its_place_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
+        read_owners(tmp_path, may_be_absent=True)
+
+
+def test_the_sample_says_nothing_until_somebody_takes_the_marks_away(tmp_path):
+    sample = packaged_config() / "reviewers"
+    assert read_owners(sample).of("02_nci_core/x.md", None).owners == ()
+    lines = sample.read_text(encoding="utf-8").splitlines()
+    examples = [line.removeprefix("# ") for line in lines if line.startswith(("# *", "# /"))]
+    assert len(examples) == 6
+    owners = read_owners(write(tmp_path / "reviewers", "\n".join(examples)))
+    assert owners.of("02_nci_core/x.md", None).owners == ("@asha",)

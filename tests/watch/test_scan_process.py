@@ -1,0 +1,175 @@
+"""A walk in a process of its own sees what a walk in this one sees, and fails into that one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from support.programs import clean_environment
+from support.seeds import a_seed, write
+
+from worker.watch.ignore import seed_names
+from worker.watch.scan import walk
+
+SUFFIXES = [".md", ".txt"]
+
+#: In a process of its own: that of the tests has threads, and is never forked.
+WALK = """
+import json, os, sys
+from worker.domain.folder.reconcile import seen_in
+from worker.settings.model import load_settings
+from worker.watch import scan_process
+forks, fork = [], os.fork
+def counted():
+    forks.append(1)
+    return fork()
+os.fork = counted
+os.sched_getaffinity = lambda _: {0, 1}
+exec(sys.argv[2])
+begun = scan_process.walk_ahead(load_settings(seeds=sys.argv[1]))
+pages = [seen_in(line) for page in begun.pages for line in page]
+print(json.dumps([len(forks), sorted(pages), begun.unsure, begun.ignored, begun.root_missing]))
+"""
+
+
+@pytest.fixture
+def seeds(seeds, tmp_path):
+    for number in range(30):
+        write(seeds / f"{number % 3}/{number % 5}/page-{number}.md", a_seed(title=f"{number}"))
+    write(seeds / "ü/é.md", a_seed())
+    write(seeds / "drafts/a.md", a_seed())
+    write(seeds / ".seedignore", "drafts/\n")
+    (seeds / "link.md").symlink_to(tmp_path / "nowhere")
+    return seeds
+
+
+def write_more_than_a_pipe_holds(seeds) -> None:
+    """Write so many files that what a walk tells of them takes more than a megabyte."""
+    deep = seeds.joinpath(*(letter * 250 for letter in "abcd"))
+    deep.mkdir(parents=True)
+    for number in range(1200):
+        (deep / f"page-{number}.md").touch()
+
+
+def walked_ahead(seeds, before: str = "") -> list:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WALK, str(seeds), before],
+        capture_output=True,
+        env=clean_environment(),
+        check=True,
+    )
+    assert done.stderr == b""
+    return json.loads(done.stdout)
+
+
+def walked_here(seeds, forks: int) -> list:
+    begun = walk(seed_names(seeds, SUFFIXES))
+    pages = sorted(list(seen) for page in begun.pages for seen in page)
+    return [forks, pages, begun.unsure, begun.ignored, begun.root_missing]
+
+
+def test_it_sees_what_a_walk_in_this_process_sees(seeds):
+    found = walked_ahead(seeds)
+    assert found == walked_here(seeds, forks=1)
+    assert len(found[1]) == 31
+    assert found[3] == {"link.md": "it is a symbolic link"}
+
+
+def test_it_does_so_where_ended_processes_are_forgotten(seeds):
+    forget = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    assert walked_ahead(seeds, forget) == walked_here(seeds, forks=1)
+
+
+def test_what_comes_through_the_pipe_in_part_is_not_believed(seeds):
+    half = "dumps = scan_process.marshal.dumps; scan_process.marshal.dumps = lambda seen: dumps(seen)[:-1]"
+    assert walked_ahead(seeds, half) == walked_here(seeds, forks=1)
+
+
+def test_where_it_is_killed_on_its_way_each_file_is_told_once(seeds):
+    kill = """
+dumps, told = scan_process.marshal.dumps, []
+def kill(page):
+    told.append(page)
+    return dumps(page) if len(told) < 5 else os.kill(os.getpid(), 9)
+scan_process.marshal.dumps = kill
+"""
+    assert walked_ahead(seeds, kill) == walked_here(seeds, forks=1)
+
+
+def test_it_walks_to_the_end_though_nobody_reads_yet(seeds, tmp_path):
+    """Who reads has to load its parts first."""
+    write_more_than_a_pipe_holds(seeds)
+    os.mkfifo(tmp_path / "ended")  # who opens it waits for the other side
+    wait = f"""
+walk, begin, ended = scan_process.walk_in_lines, scan_process.walk_ahead, {str(tmp_path / "ended")!r}
+def told_at_its_end(names):
+    begun = walk(names)
+    pages = begun.pages
+    def all_of_them():
+        yield from pages
+        open(ended, "w").close()
+    begun.pages = all_of_them()
+    return begun
+def awaited(settings):
+    begun = begin(settings)
+    open(ended).close()
+    return begun
+scan_process.walk_in_lines, scan_process.walk_ahead = told_at_its_end, awaited
+"""
+    assert walked_ahead(seeds, wait) == walked_here(seeds, forks=1)
+
+
+def test_it_says_that_there_is_no_folder(tmp_path):
+    assert walked_ahead(tmp_path / "nowhere") == [1, [], [], {}, True]
+
+
+def test_it_says_what_cannot_be_listed(seeds):
+    refuse = """
+opened = os.open
+def refuse(path, *rest, **options):
+    if path == "1":
+        raise PermissionError(13, "Permission denied")
+    return opened(path, *rest, **options)
+os.open = refuse
+"""
+    _, pages, unsure, *_ = walked_ahead(seeds, refuse)
+    assert (len(pages), unsure) == (21, ["1"])
+
+
+def test_it_ends_where_nobody_reads_what_it_saw(seeds):
+    """As when the store cannot be opened: nothing of `sync` may stay behind."""
+    write_more_than_a_pipe_holds(seeds)
+    forget = (
+        "walk_ahead = scan_process.walk_ahead;"
+        "scan_process.walk_ahead = lambda s: sys.exit(bool(walk_ahead(s)))"
+    )
+    with pytest.raises(subprocess.CalledProcessError):  # it holds our pipe until it has ended
+        walked_ahead(seeds, forget)
+
+
+@pytest.mark.parametrize(
+    ("broken", "forks"),
+    [
+        ("ahead.marshal.dumps = None", 1),
+        (
+            (
+                "dumps = scan_process.marshal.dumps;"
+                "scan_process.marshal.dumps = lambda _: os.kill(os.getpid(), 9)"
+            ),
+            1,
+        ),
+        ("def fork(): raise BlockingIOError(11, 'no more processes')", 1),
+        (
+            "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
+            0,
+        ),
+        ("os.sched_getaffinity = lambda _: {0}", 0),
+        ("sys.platform = 'darwin'", 0),
+    ],
+    ids=["fails", "is-killed", "cannot-be-made", "threads", "one-processor", "another-system"],
+)
+def test_where_it_fails_or_is_no_gain_the_walk_is_made_here(seeds, broken, forks):
+    assert walked_ahead(seeds, broken) == walked_here(seeds, forks)

@@ -1,0 +1,335 @@
+"""The laws that the data can show, and whether what is stored keeps them, decided from values alone.
+
+A breach says which law, where, what is wrong, and whether a repair mends it. Nothing is repaired
+here and nothing read: rows, files and counts are given by `worker.run.verify`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any, Protocol
+
+from worker.domain.folder.decide import head_values
+from worker.domain.reviews.policy import Policy
+from worker.domain.seeds.facts import read_facts
+from worker.domain.seeds.seed import Seed, body_sha256, parse_seed
+
+_LIVE, _RETIRED = "live", "retired"
+_STORED, _MOVED, _RETIREMENT = "version.stored", "document.moved", "document.retired"
+
+
+class Law(StrEnum):
+    """What must hold, by the name that people and programs see."""
+
+    DATABASE = "database"
+    BODY = "body"
+    VERSION = "version"
+    NUMBERS = "numbers"
+    HEAD = "head"
+    DUE_DATE = "due-date"
+    EVENT = "event"
+    STORY = "story"
+    SUBJECT = "subject"
+    NOTICE = "notice"
+    LEASE = "lease"
+    REMINDER = "reminder"
+    FILE = "file"
+    MISSING = "missing"
+    REJECTION = "rejection"
+    RETIRED = "retired"
+
+
+#: What each law says, and what a person does about a breach of it.
+LAWS: Mapping[Law, tuple[str, str]] = {
+    Law.DATABASE: ("the database is sound", "restore a backup; keep a copy of this file"),
+    Law.BODY: ("a body is stored under its own hash", "put the body of a backup in its place"),
+    Law.VERSION: (
+        "a version's file, built again, has the hash that it had",
+        "compare `content-sync show PATH --version N` with a backup",
+    ),
+    Law.NUMBERS: ("versions are numbered 1, 2, 3", "restore a backup"),
+    Law.HEAD: ("a document says what its newest version says", "restore a backup"),
+    Law.DUE_DATE: (
+        "a due date is that of the newest version, by the settings of now",
+        "put the settings back",
+    ),
+    Law.EVENT: ("each version has its event, and each event its version", "restore a backup"),
+    Law.STORY: (
+        "a document is where its events say, and lives if they say so",
+        "restore a backup",
+    ),
+    Law.SUBJECT: ("events, notices and answers are about documents that are there", "restore a backup"),
+    Law.NOTICE: ("a notice is there once, and is sent when it says so", "restore a backup"),
+    Law.LEASE: ("no notice is leased for ever", "set the clock of the machine that leased it"),
+    Law.REMINDER: ("a review that is due was told to each of its routes", "content-sync remind"),
+    Law.FILE: ("the store holds what the folder holds", "content-sync sync --full"),
+    Law.MISSING: ("a live document has its file", "content-sync sync --full"),
+    Law.REJECTION: ("a refused file is there, and is still refused", "content-sync sync --full"),
+    Law.RETIRED: ("a retired document has no file", "content-sync sync --full"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """One law that does not hold at one place; `repairable` where `verify --repair` mends it."""
+
+    law: Law
+    path: str
+    detail: str
+    repairable: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """What was checked, how often each law is broken, and the first `most` breaches of each.
+
+    Of `checked`, `waiting` are files that the next look at the folder takes in, and `unproven`
+    versions whose file cannot be built again byte for byte, so that no hash proves them.
+    """
+
+    most: int
+    checked: Counter[str] = field(default_factory=Counter)
+    found: Counter[Law] = field(default_factory=Counter)
+    breaches: list[Breach] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Return whether every law holds."""
+        return not self.found
+
+    @property
+    def unsound(self) -> bool:
+        """Return whether the database itself is damaged: then nothing else was checked."""
+        return Law.DATABASE in self.found
+
+    def add(self, breaches: Iterable[Breach | None]) -> None:
+        """Take in what was found, None where nothing was."""
+        for breach in breaches:
+            if breach is None:
+                continue
+            self.found[breach.law] += 1
+            if self.found[breach.law] <= self.most:
+                self.breaches.append(breach)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the findings as `verify --json` prints them."""
+        return {
+            "ok": self.ok,
+            "checked": dict(self.checked),
+            "found": {law.value: number for law, number in self.found.items()},
+            "problems": [
+                {
+                    "law": breach.law.value,
+                    "path": breach.path,
+                    "detail": breach.detail,
+                    "repairable": breach.repairable,
+                }
+                for breach in self.breaches
+            ],
+        }
+
+
+class StoredVersion(Protocol):
+    """A row of a version with its body; `body` is None where that is missing."""
+
+    number: int
+    sha256: str
+    body_sha256: str
+    front_matter: str
+    metadata: dict[str, Any]
+    body: str | None
+
+
+class StoredHead(Protocol):
+    """A document's row."""
+
+    path: str
+    number: int
+    title: str
+    status: str
+    label: str
+    source_type: str | None
+    owner: str | None
+    tags: list[str]
+    last_reviewed: date | None
+    review_frequency: str | None
+    risk_category: str | None
+    due_on: date | None
+    exempt: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifeEvent:
+    """An event that says where a document is, or whether it lives."""
+
+    id: int
+    kind: str
+    path: str
+    moved_from: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFile:
+    """What the store holds of a path: the document, its head version's hash, the refused hash."""
+
+    state: str | None = None
+    sha256: str | None = None
+    version_sha256: str | None = None
+    refused_sha256: str | None = None
+
+
+def check_body(path: str, sha256: str, body: str | None) -> Breach | None:
+    """Return what is wrong with a body that is stored under a hash."""
+    if body is None:
+        return Breach(law=Law.BODY, path=path, detail=f"the body {sha256} is missing")
+    if (found := body_sha256(body)) == sha256:
+        return None
+    return Breach(law=Law.BODY, path=path, detail=f"the body {sha256} has the hash {found}")
+
+
+def check_version(path: str, version: StoredVersion, file: bytes, *, exact: bool) -> Breach | None:
+    """Return what is wrong with a version whose body is sound, from its file as it was built again.
+
+    `exact` where that file has the version's hash. Where it has not, its line ends may have been
+    mixed: only its metadata is compared then, and `check_head_file` may prove the rest.
+    """
+    seed = parse_seed(file)
+    if isinstance(seed, Seed) and seed.metadata == version.metadata:
+        return None
+    built = "has the hash of then" if exact else "cannot be built again"
+    return Breach(
+        law=Law.VERSION,
+        path=path,
+        detail=f"version {version.number}: its metadata is not that of its front matter, "
+        f"and its file {built}",
+    )
+
+
+def check_head_file(path: str, version: StoredVersion, seed: Seed, sha256: str) -> Breach | None:
+    """Return what is wrong with a newest version, from the document's file, which has that hash.
+
+    Where the hash is not the version's, only what makes no version (a comment, line ends) differs.
+    """
+    same = seed.metadata == version.metadata and body_sha256(seed.body) == version.body_sha256
+    if version.sha256 != sha256:
+        if same:
+            return None
+        detail = f"the file holds something else than version {version.number}, its newest"
+        return Breach(law=Law.FILE, path=path, detail=detail, repairable=True)
+    if same and seed.front_matter == version.front_matter:
+        return None
+    detail = f"version {version.number} is not what the file with its hash holds"
+    return Breach(law=Law.VERSION, path=path, detail=detail)
+
+
+def check_numbers(path: str, numbers: tuple[int, int, int]) -> Breach | None:
+    """Return what is wrong with a document's lowest and highest version number and their count."""
+    lowest, highest, count = numbers
+    if count and lowest == 1 and highest == count:
+        return None
+    detail = f"{count} versions, numbered {lowest} to {highest}" if count else "it has no version"
+    return Breach(law=Law.NUMBERS, path=path, detail=detail)
+
+
+def derive_head(
+    path: str, number: int, metadata: Mapping[str, Any], policy: Policy
+) -> dict[str, Any]:
+    """Return the columns of a document that its newest version and the settings decide."""
+    facts = read_facts(metadata, policy.fields)
+    clock = policy.clock_of(path, facts)
+    return head_values(facts, clock, number=number)
+
+
+def head_differences(
+    head: StoredHead, number: int, metadata: Mapping[str, Any], policy: Policy
+) -> dict[str, tuple[Any, Any]]:
+    """Return the columns of a document that are not as derived: what is stored, and what should be."""
+    derived = derive_head(head.path, number, metadata, policy)
+    return {
+        name: (stored, value)
+        for name, value in derived.items()
+        if (stored := getattr(head, name)) != value
+    }
+
+
+def check_head(
+    head: StoredHead, number: int, metadata: Mapping[str, Any], policy: Policy
+) -> Iterator[Breach]:
+    """Yield what is wrong with a document's columns, from its newest version."""
+    different = head_differences(head, number, metadata, policy)
+    clock: dict[str, tuple[Any, Any]] = {
+        name: different.pop(name) for name in ("due_on", "exempt") if name in different
+    }
+    if clock and not different:
+        yield _differs(Law.DUE_DATE, head.path, clock)
+    elif different:
+        yield _differs(Law.HEAD, head.path, different | clock)
+
+
+def check_story(path: str, state: str, story: Iterable[LifeEvent]) -> Breach | None:
+    """Return where a document's events, oldest first, do not lead to its path and state."""
+    here: str | None = None
+    retired = False
+    for event in story:
+        if event.kind == _MOVED and event.moved_from != here:
+            detail = f"event {event.id} moves it from {event.moved_from}, and it was at {here}"
+            return Breach(law=Law.STORY, path=path, detail=detail)
+        if event.kind != _MOVED and here is not None and event.path != here:
+            detail = f"event {event.id} finds it at {event.path}, and it was at {here}"
+            return Breach(law=Law.STORY, path=path, detail=detail)
+        here = event.path
+        retired = event.kind == _RETIREMENT
+    if here != path:
+        return Breach(law=Law.STORY, path=path, detail=f"its events end at {here}")
+    if retired != (state == _RETIRED):
+        told = _RETIRED if retired else _LIVE
+        detail = f"it is {state}, and its events say that it is {told}"
+        return Breach(law=Law.STORY, path=path, detail=detail, repairable=True)
+    return None
+
+
+def check_file(path: str, sha256: str, known: KnownFile) -> Breach | None:
+    """Return what is wrong with a file in the folder, by its hash and what the store holds there."""
+    if known.refused_sha256 == sha256:
+        return None
+    is_live = known.state == _LIVE
+    if is_live and known.sha256 == sha256:
+        if known.refused_sha256 is None:
+            return None
+        detail = "what is there is accepted, and another content of it counts as refused"
+        return Breach(law=Law.REJECTION, path=path, detail=detail, repairable=True)
+    if not is_live and known.sha256 == sha256:
+        detail = "it is retired, and its file is there"
+        return Breach(law=Law.RETIRED, path=path, detail=detail, repairable=True)
+    held = known.sha256 if is_live else known.refused_sha256
+    detail = (
+        f"the folder holds {sha256}, the store {held}"
+        if held
+        else "the store does not know this file"
+    )
+    return Breach(law=Law.FILE, path=path, detail=detail, repairable=True)
+
+
+def check_absent(path: str, *, refused: bool) -> Breach:
+    """Return the breach of a path that the folder should hold and does not."""
+    if refused:
+        detail = "it counts as refused, and there is no such file"
+        return Breach(law=Law.REJECTION, path=path, detail=detail, repairable=True)
+    detail = "it is live, and there is no such file"
+    return Breach(law=Law.MISSING, path=path, detail=detail, repairable=True)
+
+
+def _differs(law: Law, path: str, columns: Mapping[str, tuple[Any, Any]]) -> Breach:
+    told = ", ".join(
+        f"{name} is {_shown(stored)}, not {_shown(value)}"
+        for name, (stored, value) in sorted(columns.items())
+    )
+    return Breach(law=law, path=path, detail=told, repairable=True)
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(value)

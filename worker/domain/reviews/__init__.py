@@ -1,0 +1,1 @@
+"""The review calendar: due dates, who answers for a page, and which notices are owed."""

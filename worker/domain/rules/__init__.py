@@ -1,0 +1,1 @@
+"""The rules: whether a file may be published, and what its author should fix."""

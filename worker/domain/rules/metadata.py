@@ -1,0 +1,286 @@
+"""Checks metadata: against the schema, and for what a schema cannot say of the review clock.
+
+The schema's validator is asked for yes or no first; only a no costs its list of errors, which is
+put into words here. A finding names the field that it is about; `worker.domain.rules.rules` gives it a
+place in the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from worker.domain.reviews.review import parse_cadence
+from worker.domain.rules.content import REORDERING
+from worker.domain.rules.finding import Finding
+from worker.domain.rules.fix import only_near
+from worker.domain.seeds import codes
+from worker.domain.seeds.facts import parse_date
+from worker.domain.seeds.scalars import yaml_1_1
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import date
+
+    import jsonschema_rs
+
+    from worker.domain.rules.vocabulary import Rules
+    from worker.domain.seeds.places import FieldPath
+
+#: So many findings of one kind are told of one file; a hostile file has ten thousand.
+MOST_FINDINGS: Final = 30
+
+#: The words for a review frequency that the clock knows.
+FREQUENCIES: Final = ("monthly", "quarterly", "semiannual", "annual", "biennial", "as_needed")
+
+#: The schema's keywords that offer a choice, and those that ask for a form.
+_CHOICES: Final = frozenset({"enum", "const", "anyOf", "oneOf"})
+_FORMS: Final = frozenset({"pattern", "format", "minLength", "maxLength", "minItems", "maxItems"})
+
+
+#: The longest value that YAML 1.1 could take for something else than a text.
+_LONGEST_SCALAR: Final = 40
+#: How such a value begins: most do not, and need no pattern to tell.
+_FIRSTS_OF_TRAPS: Final = frozenset("-+.0123456789ynoYNO~")
+_MAYBE_TRAP: Final = re.compile(r"[-+.0-9]|(?:yes|no|on|off|y|n|null|~)\Z", re.IGNORECASE)
+
+
+def check_metadata(metadata: dict[str, Any], rules: Rules, today: date) -> Iterator[Finding]:
+    """Yield what is wrong with metadata; `today` is a date in the team's zone."""
+    # A field that is left empty counts as not given: it is neither required nor wrong.
+    given = metadata
+    if "" in metadata.values():
+        given = {name: value for name, value in metadata.items() if value != ""}
+    wrong: set[str | int] = set()
+    told: set[str | int] = set()  # of these the schema has more to say
+    for finding in _check_review(given, rules, today):
+        wrong.add(finding.path[0])
+        yield finding
+    if not rules.validator.is_valid(given):
+        errors = rules.validator.iter_errors(given)
+        for error in islice(errors, MOST_FINDINGS):
+            if not (error.instance_path and error.instance_path[0] in wrong):
+                finding = _explain(error, metadata, rules)
+                told.add(finding.path[0] if finding.path else "")
+                yield finding
+    if not metadata.keys() <= rules.known:
+        yield from _check_names(metadata, rules)
+    for finding in _check_scalars(metadata):
+        if finding.path[0] not in wrong | told:
+            yield finding
+    fields = rules.fields
+    if codes.MISSING_OWNER not in rules.off and not (
+        given.get(fields.owner) or given.get(fields.reviewer)
+    ):
+        yield Finding(
+            code=codes.MISSING_OWNER,
+            path=(fields.owner,),
+            message=f"`{fields.owner}` is missing: nobody answers for the document",
+            hint=f"write `{fields.owner}: …`",
+            on_key=True,
+        )
+
+
+def _check_review(given: Mapping[str, Any], rules: Rules, today: date) -> Iterator[Finding]:
+    """Find what is wrong with the review date and frequency; other types are the schema's part."""
+    fields = rules.fields
+    reviewed, frequency = given.get(fields.last_reviewed), given.get(fields.review_frequency)
+    cadence = parse_cadence(frequency) if isinstance(frequency, str) else None
+    if isinstance(frequency, str) and cadence is None:
+        yield Finding(
+            code=codes.NOT_A_FREQUENCY,
+            path=(fields.review_frequency,),
+            message=f"{_quote(frequency)} is not a review frequency",
+            hint=_frequency_hint(frequency),
+            fixable=only_near(frequency, rules.words.get(fields.review_frequency, ())) is not None,
+        )
+    if isinstance(reviewed, str):
+        yield from _check_date(fields.last_reviewed, reviewed, today)
+    # Without the one or the other an active document has no review clock.
+    if given.get(fields.status) != "active" or (cadence is not None and cadence.every is None):
+        return
+    if reviewed is None:
+        yield Finding(
+            code=codes.NO_REVIEW_DATE,
+            path=(fields.last_reviewed,),
+            message=(
+                f"`{fields.last_reviewed}` is missing: nobody will be told when a review is due"
+            ),
+            hint=f"add the day of the last review: `{fields.last_reviewed}: YYYY-MM-DD`",
+            on_key=True,
+        )
+    if frequency is None:
+        yield Finding(
+            code=codes.NO_REVIEW_FREQUENCY,
+            path=(fields.review_frequency,),
+            message=(
+                f"`{fields.review_frequency}` is missing: unless the settings have a default,"
+                " nobody will be told when a review is due"
+            ),
+            hint=f"add a frequency: `{fields.review_frequency}: quarterly`",
+            on_key=True,
+        )
+
+
+def _check_date(name: str, text: str, today: date) -> Iterator[Finding]:
+    reviewed = parse_date(text)
+    if reviewed is None:
+        shaped = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip())
+        yield Finding(
+            code=codes.NOT_A_DATE,
+            path=(name,),
+            message=(
+                f"{_quote(text)} is not a day of the calendar"
+                if shaped
+                else f"{_quote(text)} is not a date of the form YYYY-MM-DD"
+            ),
+            hint=_date_hint(text),
+        )
+    elif reviewed > today:
+        yield Finding(
+            code=codes.DATE_IN_FUTURE,
+            path=(name,),
+            message=f"{reviewed} is in the future: today is {today}",
+            hint="write the day on which the document was reviewed",
+        )
+
+
+def _date_hint(text: str) -> str:
+    parts = re.fullmatch(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?:[T ].*)?", text.strip())
+    meant = "{}-{:0>2}-{:0>2}".format(*parts.groups()) if parts else None
+    if meant and parse_date(meant):
+        return f'did you mean "{meant}"?'
+    return "write year, month and day, such as 2026-01-15"
+
+
+def _frequency_hint(text: str) -> str:
+    every = ", ".join((*FREQUENCIES, "6 months", "90 days", "P6M"))
+    meant = _did_you_mean(text, FREQUENCIES)
+    return f"{meant} ({every})" if meant else f"it may be {every}"
+
+
+def _explain(
+    error: jsonschema_rs.ValidationError, metadata: Mapping[str, Any], rules: Rules
+) -> Finding:
+    """Put an error of the schema's validator into words for people who write documents."""
+    kind, path, value = error.kind.name, tuple(error.instance_path), error.instance
+    if kind == "required" and not path:
+        return _missing(str(error.kind.as_dict()["property"]), metadata, rules)
+    name = str(path[0]) if path else ""
+    blank = isinstance(value, str) and not value.strip()
+    if blank and path == (name,) and name in rules.required:
+        return _missing(name, metadata, rules)
+
+    what = f"`{name}`" if len(path) <= 1 else f"item {_count(path[-1])} of `{name}`"
+    words, examples = rules.words.get(name, ()), rules.examples.get(name, ())
+    code, message, hint = codes.SCHEMA, f"{what}: {_shorten(error.message)}", ""
+    fixable = False
+    if blank:
+        code, message = codes.WRONG_FORM, f"{what} is empty"
+    elif kind == "type" and "array" in error.kind.as_dict()["types"]:
+        code, message = codes.WRONG_TYPE, f"{what} has to be a list"
+        hint = f"write `{name}: [{_shorten(value)}]`" if isinstance(value, str) else ""
+    elif kind == "type":
+        code, message = codes.WRONG_TYPE, f"{what} has to be a text"
+        hint = "write one value, without brackets or hyphens"
+    elif words and kind in _CHOICES:
+        expected = ", ".join(dict.fromkeys(words if kind == "enum" else (*words, *examples)))
+        code, message = codes.NOT_ALLOWED, f"{what} may not be {_quote(value)}"
+        meant = _did_you_mean(value, (*words, *examples))
+        hint = f"{meant} ({expected})" if meant else f"it may be {expected}"
+        fixable = isinstance(value, str) and only_near(value, words) is not None
+    elif kind in _FORMS:
+        code, message = codes.WRONG_FORM, f"{what} does not have the right form: {_quote(value)}"
+        hint = f"for example {examples[0]}" if examples else ""
+    return Finding(code=code, path=path, message=message, hint=hint, fixable=fixable)
+
+
+def _missing(name: str, metadata: Mapping[str, Any], rules: Rules) -> Finding:
+    word = "empty" if name in metadata else "missing"
+    example = next(iter((*rules.words.get(name, ()), *rules.examples.get(name, ()))), "…")
+    return Finding(
+        code=codes.MISSING_FIELD,
+        path=(name,),
+        message=f"`{name}` is {word}",
+        hint=f"write `{name}: {example}`",
+        on_key=True,
+    )
+
+
+def _check_names(metadata: Mapping[str, Any], rules: Rules) -> Iterator[Finding]:
+    unknown = [name for name in metadata if name not in rules.known]
+    absent = sorted(rules.known - metadata.keys())
+    for name in unknown[:MOST_FINDINGS]:
+        yield Finding(
+            code=codes.UNKNOWN_FIELD,
+            path=(name,),
+            message=f"the field {_quote(name)} is not in the schema; it is kept",
+            hint=_did_you_mean(name, absent),
+            on_key=True,
+        )
+    if len(unknown) > MOST_FINDINGS:
+        yield Finding(
+            code=codes.UNKNOWN_FIELD,
+            path=(unknown[MOST_FINDINGS],),
+            message=f"{len(unknown) - MOST_FINDINGS} more fields are not in the schema",
+            on_key=True,
+        )
+
+
+def _did_you_mean(given: Any, known: Iterable[str]) -> str:
+    """Return a suggestion among the known words, blind to case, hyphens and underscores."""
+    if not isinstance(given, str) or len(given) > 60:
+        return ""
+    plain = {re.sub(r"[\W_]", "", word).lower(): word for word in reversed(list(known))}
+    near = difflib.get_close_matches(re.sub(r"[\W_]", "", given).lower(), plain, n=1, cutoff=0.65)
+    return f'did you mean "{plain[near[0]]}"?' if near else ""
+
+
+def _count(step: str | int) -> str | int:
+    return step + 1 if isinstance(step, int) else step
+
+
+def _quote(value: Any) -> str:
+    return f'"{_shorten(value)}"'
+
+
+def _shorten(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _check_scalars(metadata: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield what is told of single values, wherever they stand in metadata."""
+    for path, text in _scalars(metadata, ()):
+        if (
+            text[:1] in _FIRSTS_OF_TRAPS
+            and len(text) <= _LONGEST_SCALAR
+            and _MAYBE_TRAP.match(text)
+        ):
+            meaning = yaml_1_1(text)
+            if meaning is not None:
+                yield Finding(
+                    code=codes.YAML_TRAP,
+                    path=path,
+                    message=f"other programs read `{text}` as {meaning}; here it is a text",
+                    hint=f"put it into quotes: `'{text}'`",
+                    only_plain=True,
+                )
+        if not text.isascii() and (mark := REORDERING.search(text)):
+            yield Finding(
+                code=codes.REORDERED_TEXT,
+                path=path,
+                message=f"the value holds the mark U+{ord(mark[0]):04X}, which reorders what is shown",
+                hint="remove it; it is invisible, and mostly came with a copy",
+            )
+
+
+def _scalars(node: Any, path: FieldPath) -> Iterator[tuple[FieldPath, str]]:
+    # Front matter is at most twenty levels deep (`worker.domain.seeds.front_matter`).
+    for step, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if type(value) is str:
+            yield (*path, step), value
+        else:
+            yield from _scalars(value, (*path, step))

@@ -1,0 +1,123 @@
+"""The rules of a library: what metadata has to be, and whether a file may be published.
+
+The vocabulary is the JSON Schema's (`worker.domain.rules.vocabulary`), so that a team changes that file
+and not the code. What a schema cannot say is said in `worker.domain.rules.metadata` (real dates, the
+future, frequencies that the clock understands) and in `worker.domain.rules.content` (text that is
+content). What only the version before or the other files show is asked in `worker.domain.rules.context`
+and `worker.domain.rules.library_rules`. A file is never mended here. Called by ingest, and by the
+command `validate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from worker.domain.rules.content import check_body
+from worker.domain.rules.fix import unquoted_dates
+from worker.domain.rules.metadata import check_metadata
+from worker.domain.rules.vocabulary import Rules, compile_rules
+from worker.domain.seeds import codes
+from worker.domain.seeds.codes import CODES, found
+from worker.domain.seeds.facts import Facts, read_facts
+from worker.domain.seeds.places import LINE_END, locate
+from worker.domain.seeds.problem import Problem, Span, refuses
+from worker.domain.seeds.seed import Seed, parse_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from worker.domain.rules.finding import Finding
+
+__all__ = [
+    "CODES",
+    "NO_PERMISSION",
+    "TOO_LARGE",
+    "UNREADABLE",
+    "Examined",
+    "Rules",
+    "compile_rules",
+    "examine",
+    "unreadable_problem",
+]
+
+#: The codes of files whose bytes could not be taken.
+TOO_LARGE: Final = codes.TOO_LARGE
+NO_PERMISSION: Final = codes.NO_PERMISSION
+UNREADABLE: Final = codes.UNREADABLE
+
+#: How a value begins that is the same text for every YAML reader.
+_QUOTES: Final = frozenset("'\"|>")
+
+_UNREADABLE: Final = {
+    TOO_LARGE: ("the file is too large", "split the document, or raise `intake.max_file_bytes`"),
+    NO_PERMISSION: ("the file may not be read", "let the service's user read it"),
+    UNREADABLE: (
+        "the file could not be read",
+        "it is tried again; look after the disk or the share",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What examining a file gave; `facts` only where no problem refuses it."""
+
+    seed: Seed | None
+    facts: Facts | None
+    problems: tuple[Problem, ...]
+
+
+def unreadable_problem(code: str, detail: str) -> Problem:
+    """Return the problem of a file whose bytes could not be taken, for one of the three codes."""
+    message, hint = _UNREADABLE[code]
+    return found(code, f"{message}: {detail}" if detail else message, hint=hint)
+
+
+def examine(data: bytes, *, rules: Rules, today: date, max_bytes: int) -> Examined:
+    """Parse and validate a file's bytes; `today` is a date in the team's zone. Nothing raises."""
+    if len(data) > max_bytes:
+        detail = f"{len(data):,} bytes, and at most {max_bytes:,} are taken"
+        return Examined(seed=None, facts=None, problems=(unreadable_problem(TOO_LARGE, detail),))
+    seed = parse_seed(data)
+    if isinstance(seed, tuple):
+        return Examined(seed=None, facts=None, problems=seed)
+
+    findings = [
+        finding
+        for finding in check_metadata(seed.metadata, rules, today)
+        if finding.code not in rules.off
+    ]
+    problems = [*check_body(seed, data, rules)]
+    if codes.UNQUOTED_DATE not in rules.off:
+        problems.extend(unquoted_dates(seed))
+    if not findings and not problems:
+        return Examined(seed=seed, facts=read_facts(seed.metadata, rules.fields), problems=())
+
+    if findings:
+        problems.extend(_place(findings, seed))
+    problems.sort(key=lambda problem: (problem.span.line, problem.span.column, problem.code))
+    told = rules.weigh(problems)
+    facts = None if refuses(told) else read_facts(seed.metadata, rules.fields)
+    return Examined(seed=seed, facts=facts, problems=told)
+
+
+def _place(findings: Sequence[Finding], seed: Seed) -> Iterator[Problem]:
+    """Yield the findings as problems with their places in the file; a missing field is at the fence."""
+    places = locate(seed.front_matter, {finding.path for finding in findings})
+    closing = seed.body_line - 1
+    lines: list[str] = []
+    for finding in findings:
+        place = places.get(finding.path)
+        span = Span(line=closing, end_line=closing, end_column=4)
+        if place is not None:
+            span = place.key if finding.on_key else place.value
+            if finding.only_plain:
+                lines = lines or LINE_END.split(seed.front_matter)
+                # The fence is line 1 of the file.
+                if lines[span.line - 2][span.column - 1] in _QUOTES:
+                    continue
+        yield found(
+            finding.code, finding.message, hint=finding.hint, span=span, fixable=finding.fixable
+        )

@@ -1,0 +1,1 @@
+"""Seeds: from bytes to metadata and body, and where things stand in a file."""

@@ -1,0 +1,126 @@
+"""A batch is claimed: its bytes out of the spool are verified and taken in, whole or file by file.
+
+Nobody can say what ended a worker, but the spool says what was begun. A batch that was begun before and
+not ended is taken in file by file, so that what ends a worker does so alone; a file that was begun
+three times is refused and not tried again until it is saved anew. Writes nothing itself. Called by
+`worker.library.services`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from worker.domain.folder.snapshot import Batch, Snapshot
+from worker.domain.seeds.visible import one_line
+from worker.errors import BrokerUnavailableError, ContentSyncError
+from worker.ingest.observations import Outcome
+from worker.ingest.spool import Spool
+
+logger = logging.getLogger("content_sync")
+
+#: So often taking in a file may fail, or end its worker.
+MOST_ATTEMPTS = 3
+
+#: Takes in a batch with its bytes; with `hopeless` its snapshots are refused and not looked at.
+TakeIn = Callable[..., list[Outcome]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """One file of a batch."""
+
+    number: int
+    batch: Batch
+    data: bytes
+
+
+def take_in_claimed(batch: Batch, spool: Spool, take_in: TakeIn) -> list[Outcome] | None:
+    """Take in a batch whose bytes are in the spool, then forget them; None where they are gone.
+
+    Raises `ValueError` when the bytes are not those of the batch, and what `take_in` raises of a
+    store or a broker that is away.
+    """
+    if not batch.snapshots:
+        return take_in(batch, b"")
+    begun = spool.begin(batch.id)
+    data = spool.get(batch.id)
+    if data is None:
+        spool.drop(batch.id)
+        return None
+    try:
+        require_bytes_of(batch, data)
+    except ValueError:
+        spool.release(batch.id)  # it was not tried
+        raise
+    outcomes = None
+    if not begun and not batch.attempts:
+        outcomes = _try(batch, data, spool, None, take_in)
+    if outcomes is None:
+        outcomes = list(_file_by_file(batch, data, spool, take_in))
+    spool.drop(batch.id)
+    return outcomes
+
+
+def require_bytes_of(batch: Batch, data: bytes) -> None:
+    """Raise `ValueError` unless the bytes are those that the batch's message has the hashes of."""
+    if len(data) != batch.size:
+        raise ValueError(f"batch {batch.id} has {len(data)} bytes in the spool, not {batch.size}")
+    view, start = memoryview(data), 0
+    for snapshot in batch.snapshots:
+        end = start + snapshot.stamp.size
+        if sha256(view[start:end]).hexdigest() != snapshot.sha256:
+            raise ValueError(f"batch {batch.id} has other bytes in the spool for {snapshot.path!r}")
+        start = end
+
+
+def _file_by_file(batch: Batch, data: bytes, spool: Spool, take_in: TakeIn) -> Iterator[Outcome]:
+    """Take in each file by itself: first those that nobody began, last those that were begun most."""
+    parts = list(_parts(batch, data))
+    earlier = batch.attempts or 1
+    others = replace(batch, snapshots=())
+    if others.paths:
+        yield from take_in(others, b"")
+    for number in spool.unfinished(batch.id, len(parts)):
+        part = parts[number]
+        outcomes = None
+        while outcomes is None:
+            if earlier + spool.begin(batch.id, number) >= MOST_ATTEMPTS:
+                path = one_line(part.batch.snapshots[0].path, limit=200)
+                logger.error("%s failed or ended its worker %d times: refused", path, MOST_ATTEMPTS)
+                outcomes = take_in(part.batch, part.data, hopeless=True)
+            else:
+                outcomes = _try(part.batch, part.data, spool, number, take_in)
+        spool.finish(batch.id, number)
+        yield from outcomes
+
+
+def _parts(batch: Batch, data: bytes) -> Iterator[_Part]:
+    start = 0
+    snapshots: tuple[Snapshot, ...] = batch.snapshots
+    for number, snapshot in enumerate(snapshots):
+        end = start + snapshot.stamp.size
+        one = replace(batch, snapshots=(snapshot,), unreadable=(), removals=())
+        yield _Part(number=number, batch=one, data=data[start:end])
+        start = end
+
+
+def _try(
+    batch: Batch, data: bytes, spool: Spool, number: int | None, take_in: TakeIn
+) -> list[Outcome] | None:
+    """Take in what was begun; None where that failed in a way that nobody thought of.
+
+    A store that is away is no fault of the file: it counts as not begun.
+    """
+    try:
+        return take_in(batch, data)
+    except ContentSyncError:
+        with suppress(BrokerUnavailableError):
+            spool.release(batch.id, number)
+        raise
+    except Exception:
+        logger.exception("taking in %s failed", one_line(", ".join(batch.paths), limit=200))
+        return None

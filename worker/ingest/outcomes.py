@@ -1,0 +1,128 @@
+"""Outcomes as people see them: one log line each, and the counts of a `sync`."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from worker.domain.changes.risk import Risk
+from worker.domain.seeds.problem import Severity
+
+if TYPE_CHECKING:
+    from worker.domain.changes.change_record import Change
+    from worker.ingest.observations import Outcome
+
+logger = logging.getLogger("content_sync.outcome")
+
+MOST_LINES = 10
+
+
+def log_outcomes(outcomes: Sequence[Outcome], *, bulk: bool) -> None:
+    """Log what became of a batch: a line each, but one for all plain new files of a large load."""
+    many = bulk and len(outcomes) > MOST_LINES
+    quiet = {"new", "unchanged", "stale"} if many else {"stale"}
+    for outcome in outcomes:
+        if outcome.kind not in quiet:
+            log = logger.warning if outcome.kind == "refused" else logger.info
+            log("%s", describe(outcome), extra={"path": outcome.path, "outcome": outcome.kind})
+    if many and (counts := Counter(o.kind for o in outcomes if o.kind in {"new", "unchanged"})):
+        logger.info("loaded    %s", ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts)))
+
+
+def describe(outcome: Outcome) -> str:
+    """Return an outcome in one line: what, where, and why."""
+    parts = [f"{outcome.kind:<9} {outcome.path}"]
+    if outcome.number is not None:
+        parts.append(f"version {outcome.number}")
+    if outcome.moved_from is not None:
+        parts.append(f"from {outcome.moved_from}")
+    if (change := outcome.change) is not None:
+        parts.append(str(change.kind))
+        parts.extend(f"{f.field} {_short(f.old)} → {_short(f.new)}" for f in change.fields[:3])
+        if change.lines_added or change.lines_removed:
+            parts.append(f"+{change.lines_added} −{change.lines_removed} lines")
+        if change.risk is Risk.HIGH:
+            parts.append(f"risk high: {_tell_risk(change)}")
+    errors = [p for p in outcome.problems if p.severity is Severity.ERROR]
+    if errors:
+        parts.append(f"line {errors[0].span.line}: {errors[0].code} {errors[0].message}")
+        if len(errors) > 1:
+            parts.append(f"and {len(errors) - 1} more")
+    return "  ".join(parts)
+
+
+@dataclass(slots=True, kw_only=True)
+class SyncReport:
+    """What one scan to the end did: counts, and what a person should look at."""
+
+    scanned: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    retired: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    refused: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    busy: list[tuple[str, str]] = field(default_factory=list)
+    unsure: list[tuple[str, str]] = field(default_factory=list)
+    held: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts as `sync --json` prints them."""
+        return {
+            "scanned": self.scanned,
+            "new": self.new,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "moved": self.moved,
+            "retired": self.retired,
+            "rejected": self.rejected,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def merge(self, other: SyncReport) -> None:
+        """Add what another process did of the same scan."""
+        self.new += other.new
+        self.changed += other.changed
+        self.unchanged += other.unchanged
+        self.moved += other.moved
+        self.retired += other.retired
+        self.rejected += other.rejected
+        self.refused += other.refused
+
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of one path."""
+        match outcome.kind:
+            case "new" | "revived":
+                self.new += 1
+            case "changed":
+                self.changed += 1
+            case "moved":
+                self.moved += 1
+            case "retired":
+                self.retired += 1
+            case "refused":
+                self.rejected += 1
+                self.refused.append((outcome.path, [p.as_json() for p in outcome.problems]))
+            case "unchanged" | "stale":
+                self.unchanged += 1
+            case _:
+                pass  # a refused file that is gone: nothing was held of it
+
+
+def _tell_risk(change: Change) -> str:
+    """Return the first figures that changed, and else the reasons; fields are told beside it."""
+    told = [f"{_short(f.old)} → {_short(f.new)}" for f in change.figures[:3]]
+    if len(change.figures) > len(told):
+        told.append(f"and {len(change.figures) - len(told)} more")
+    return ", ".join(told or change.reasons)
+
+
+def _short(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,0 +1,142 @@
+"""The library as it was at an instant, and where a document went that is no longer at a path.
+
+Events say where a document was and whether it lived, versions what it said. Due dates are computed
+from those versions with the defaults of today's settings. Called by `worker.library.reader`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from worker.domain.reviews.review import review_state
+from worker.domain.seeds.facts import read_facts
+from worker.store import events, library
+from worker.store.documents import LIVE, RETIRED
+from worker.store.engine import Connection
+
+if TYPE_CHECKING:
+    from worker.domain.reviews.policy import Policy
+
+REJECTED = "rejected"
+_LIFE = (events.STORED, events.MOVED, events.RETIRED, events.REVIVED)
+
+
+def list_documents_at(
+    connection: Connection, at: datetime, *, state: str | None, policy: Policy, day: date
+) -> list[dict[str, Any]]:
+    """Return the documents as `list` would have said at an instant, those then retired included.
+
+    `day` is that instant's date in the team's zone: review states are as of it.
+    """
+    lives: dict[int, Any] = {}
+    refused: set[str] = set()
+    for event in events.lives_at(connection, at):
+        if event.kind == events.REFUSED:
+            refused.add(event.path)
+            continue
+        refused.discard(event.path)
+        if event.document_id is not None and event.kind in _LIFE:
+            lives[event.document_id] = event
+    listed = [
+        _row(lives[document_id], version, refused=refused, policy=policy, day=day)
+        for document_id, version in events.heads_at(connection, at).items()
+        if document_id in lives
+    ]
+    return sorted(
+        (
+            row
+            for row in listed
+            if state in {None, row["state"], row["review_state"]}
+            or (state == REJECTED and row["rejected"])
+        ),
+        key=lambda row: row["path"].encode("utf-8", "surrogateescape"),
+    )
+
+
+def locate(connection: Connection, path: str, *, at: datetime | None = None) -> Any | None:
+    """Return the document of a path: the one that is there, or else the last that moved away.
+
+    With `at`, the one that was there at that instant comes first.
+    """
+    if at is not None:
+        before = [
+            event
+            for event in events.events_at(connection, [path])
+            if event.at <= at and event.document_id is not None and event.kind in _LIFE
+        ]
+        was = events.document_by_id(connection, before[-1].document_id) if before else None
+        if was is not None and state_at(connection, was, at)["path"] == path:
+            return was
+    found = library.find_document(connection, path)
+    if found is not None:
+        return found
+    # Nobody is at the path now. What was stored there has moved; a refused file has no document.
+    for event in reversed(events.events_at(connection, [path])):
+        if event.document_id is not None:
+            return events.document_by_id(connection, event.document_id)
+    return None
+
+
+def state_at(connection: Connection, document: Any, at: datetime) -> dict[str, Any]:
+    """Return where a document was at an instant, and whether it lived."""
+    _, told = trace(connection, document.path)
+    life = [
+        event
+        for event in told
+        if event.document_id == document.id and event.kind in _LIFE and event.at <= at
+    ]
+    if not life:
+        return {"path": document.path, "state": None}
+    state = RETIRED if life[-1].kind == events.RETIRED else LIVE
+    return {"path": life[-1].path, "state": state}
+
+
+def trace(connection: Connection, path: str) -> tuple[set[str], list[Any]]:
+    """Return the paths that a path's documents ever had, and all events there, oldest first.
+
+    It follows moves both ways: to where a document is now, and back to where it came from.
+    """
+    paths: set[str] = set()
+    told: dict[int, Any] = {}
+    ahead = {path}
+    while ahead:
+        paths |= ahead
+        new = events.events_at(connection, ahead)
+        told |= {event.id: event for event in new}
+        here = {event.document_id for event in new if event.document_id is not None}
+        ahead = set(events.paths_of(connection, here).values()) if here else set()
+        ahead |= {
+            event.data["moved_from"]
+            for event in new
+            if event.kind == events.MOVED and event.data.get("moved_from")
+        }
+        ahead -= paths
+    return paths, [told[number] for number in sorted(told)]
+
+
+def _row(
+    event: Any, version: Any, *, refused: set[str], policy: Policy, day: date
+) -> dict[str, Any]:
+    live = event.kind != events.RETIRED
+    facts = read_facts(version.metadata, policy.fields)
+    clock = policy.clock_of(event.path, facts)
+    ladder = policy.ladder_of(event.path, facts.source_type, facts.review_frequency)
+    stage = review_state(clock, today=day, ladder=ladder)
+    return {
+        "path": event.path,
+        "title": facts.title,
+        "state": LIVE if live else RETIRED,
+        "status": facts.status,
+        "version": version.label,
+        "number": version.number,
+        "sha256": version.sha256,
+        "last_reviewed": facts.last_reviewed.isoformat() if facts.last_reviewed else None,
+        "review_frequency": facts.review_frequency,
+        "due_on": clock.due_on.isoformat() if clock.due_on else None,
+        "review_state": str(stage) if live else None,
+        "planned_on": None,  # what people answered is told by events, not kept by day
+        "owner": policy.owner_of(event.path, facts.owner),
+        "updated_at": event.at.isoformat(),
+        "rejected": event.path in refused,
+    }

@@ -1,0 +1,376 @@
+"""What the library answers when it is asked: the JSON of the reading commands, from one view of the store.
+
+Every function takes a connection and changes nothing. Dates are ISO dates; instants are ISO in UTC.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from worker.domain.reviews.ladder import state_told
+from worker.domain.reviews.notice import Notice
+from worker.domain.reviews.review import ReviewState
+from worker.ingest import mass_changes
+from worker.library.as_of import locate, state_at
+from worker.store import channel_states, leases, library, liveness
+from worker.store.documents import LIVE, RETIRED
+from worker.store.engine import Connection
+
+if TYPE_CHECKING:
+    from worker.domain.reviews.policy import Policy
+    from worker.domain.seeds.seed import Seed
+
+REJECTED = "rejected"
+#: The other side of a diff that is no version.
+FILE = "file"
+#: What a change says where nothing changed.
+_NO_DETAILS: dict[str, Any] = {"sections": [], "figures": [], "links": [], "risk": None}
+
+
+def status(connection: Connection, *, policy: Policy, today: date, now: datetime) -> dict[str, Any]:
+    """Return the library at a glance; `now` is aware."""
+    counts = library.count_all(connection)
+    states: Counter[ReviewState] = Counter()
+    for group in library.review_groups(connection, by_path=policy.defaults_by_path):
+        states[policy.state_of(group, today=today)] += group.count
+    heartbeats = liveness.find_heartbeats(connection)
+    watcher, lead = heartbeats.get("watcher"), leases.leader(heartbeats)
+    return {
+        "documents": {LIVE: states.total(), RETIRED: counts["documents"] - states.total()},
+        "versions": counts["versions"],
+        "rejected": counts["rejected"],
+        "review": {str(state): states.get(state, 0) for state in ReviewState},
+        "notices": {
+            state: counts["notices"].get(state, 0)
+            for state in ("pending", "sent", "failed", "cancelled")
+        },
+        "watcher": {
+            "state": watcher.data.get("state", "unknown") if watcher else "never started",
+            "last_scan": watcher.data.get("last_scan") if watcher else None,
+            "mode": watcher.data.get("mode") if watcher else None,
+            "seen_at": _iso(watcher.at) if watcher else None,
+            "leader": {"host": lead.host, "pid": lead.pid, "since": lead.since} if lead else None,
+            "stand_by": [
+                {"host": row.data["host"], "pid": row.data["pid"]}
+                for row in leases.standing_by(heartbeats, now=now)
+            ],
+        },
+        "last_sweep": _iso(heartbeats["sweep"].at) if "sweep" in heartbeats else None,
+        "last_delivery": _iso(heartbeats["delivery"].at) if "delivery" in heartbeats else None,
+        "failing": [
+            {"channel": row.name, "since": _iso(row.failing_since), "error": row.error}
+            for row in channel_states.list_failing(connection)
+        ],
+        "held": mass_changes.count_held(connection),
+    }
+
+
+def held(connection: Connection) -> dict[str, Any]:
+    """Return what waits for a person: what `approve` would retire, and what it would have told."""
+    found = mass_changes.held(connection)
+    return {**found, "since": _iso(found["since"])}
+
+
+def list_documents(
+    connection: Connection, *, state: str | None, policy: Policy, today: date
+) -> list[dict[str, Any]]:
+    """Return the documents, or those of one state: live, retired, rejected, or a review state."""
+    rejected = {row.path for row in library.list_rejections(connection)}
+    listed = []
+    for row, review in library.list_documents(connection):
+        stage = None if review is None else str(policy.state_of(review, today=today))
+        if state not in {None, row.state, stage} and not (
+            state == REJECTED and row.path in rejected
+        ):
+            continue
+        listed.append(
+            {
+                "path": row.path,
+                "title": row.title,
+                "state": row.state,
+                "status": row.status,
+                "version": row.label,
+                "number": row.number,
+                "sha256": row.sha256,
+                "last_reviewed": _iso(row.last_reviewed),
+                "review_frequency": row.review_frequency,
+                "due_on": _iso(row.due_on),
+                "review_state": stage,
+                "planned_on": _iso(review.given.planned_on) if review is not None else None,
+                "owner": policy.owner_of(row.path, row.owner),
+                "updated_at": _iso(row.updated_at),
+                "rejected": row.path in rejected,
+            }
+        )
+    return listed
+
+
+def list_rejections(connection: Connection) -> list[dict[str, Any]]:
+    """Return the files whose newest content is refused, with their problems."""
+    return [
+        {"path": row.path, "refused_at": _iso(row.refused_at), "problems": row.problems}
+        for row in library.list_rejections(connection)
+    ]
+
+
+def refusal(connection: Connection, path: str, zone: tzinfo) -> dict[str, Any] | None:
+    """Return what is wrong with a path's newest content and what that means; None where nothing is."""
+    rejection = library.find_rejection(connection, path)
+    if rejection is None:
+        return None
+    stays = what_stays(connection, [path], zone)
+    return {"problems": rejection.problems, "effect": stays.get(path, "not published")}
+
+
+def what_stays(connection: Connection, paths: Iterable[str], zone: tzinfo) -> dict[str, str]:
+    """Return what an error at these paths means, of those that are published and stay as they are."""
+    return {
+        row.path: f"not published; version {row.number} of "
+        f"{row.stored_at.astimezone(zone).date()} stays"
+        for row in library.heads_of(connection, paths)
+    }
+
+
+def history(connection: Connection, path: str) -> dict[str, Any] | None:
+    """Return a document's versions, newest last, or None where there is no such document."""
+    document = locate(connection, path)
+    if document is None:
+        return None
+    return {
+        "path": document.path,
+        "versions": [
+            {
+                "number": row.number,
+                "label": row.label,
+                "sha256": row.sha256,
+                "body_sha256": row.body_sha256,
+                "change": row.change,
+                "risk": row.risk,
+                "fields": row.fields,
+                "sections": row.sections,
+                "figures": row.figures,
+                "links": row.links,
+                "lines_added": row.lines_added,
+                "lines_removed": row.lines_removed,
+                "observed_at": _iso(row.observed_at),
+                "stored_at": _iso(row.stored_at),
+            }
+            for row in library.list_versions(connection, document.id)
+        ],
+    }
+
+
+def show(
+    connection: Connection, path: str, *, number: int | None, at: datetime | None
+) -> dict[str, Any] | None:
+    """Return one version as it was, or None where there is none.
+
+    `state` is the document's: now, or at the instant that is asked for.
+    """
+    document = locate(connection, path, at=at)
+    if document is None:
+        return None
+    row = library.find_version(connection, document.id, number=number, at=at)
+    if row is None:
+        return None
+    then = {"path": document.path, "state": document.state}
+    if at is not None:
+        then = state_at(connection, document, at)
+    return {
+        **then,
+        "number": row.number,
+        "stored_at": _iso(row.stored_at),
+        "metadata": row.metadata,
+        "body": row.body,
+    }
+
+
+def diff(
+    connection: Connection,
+    path: str,
+    first: int | None,
+    second: int | None,
+    *,
+    policy: Policy,
+) -> dict[str, Any] | None:
+    """Return what changed between two versions, by default the last two; None where one is missing."""
+    document = locate(connection, path)
+    if document is None:
+        return None
+    to = second if second is not None else document.number
+    since = first if first is not None else to - 1
+    new = library.find_version(connection, document.id, number=to)
+    old = library.find_version(connection, document.id, number=since)
+    if new is None or (old is None and since != 0):
+        return None
+    return {
+        "path": document.path,
+        "title": document.title,
+        "from": since,
+        "to": to,
+        "old": _side(old),
+        "new": _side(new),
+        **_changes(_text_of(old), _text_of(new), policy),
+    }
+
+
+def diff_file(
+    connection: Connection,
+    path: str,
+    number: int | None,
+    seed: Seed,
+    *,
+    label: str,
+    sha256: str,
+    policy: Policy,
+) -> dict[str, Any] | None:
+    """Return what changed between a version, by default the newest, and a file that was read."""
+    document = locate(connection, path)
+    if document is None:
+        return None
+    old = library.find_version(connection, document.id, number=number)
+    if old is None:
+        return None
+    return {
+        "path": document.path,
+        "title": document.title,
+        "from": old.number,
+        "to": FILE,
+        "old": _side(old),
+        "new": {"number": None, "label": label, "sha256": sha256, "stored_at": None},
+        **_changes(_text_of(old), (seed.metadata, seed.body), policy),
+    }
+
+
+def version_to_restore(connection: Connection, path: str, number: int) -> dict[str, Any] | None:
+    """Return what the store has of a version's file; `stored` holds the hashes of all its files."""
+    document = locate(connection, path)
+    if document is None:
+        return None
+    row = library.find_version(connection, document.id, number=number)
+    if row is None:
+        return None
+    versions = library.list_versions(connection, document.id)
+    return {
+        "path": document.path,
+        "front_matter": row.front_matter,
+        "body": row.body,
+        "sha256": row.sha256,
+        "newest": document.number,
+        "retired": document.state == RETIRED,
+        "stored": frozenset({document.sha256, *(version.sha256 for version in versions)}),
+    }
+
+
+def due(
+    connection: Connection, *, policy: Policy, today: date, within_days: int | None
+) -> list[dict[str, Any]]:
+    """Return the review calendar, soonest first; with `within_days` only what is due by then.
+
+    Documents whose due date is unknown come last, and those without one, never.
+    """
+    until = today + timedelta(days=within_days) if within_days is not None else None
+    rows = list(library.review_rows(connection, due_until=until))
+    rows.sort(key=lambda row: (row.due_on or date.max, row.path))
+    return [
+        {
+            "path": row.path,
+            "title": row.title,
+            "due_on": _iso(row.due_on),
+            "state": str(policy.state_of(row, today=today)),
+            "days": (row.due_on - today).days if row.due_on is not None else None,
+            "planned_on": _iso(row.given.planned_on),
+            "snoozed_until": _iso(row.given.snoozed_until),
+            "owner": policy.owner_of(row.path, row.owner),
+        }
+        for row in rows
+        if not row.exempt
+    ]
+
+
+def notices(connection: Connection, state: str | None) -> list[dict[str, Any]]:
+    """Return what was sent, what waits and what failed, newest first."""
+    return [
+        {
+            "id": row.id,
+            "kind": row.kind,
+            "stage": state_told(row.stage) if row.stage else None,
+            "rung": row.stage,
+            "path": row.path,
+            "due_on": _iso(row.due_on),
+            "route": row.route,
+            "channel": row.channel,
+            "state": row.state,
+            "attempts": row.attempts,
+            "sent_at": _iso(row.sent_at),
+            "error": row.error,
+        }
+        for row in library.list_notices(connection, state)
+    ]
+
+
+def reminders(owed: list[Notice]) -> dict[str, Any]:
+    """Return the notices of a sweep as `remind --json` prints them."""
+    return {
+        "notices": [
+            {
+                "path": n.path,
+                "stage": state_told(n.stage) if n.stage else None,
+                "rung": n.stage,
+                "due_on": _iso(n.due_on),
+                "route": n.route,
+            }
+            for n in owed
+        ]
+    }
+
+
+def _side(row: Any | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "number": row.number,
+        "label": row.label,
+        "sha256": row.sha256,
+        "stored_at": _iso(row.stored_at),
+    }
+
+
+def _text_of(row: Any | None) -> tuple[dict[str, Any], str]:
+    return (row.metadata, row.body) if row is not None else ({}, "")
+
+
+def _changes(
+    old: tuple[dict[str, Any], str], new: tuple[dict[str, Any], str], policy: Policy
+) -> dict[str, Any]:
+    """Return what differs between two contents, and the lines of it."""
+    from worker.domain.changes.change import compare, hunks  # noqa: PLC0415 - 60 ms that a diff alone needs
+
+    change = compare(
+        *old, *new, review_fields=policy.review_fields, grave_fields=policy.grave_fields
+    )
+    return {
+        "change": change.kind if change else None,
+        "fields": change.fields_json() if change else [],
+        **(change.details_json() if change else _NO_DETAILS),
+        "reasons": list(change.reasons) if change else [],
+        "lines_added": change.lines_added if change else 0,
+        "lines_removed": change.lines_removed if change else 0,
+        "hunks": [
+            {
+                "old_start": hunk.old_start,
+                "old_lines": hunk.old_lines,
+                "new_start": hunk.new_start,
+                "new_lines": hunk.new_lines,
+                "lines": [list(line) for line in hunk.lines],
+            }
+            for hunk in hunks(old[1], new[1])
+        ],
+    }
+
+
+def _iso(value: date | datetime | None) -> str | None:
+    return value.isoformat() if value is not None else None

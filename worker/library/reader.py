@@ -1,0 +1,182 @@
+"""The questions that commands ask of the library. Nothing is written here, taken in or sent.
+
+Results are JSON-ready values in the shapes of the command-line contract (`worker.library.queries`). A method
+imports what it alone needs: people wait longer for the start of a command than for its result. Called by
+`worker.cli`, through `worker.library.opened`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from worker.library import queries
+from worker.settings.model import Settings
+from worker.store import library
+from worker.store.engine import Store
+
+if TYPE_CHECKING:
+    from worker.domain.reviews.policy import Policy
+    from worker.domain.seeds.seed import Seed
+
+EVENTS_AT_ONCE = 500
+
+
+class Reader:
+    """The store as one process asks it, with the team's policy and a clock.
+
+    `now` returns aware instants. Make it after a fork: it owns connections. Every question may raise
+    `StoreUnavailableError`, and `ConfigurationError` where it needs the policy.
+    """
+
+    def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.now = now
+        self.store = Store(settings.store_url.value)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Return the team's policy, read at its first use."""
+        from worker.settings.policy import make_policy
+
+        return make_policy(self.settings)
+
+    def today(self) -> date:
+        """Return the date in the team's zone."""
+        return self.now().astimezone(self.settings.zone).date()
+
+    def close(self) -> None:
+        """Close the connections to the store."""
+        self.store.close()
+
+    def held(self) -> dict[str, Any]:
+        """Return which documents' removals and refusals are held, and since when."""
+        with self.store.read() as connection:
+            return queries.held(connection)
+
+    def status(self) -> dict[str, Any]:
+        """Return the library at a glance."""
+        with self.store.read() as connection:
+            return queries.status(
+                connection, policy=self.policy, today=self.today(), now=self.now()
+            )
+
+    def list_documents(
+        self, state: str | None, *, at: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the documents, or those of one state; as they are, or as they were at an instant."""
+        with self.store.read() as connection:
+            if at is not None:
+                from worker.library import as_of
+
+                day = at.astimezone(self.settings.zone).date()
+                return as_of.list_documents_at(
+                    connection, at, state=state, policy=self.policy, day=day
+                )
+            return queries.list_documents(
+                connection, state=state, policy=self.policy, today=self.today()
+            )
+
+    def list_paths(self) -> list[str]:
+        """Return the path of every document, in order."""
+        with self.store.read() as connection:
+            return library.list_paths(connection)
+
+    def list_rejections(self) -> list[dict[str, Any]]:
+        """Return the files whose newest content is refused, with their problems."""
+        with self.store.read() as connection:
+            return queries.list_rejections(connection)
+
+    def refusal(self, path: str) -> dict[str, Any] | None:
+        """Return what is wrong with a path's newest content, and what is published instead."""
+        with self.store.read() as connection:
+            return queries.refusal(connection, path, self.settings.zone)
+
+    def history(self, path: str) -> dict[str, Any] | None:
+        """Return a document's versions, newest last."""
+        with self.store.read() as connection:
+            return queries.history(connection, path)
+
+    def show(self, path: str, *, number: int | None, at: datetime | None) -> dict[str, Any] | None:
+        """Return one version as it was: by number, at an instant, or the newest."""
+        with self.store.read() as connection:
+            return queries.show(connection, path, number=number, at=at)
+
+    def diff(self, path: str, first: int | None, second: int | None) -> dict[str, Any] | None:
+        """Return what changed between two versions, by default the last two."""
+        with self.store.read() as connection:
+            return queries.diff(connection, path, first, second, policy=self.policy)
+
+    def diff_file(
+        self, path: str, number: int | None, seed: Seed, *, sha256: str
+    ) -> dict[str, Any] | None:
+        """Return what changed between a version, by default the newest, and a file that was read."""
+        from worker.domain.seeds.facts import read_facts
+
+        label = read_facts(seed.metadata, self.policy.fields).label
+        with self.store.read() as connection:
+            return queries.diff_file(
+                connection,
+                path,
+                number,
+                seed,
+                label=label,
+                sha256=sha256,
+                policy=self.policy,
+            )
+
+    def why(self, path: str) -> dict[str, Any] | None:
+        """Return the story of a path: what was seen, decided and told, and what is served now."""
+        from worker.library import timeline
+
+        with self.store.read() as connection:
+            return timeline.why(connection, path, now=self.now(), zone=self.settings.zone)
+
+    def version_to_restore(self, path: str, number: int) -> dict[str, Any] | None:
+        """Return what the store has of a version's file."""
+        with self.store.read() as connection:
+            return queries.version_to_restore(connection, path, number)
+
+    def due(self, *, on: date | None, within_days: int | None) -> list[dict[str, Any]]:
+        """Return the review calendar as of a day, by default today."""
+        with self.store.read() as connection:
+            return queries.due(
+                connection, policy=self.policy, today=on or self.today(), within_days=within_days
+            )
+
+    def owners(self) -> dict[str, Any]:
+        """Return who answers for which live documents, and what is orphaned."""
+        from worker.reviews import ownership
+
+        with self.store.read() as connection:
+            rows = library.review_rows(connection)
+            return ownership.owners(rows, policy=self.policy, today=self.today())
+
+    def notices(self, state: str | None) -> list[dict[str, Any]]:
+        """Return what was sent, what waits and what failed."""
+        with self.store.read() as connection:
+            return queries.notices(connection, state)
+
+    def events(self, after: int) -> list[dict[str, Any]]:
+        """Return the next events behind an id as CloudEvents, oldest first; empty at the end."""
+        from worker.domain.folder.cloud_event import Event, cloud_event
+
+        with self.store.read() as connection:
+            rows = library.events_after(connection, after, EVENTS_AT_ONCE)
+        return [cloud_event(Event(**row._asdict())) for row in rows]
+
+    def export_manifest(self, *, active_only: bool) -> dict[str, Any]:
+        """Return the live library without its texts, and the newest event that it holds."""
+        from worker.library.export import export_manifest
+
+        with self.store.read() as connection:
+            return export_manifest(connection, active_only=active_only)
+
+    def export_documents(self, *, active_only: bool) -> Iterator[dict[str, Any]]:
+        """Yield the live documents with their texts, all from one view of the store."""
+        from worker.library.export import export_documents
+
+        with self.store.read() as connection:
+            yield from export_documents(connection, active_only=active_only)

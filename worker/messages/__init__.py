@@ -1,0 +1,1 @@
+"""From notices to messages: composes digests and sends them over channels."""

@@ -1,0 +1,331 @@
+"""Notices become messages: lease, check again, compose, send, mark. And events go to their stream.
+
+A route's notices are one digest. A crash between sending and marking repeats the message with the
+same id, and never loses it. Steps are separate transactions, so that no lock is held while sending.
+A channel keeps to its rate, and rests when it fails again and again; a route has its hours.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from jinja2 import Environment
+
+from worker.domain.folder.cloud_event import Event
+from worker.domain.reviews.hours import is_open
+from worker.domain.reviews.notice import failing_notices
+from worker.domain.reviews.policy import Policy
+from worker.domain.reviews.route import Route
+from worker.errors import ChannelError, ConfigurationError
+from worker.messages.channels import Channel, Message
+from worker.messages.channels.stream import EventStream
+from worker.messages.digest import Composed, compose_digest
+from worker.settings.model import Settings
+from worker.store import channel_states, library
+from worker.store import notices as outbox
+from worker.store.engine import Store
+
+logger = logging.getLogger("content_sync.deliver")
+
+FIRST_BACKOFF_SECONDS = 10
+LONGEST_BACKOFF_SECONDS = 3600
+#: A stream that was lost gets all of them again: the more at once, the more memory a process keeps.
+EVENTS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of one digest: sent, postponed, failed or cancelled."""
+
+    route: str
+    state: str
+    notices: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """What a delivery works with. `now` is the clock, in UTC: lease and mark are dated apart."""
+
+    store: Store
+    channels: Mapping[str, Channel]
+    templates: Environment
+    policy: Policy
+    settings: Settings
+    now: Callable[[], datetime]
+    wait: Callable[[float], object] = time.sleep
+
+    @property
+    def routes(self) -> dict[str, Route]:
+        """Return the routes by name."""
+        return {route.name: route for route in self.policy.routes}
+
+
+def deliver(out: Outgoing) -> list[Delivery]:
+    """Send every digest that is ready and return what became of each. Commits each step.
+
+    A digest whose channel has no turn before the next tick stays for that one.
+    """
+    patience = out.settings.delivery.tick_seconds
+    delivered = []
+    for name, urgent_only in _ready(out):
+        route = out.routes.get(name)
+        if route is not None:
+            waited = _await_turn(out, route.channel, patience)
+            if waited is None:
+                continue
+            patience -= waited
+        message_id, leased = _lease(out, name, urgent_only=urgent_only)
+        if not leased:
+            continue  # another worker was quicker
+        owed = _recheck(out, leased)
+        if not owed:
+            delivered.append(Delivery(route=name, state=outbox.CANCELLED, notices=len(leased)))
+        elif route is None:
+            reason = "the route is no longer in the settings"
+            delivered.append(_close(out, name, owed, reason))
+        else:
+            delivered.append(_send(out, route, message_id, owed))
+    return delivered
+
+
+def preview(out: Outgoing, route: Route, owed: Sequence[outbox.Leased]) -> str:
+    """Return what the channel of a route would send about these notices; nothing is opened.
+
+    Where there are none, that is the test message.
+    """
+    message = _test_message(route)
+    if owed:
+        message = _message(route, message.id, _compose(out, route, owed))
+    return out.channels[route.channel].preview(message)
+
+
+def publish_events(store: Store, stream: EventStream) -> int:
+    """Publish what the stream does not hold yet, and return how many events that was.
+
+    The stream's own last id is the cursor, so a stream that was lost is filled again. Where another
+    worker publishes at the same time the rest is left to it, or else to the next tick.
+    """
+    published = 0
+    after = stream.last_id()
+    while True:
+        with store.read() as connection:
+            rows = library.events_after(connection, after, EVENTS_AT_ONCE)
+        if not rows:
+            return published
+        new = stream.publish([Event(**row._asdict()) for row in rows])
+        published += new
+        if new < len(rows):
+            return published
+        after = rows[-1].id
+
+
+def send_test(routes: Sequence[Route], channels: Mapping[str, Channel]) -> list[dict[str, Any]]:
+    """Send a test message over each route and return how that went."""
+    results = []
+    for route in routes:
+        try:
+            channels[route.channel].send(_test_message(route))
+        except ChannelError as error:
+            ok, detail = False, str(error)
+        else:
+            ok, detail = True, "sent"
+        results.append({"route": route.name, "channel": route.channel, "ok": ok, "detail": detail})
+    return results
+
+
+def _test_message(route: Route) -> Message:
+    return Message(
+        id=f"test-{uuid4()}",
+        to=route.to,
+        subject="Content Sync: test message",
+        text=f"This is a test of the route {route.name!r}. Nothing needs to be done.\n",
+    )
+
+
+def _ready(out: Outgoing) -> Iterator[tuple[str, bool]]:
+    """Yield the routes with a digest to send, and whether only what is urgent may go now."""
+    now, settings = out.now(), out.settings.delivery
+    ripe_routes = partial(
+        outbox.ripe_routes,
+        now=now,
+        quiet_since=now - timedelta(seconds=settings.group_wait_seconds),
+        oldest=now - timedelta(seconds=settings.group_max_seconds),
+    )
+    with out.store.read() as connection:
+        ripe = ripe_routes(connection)
+        urgent = ripe_routes(connection, urgent_only=True)
+    for name in sorted({*ripe, *urgent}):
+        route = out.routes.get(name)
+        hours = route.hours if route is not None else None
+        if hours is None or is_open(hours, now, who=name):
+            yield name, False
+        elif name in urgent:
+            yield name, True
+
+
+def _await_turn(out: Outgoing, channel: str, patience: float) -> float | None:
+    """Wait until a channel may send and return how many seconds that took; None when it is too long."""
+    per_minute = out.settings.channels[channel].per_minute
+    waited = 0.0
+    while True:
+        seconds = out.store.transact(
+            lambda c: channel_states.take_turn(c, channel, per_minute=per_minute, now=out.now())
+        )
+        if not seconds:
+            return waited
+        if waited + seconds > patience:
+            return None
+        out.wait(seconds)
+        waited += seconds
+
+
+def _lease(
+    out: Outgoing, route: str, *, urgent_only: bool = False
+) -> tuple[str, list[outbox.Leased]]:
+    now, fresh_id = out.now(), str(uuid4())
+    until = now + timedelta(seconds=out.settings.delivery.lease_seconds)
+    return out.store.transact(
+        lambda c: outbox.lease_digest(
+            c, route, now=now, until=until, message_id=fresh_id, urgent_only=urgent_only
+        )
+    )
+
+
+def _recheck(out: Outgoing, leased: list[outbox.Leased]) -> list[outbox.Leased]:
+    """Cancel what was answered in the meantime, take back what is snoozed, and return what is owed."""
+    now = out.now()
+    today = now.astimezone(out.settings.zone).date()
+    with out.store.read() as connection:
+        found = outbox.recheck(connection, leased, policy=out.policy, today=today)
+    if found.gone or found.snoozed:
+        with out.store.write() as connection:
+            outbox.mark(connection, found.gone, outbox.CANCELLED, now=now)
+            outbox.forget(connection, found.snoozed)
+    return found.owed
+
+
+def _send(out: Outgoing, route: Route, message_id: str, owed: list[outbox.Leased]) -> Delivery:
+    """Compose a digest, send it and mark it; or note why it was not sent."""
+    try:
+        composed = _compose(out, route, owed)
+        out.channels[route.channel].send(_message(route, message_id, composed))
+    except ChannelError as error:
+        return _channel_failed(out, route, owed, error)
+    except ConfigurationError as error:  # a broken template
+        return _not_sent(out, route.name, owed, str(error))
+    _mark_sent(out, route, owed)
+    logger.info("told       %s over %s: %s", route.name, route.channel, composed.subject)
+    return Delivery(route=route.name, state=outbox.SENT, notices=len(owed), detail=composed.subject)
+
+
+def _mark_sent(out: Outgoing, route: Route, owed: list[outbox.Leased]) -> None:
+    ids, now = [notice.id for notice in owed], out.now()
+    with out.store.write() as connection:
+        outbox.mark(connection, ids, outbox.SENT, now=now)
+        channel_states.note_success(connection, route.channel, now=now)
+
+
+def _compose(out: Outgoing, route: Route, owed: Sequence[outbox.Leased]) -> Composed:
+    now = out.now()
+    with out.store.read() as connection:
+        return compose_digest(
+            connection,
+            route,
+            owed,
+            templates=out.templates,
+            settings=out.settings,
+            policy=out.policy,
+            today=now.astimezone(out.settings.zone).date(),
+            now=now,
+        )
+
+
+def _message(route: Route, message_id: str, composed: Composed) -> Message:
+    return Message(
+        id=message_id,
+        to=route.to,
+        subject=composed.subject,
+        text=composed.text,
+        html=composed.html,
+        thread=composed.thread,
+        data=composed.data,
+    )
+
+
+def _channel_failed(
+    out: Outgoing, route: Route, owed: list[outbox.Leased], error: ChannelError
+) -> Delivery:
+    """Note the failure at the channel too: others are told when it rests, or when it lost a message."""
+    settings, now = out.settings.delivery, out.now()
+    failure = out.store.transact(
+        lambda c: channel_states.note_failure(
+            c,
+            route.channel,
+            error=str(error),
+            now=now,
+            retry_after=error.retry_after,
+            most_failures=settings.breaker_failures,
+            rest=timedelta(seconds=settings.breaker_seconds),
+        )
+    )
+    delivery = _not_sent(
+        out,
+        route.name,
+        owed,
+        str(error),
+        permanent=error.permanent,
+        retry_after=error.retry_after,
+    )
+    if failure.rests or delivery.state == outbox.FAILED:
+        told = failing_notices(
+            route.channel, since=failure.since, error=str(error), routes=out.policy.routes
+        )
+        out.store.transact(lambda c: outbox.add_notices(c, told, now=now))
+    return delivery
+
+
+def _not_sent(
+    out: Outgoing,
+    route: str,
+    owed: list[outbox.Leased],
+    reason: str,
+    *,
+    permanent: bool = False,
+    retry_after: float | None = None,
+) -> Delivery:
+    """Give the notices back for another try, or fail them where that cannot help."""
+    attempts = max(notice.attempts for notice in owed)
+    if permanent or attempts >= out.settings.delivery.max_attempts:
+        return _close(out, route, owed, reason)
+    until = out.now() + _backoff(attempts, retry_after)
+    ids = [notice.id for notice in owed]
+    out.store.transact(lambda c: outbox.postpone(c, ids, until=until, error=reason))
+    logger.warning("not sent   %s: %s; next try at %s UTC", route, reason, f"{until:%H:%M:%S}")
+    return Delivery(route=route, state="postponed", notices=len(owed), detail=reason)
+
+
+def _close(out: Outgoing, route: str, owed: list[outbox.Leased], reason: str) -> Delivery:
+    """Fail notices for good: they stay, for `notices --state failed`, `notices retry` and `doctor`."""
+    ids, now = [notice.id for notice in owed], out.now()
+    out.store.transact(lambda c: outbox.mark(c, ids, outbox.FAILED, now=now, error=reason))
+    logger.error("failed     %s: %s", route, reason)
+    return Delivery(route=route, state=outbox.FAILED, notices=len(owed), detail=reason)
+
+
+def _backoff(attempts: int, retry_after: float | None) -> timedelta:
+    """Return how long to wait: exponential with full jitter, never less than the other side asks.
+
+    Full jitter spreads workers that failed together (AWS Architecture Blog, 2015).
+    """
+    longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (attempts - 1))
+    seconds = random.uniform(1, longest)  # noqa: S311 - spreading load, not a secret
+    return timedelta(seconds=max(seconds, retry_after or 0))

@@ -1,0 +1,1 @@
+"""The review sweep, people's answers, and what shows the reviews to come."""

@@ -1,0 +1,83 @@
+"""The review sweep: documents whose review is near, due or overdue owe their routes a notice.
+
+It may run at any time, twice, and from two machines: a notice is unique by document, due date, stage
+and route. It sends nothing; delivery does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, tzinfo
+
+from worker.domain.reviews.notice import Cycle, Notice, review_notices, well_notices
+from worker.domain.reviews.policy import Policy
+from worker.domain.reviews.review import ReviewState
+from worker.store import notices as outbox
+from worker.store.engine import Connection, Store
+from worker.store.library import review_groups, review_rows
+
+#: While one of these waits, not all is well.
+_NOT_WELL = (ReviewState.DUE, ReviewState.OVERDUE, ReviewState.ESCALATED, ReviewState.UNKNOWN)
+
+
+def sweep(
+    store: Store,
+    *,
+    policy: Policy,
+    now: datetime,
+    today: date,
+    zone: tzinfo,
+    dry_run: bool = False,
+) -> list[Notice]:
+    """Add the notices that are owed on a day and not there yet, and return them. Commits once.
+
+    `now` is aware, `today` a date in the team's zone. With `dry_run` nothing is written.
+    """
+    with store.read() as connection:
+        owed = [*owed_now(connection, policy, today, zone=zone), *_well(connection, policy, today)]
+        fresh = outbox.new_notices(connection, owed)
+    if dry_run or not fresh:
+        return fresh
+    return store.transact(lambda connection: outbox.add_notices(connection, fresh, now=now))
+
+
+def owed_now(
+    connection: Connection, policy: Policy, today: date, *, zone: tzinfo
+) -> Iterator[Notice]:
+    """Yield the notices that reviews owe on a day, those that are in the outbox already among them."""
+    told = outbox.last_told(connection, today=today, zone=zone)
+    until = today + timedelta(days=policy.leads.longest)
+    for row in review_rows(connection, due_until=until, planned_until=today):
+        yield from review_notices(
+            policy.subject(row.path, source_type=row.source_type, owner=row.owner, tags=row.tags),
+            document_id=row.document_id,
+            clock=row.clock,
+            title=row.title,
+            today=today,
+            ladder=policy.ladder_of(row.path, row.source_type, row.review_frequency),
+            routes=policy.routes,
+            cycle=Cycle(given=row.given, told_on=told.get(row.document_id, {})),
+        )
+
+
+def _well(connection: Connection, policy: Policy, today: date) -> Iterator[Notice]:
+    """Say once a month that nothing is due, where a route wants to hear it."""
+    if not outbox.new_notices(
+        connection, well_notices(today, live=0, current=0, next_week=0, routes=policy.routes)
+    ):
+        return  # nobody wants to hear it, or everybody has
+    states: Counter[ReviewState] = Counter()
+    next_week = 0
+    for group in review_groups(connection, by_path=policy.defaults_by_path):
+        states[policy.state_of(group, today=today)] += group.count
+        if group.due_on is not None and group.due_on <= today + timedelta(days=7):
+            next_week += group.count
+    if states and not any(states[state] for state in _NOT_WELL):
+        yield from well_notices(
+            today,
+            live=states.total(),
+            current=states[ReviewState.CURRENT],
+            next_week=next_week,
+            routes=policy.routes,
+        )

@@ -1,0 +1,267 @@
+"""What `doctor` checks: settings, store, broker, folder, and the parts that should be alive.
+
+A check asks the real thing: a worker is healthy when it has consumed a task of its own just now, not
+when it answers a ping; a watcher when its loop wrote its heartbeat. Nothing is repaired here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from worker.errors import ContentSyncError
+from worker.ingest.mass_changes import unanswered_mass
+from worker.library.opened import utc_now
+from worker.library.services import Services
+from worker.messages.silence_alarm import DELIVERY, SWEEP, longest_silence
+from worker.run.message_signing import make_signer
+from worker.run.tasks import create_app, node_name, send_canary, worker_heartbeat
+from worker.settings.model import Settings
+from worker.store import leases, library, liveness
+from worker.store.engine import Store
+from worker.store.migrate import require_schema
+from worker.watch.scan import is_marked
+
+WATCHER_SECONDS = 30
+BEAT_SECONDS = 40
+CANARY_SECONDS = 8
+#: How long a refused message counts as news.
+REFUSED_FOR = timedelta(hours=1)
+LOW_SPACE_BYTES = 100 * 1024 * 1024
+MAX_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One answer: what was looked at, whether it is well, and what was seen."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def doctor(settings: Settings, as_: str | None) -> list[Check]:
+    """Return the checks of the whole installation, or those of one part: watcher, worker or beat.
+
+    The checks of a part are what its container's health check runs.
+    """
+    services = Services(settings, now=utc_now)
+    try:
+        match as_:
+            case "watcher":
+                return [*_store(services), *_watcher_of_this_host(services)]
+            case "beat":
+                return [*_store(services), *_beats(services, "beat", BEAT_SECONDS)]
+            case "worker":
+                return [*_store(services), *_worker(services)]
+            case _:
+                return list(_everything(services))
+    finally:
+        services.close()
+
+
+def _everything(services: Services) -> Iterator[Check]:
+    settings = services.settings
+    services.require_rules()
+    yield Check(name="settings", ok=True, detail=str(settings.config or "built-in defaults"))
+    stored = _store(services)
+    yield from stored
+    yield from _broker(services)
+    yield from _folder(settings)
+    yield from _space(services.store)
+    if all(check.ok for check in stored):
+        yield from _beats(services, "watcher", WATCHER_SECONDS)
+        if not settings.in_process:
+            yield from _beats(services, "beat", BEAT_SECONDS)
+        allowed = longest_silence(settings)
+        for part in (SWEEP, DELIVERY):
+            yield from _beats(services, part, allowed[part].total_seconds())
+        yield from _refused_messages(services)
+        yield from _waiting_for_people(services.status())
+        yield from _refusals(services)
+
+
+def _store(services: Services) -> list[Check]:
+    try:
+        require_schema(services.store)
+    except ContentSyncError as error:
+        return [Check(name="store", ok=False, detail=str(error))]
+    return [Check(name="store", ok=True, detail=services.store.name)]
+
+
+def _broker(services: Services) -> Iterator[Check]:
+    if services.settings.in_process:
+        yield Check(name="broker", ok=True, detail="in this process (memory://)")
+        return
+    try:
+        waiting = services.spool.outstanding()
+    except ContentSyncError as error:
+        yield Check(name="broker", ok=False, detail=str(error))
+    else:
+        signer = make_signer(services.settings)
+        source = signer.source if signer is not None else ""
+        signed = f"signed with {source}" if source else "not protected: set broker_secret"
+        detail = f"Redis answers; {waiting} batches unconsumed; messages are {signed}"
+        yield Check(name="broker", ok=True, detail=detail)
+
+
+def _folder(settings: Settings) -> Iterator[Check]:
+    seeds = settings.seeds
+    readable = seeds.is_dir() and os.access(seeds, os.R_OK | os.X_OK)
+    detail = str(seeds.resolve()) if readable else f"{seeds} is not a folder that can be read"
+    marker = settings.brake.marker
+    if readable and not is_marked(str(seeds), marker):
+        readable = False
+        detail = f"its marker {marker} is gone: is {seeds.resolve()} the right folder, and mounted?"
+    yield Check(name="seeds", ok=readable, detail=detail)
+    if readable and MAX_WATCHES.is_file() and not settings.watch.polling:
+        folders = 1 + sum(len(names) for _, names, _ in os.walk(seeds))
+        limit = int(MAX_WATCHES.read_text(encoding="ascii"))
+        yield Check(
+            name="inotify",
+            ok=folders < limit,
+            detail=f"{folders} folders to watch, fs.inotify.max_user_watches is {limit}",
+        )
+
+
+def _space(store: Store) -> Iterator[Check]:
+    if not store.is_sqlite or store.url.database is None:
+        return
+    folder = Path(store.url.database).parent
+    if folder.is_dir():
+        free = shutil.disk_usage(folder).free
+        yield Check(
+            name="space", ok=free > LOW_SPACE_BYTES, detail=f"{free // 2**20} MiB free in {folder}"
+        )
+
+
+def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Check]:
+    """Check that a part wrote its heartbeat lately."""
+    with services.store.read() as connection:
+        rows = liveness.find_heartbeats(connection)
+    row = rows.get(name)
+    if row is None:
+        yield Check(name=name, ok=False, detail="it has never run on this store")
+        return
+    age = (services.now() - row.at).total_seconds()
+    state = str(row.data.get("state", "alive"))
+    yield Check(
+        name=name,
+        ok=age <= within_seconds and state != "stopped",
+        detail=f"{state}, heard {age:.0f} s ago{_lead(rows) if name == 'watcher' else ''}",
+    )
+
+
+def _watcher_of_this_host(services: Services) -> Iterator[Check]:
+    """Check the watcher of this host, which leads or stands by; where none ever ran here, the leader."""
+    here = socket.gethostname()
+    with services.store.read() as connection:
+        rows = liveness.find_heartbeats(connection)
+    leading, waiting = rows.get("watcher"), rows.get(f"{leases.STAND_BY}{here}")
+    if waiting is None or (leading is not None and leading.data.get("host") == here):
+        leads = next(_beats(services, "watcher", WATCHER_SECONDS))
+        if leads.ok or waiting is None:
+            yield leads
+            return
+    age = (services.now() - waiting.at).total_seconds()
+    well = age <= WATCHER_SECONDS and waiting.data["state"] == leases.STANDS_BY
+    yield Check(
+        name="watcher",
+        ok=well,
+        detail=f"{waiting.data['state']}, heard {age:.0f} s ago{_lead(rows)}",
+    )
+
+
+def _lead(rows: Mapping[str, Any]) -> str:
+    leader = leases.leader(rows)
+    if leader is None:
+        return "; nobody leads"
+    return f"; {leader.host} (process {leader.pid}) leads since {leader.since}"
+
+
+def _worker(services: Services) -> Iterator[Check]:
+    """Send this host's worker a canary and wait until it was consumed."""
+    worker = node_name(None)
+    before = _heartbeat(services, worker_heartbeat(worker))
+    app = create_app(services.settings, lambda: services)
+    try:
+        send_canary(app, worker)
+    except ContentSyncError as error:
+        yield Check(name="worker", ok=False, detail=str(error))
+        return
+    started = time.monotonic()
+    while (took := time.monotonic() - started) < CANARY_SECONDS:
+        row = _heartbeat(services, worker_heartbeat(worker))
+        if row is not None and (before is None or row.at > before.at):
+            yield Check(name="worker", ok=True, detail=f"{worker} consumed a task in {took:.1f} s")
+            return
+        time.sleep(0.1)
+    yield Check(name="worker", ok=False, detail=f"{worker} consumed nothing for {CANARY_SECONDS} s")
+
+
+def _refused_messages(services: Services) -> Iterator[Check]:
+    """Check that nobody writes messages to the broker who does not know the secret."""
+    with services.store.read() as connection:
+        rows = liveness.find_heartbeats(connection)
+    refused = [
+        row.data
+        for name, row in rows.items()
+        if name.startswith(worker_heartbeat("")) and row.data.get("refused")
+    ]
+    if not refused:
+        return
+    last = max(data["refused_at"] for data in refused)
+    recent = services.now() - datetime.fromisoformat(last) < REFUSED_FOR
+    yield Check(
+        name="messages",
+        ok=not recent,
+        detail=f"{sum(data['refused'] for data in refused)} refused, the last at {last}: unsigned, or "
+        "signed with another secret. Have all parts the same broker_secret? Who else writes to Redis?",
+    )
+
+
+def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:
+    failed, held = status["notices"]["failed"], status["held"]["removals"]
+    detail = "none failed"
+    if failed:
+        detail = (
+            f"{failed} failed: `content-sync notices --state failed` says why, "
+            "`content-sync notices retry` sends them again"
+        )
+    yield Check(name="notices", ok=failed == 0, detail=detail)
+    for one in status["failing"]:
+        detail = f"fails since {one['since']}: {one['error']}"
+        yield Check(name=f"channel {one['channel']}", ok=False, detail=detail)
+    if held:
+        yield Check(
+            name="removals",
+            ok=False,
+            detail=f"{held} removals are held: look at the folder, then `content-sync approve`",
+        )
+
+
+def _refusals(services: Services) -> Iterator[Check]:
+    """Check that no mass of documents, to which nobody has agreed, has refused newer contents."""
+    with services.store.read() as connection:
+        refused = library.count_refused_live(connection)
+        live = library.count_live(connection)
+        mass = unanswered_mass(connection, services.settings.brake)
+    detail = f"{refused} of {live} live documents have a newer content that is refused"
+    if mass is not None:
+        detail += (
+            ": look at the schema, and at the program that wrote them "
+            "(`content-sync approve --show`), then mend them, or `content-sync approve`"
+        )
+    yield Check(name="refusals", ok=mass is None, detail=detail)
+
+
+def _heartbeat(services: Services, name: str) -> Any | None:
+    with services.store.read() as connection:
+        return liveness.find_heartbeats(connection).get(name)

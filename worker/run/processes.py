@@ -1,0 +1,367 @@
+"""The one place where processes are composed: which parts run together, what ends them, and how.
+
+`up` runs everything in one process on the in-process broker; `watch`, `work` and `beat` are the same parts
+as processes of their own over Redis. Celery, watchdog and Alembic are imported where they are used, and so
+is what takes in: `sync` starts without the rest.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
+from worker.ingest.outcomes import SyncReport
+from worker.library.opened import open_services, utc_now
+from worker.library.services import Services
+from worker.messages.silence_alarm import SYNC
+from worker.run.signals import stop_on_signals, stopping
+from worker.settings.model import Settings
+from worker.settings.schema_file import load_rules
+from worker.store.engine import Store
+from worker.store.migrate import migrate as migrate_store
+from worker.store.migrate import require_schema
+
+if TYPE_CHECKING:
+    from worker.domain.folder.laws import Findings
+    from worker.domain.folder.reconcile import SeenLine
+    from worker.domain.folder.snapshot import Batch
+    from worker.run.tasks import EmbeddedWorkers
+    from worker.run.verify import Mended
+    from worker.watch.scan import Walk
+
+logger = logging.getLogger("content_sync")
+
+#: One for bulk loads, one for live edits, one that may wait for a mail server. The watcher sees to that.
+EMBEDDED_CONCURRENCY = 3
+DRAIN_SECONDS = 20
+SUPERVISION_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 30
+
+
+def migrate(settings: Settings) -> tuple[str | None, str]:
+    """Bring the store to this version's tables; returns its revision before and now."""
+    store = Store(settings.store_url.value)
+    try:
+        return migrate_store(store)
+    finally:
+        store.close()
+
+
+def up(settings: Settings) -> None:
+    """Run watcher, worker and scheduler in this process until SIGTERM or SIGINT.
+
+    Raises `AlreadyRunningError` when another process does so on the same store.
+    """
+    from worker.run.tasks import EmbeddedWorkers, create_app, publisher
+    from worker.watch.root import require_folder
+
+    _live_long()
+    if not settings.in_process:
+        raise ConfigurationError(
+            "`up` brings its own broker, and broker_url names another: unset it, "
+            "or run `content-sync watch`, `worker` and `beat` over it"
+        )
+    require_folder(settings.seeds)
+    migrate(settings)
+    with _only_one(settings), open_services(settings) as services:
+        services.require_rules()
+        _say_what_is_watched(settings)
+        logger.info("store      %s", services.store.name)
+        _say_where_messages_go(settings)
+        logger.info("settings   %s", settings.config or "the built-in defaults")
+        logger.info("Drop a seed into the folder. Ctrl-C stops.")
+        app = create_app(settings, lambda: services)
+        workers = EmbeddedWorkers(app, concurrency=EMBEDDED_CONCURRENCY)
+        stop = stop_on_signals()
+        workers.start()
+        Thread(target=_supervise, args=(workers, stop), name="supervisor", daemon=True).start()
+        try:
+            _watch_while_leading(_sparing_a_thread(settings), services, publisher(app), stop)
+            complete = workers.alive()
+        finally:
+            _drain(services)
+            workers.stop()
+            logger.info("stopped")
+    if not complete:
+        raise SystemExit(1)
+
+
+def watch(settings: Settings) -> None:
+    """Run the watcher in this process until SIGTERM or SIGINT, over Redis.
+
+    Of several over one store, one watches and the others stand by.
+    """
+    from worker.run.tasks import create_app, publisher
+    from worker.watch.root import require_folder
+
+    _live_long()
+    require_redis(settings)
+    stop = stop_on_signals()
+    services = Services(settings, now=utc_now)
+    app = create_app(settings, lambda: services)
+    require_folder(settings.seeds)
+    if _wait_for_store(services.store, stop):
+        _say_what_is_watched(settings)
+        _watch_while_leading(settings, services, publisher(app), stop)
+        logger.info("stopped")
+    services.close()
+
+
+def work(
+    settings: Settings, *, concurrency: int, queues: tuple[str, ...], name: str | None
+) -> None:
+    """Run a worker in this process until SIGTERM, over Redis; `name` is its node name's first part."""
+    from worker.run.tasks import create_app, node_name, run_worker
+
+    _live_long()
+    require_redis(settings)
+    load_rules(settings)  # as its processes do at their first document: what is wrong is told here
+    store = Store(settings.store_url.value)
+    with stopping() as stop:
+        ready = _wait_for_store(store, stop)
+    store.close()
+    if not ready:
+        return
+    _say_where_messages_go(settings)
+    logger.info("worker     %s takes %s", node_name(name), ", ".join(queues))
+    app = create_app(settings, services_of_this_process(settings))
+    code = run_worker(app, concurrency=concurrency, queues=queues, name=node_name(name))
+    if code:
+        raise SystemExit(code)
+
+
+def beat(settings: Settings) -> None:
+    """Run the scheduler in this process until SIGTERM, over Redis."""
+    from worker.run.tasks import create_app, run_beat
+
+    _live_long()
+    require_redis(settings)
+    services = Services(settings, now=utc_now)
+    with stopping() as stop:
+        ready = _wait_for_store(services.store, stop)
+    if ready:
+        logger.info("scheduler  sweeps reviews every %.0f s", settings.review.sweep_seconds)
+        run_beat(create_app(settings, lambda: services))
+    services.close()
+
+
+def require_redis(settings: Settings) -> None:
+    """Raise `ConfigurationError` when the broker is the in-process one, which cannot be shared."""
+    if settings.in_process:
+        raise ConfigurationError(
+            "the broker memory:// works inside `content-sync up` alone: set "
+            "CONTENT_SYNC_BROKER_URL to a Redis, as redis://localhost:6379/0"
+        )
+
+
+def services_of_this_process(settings: Settings) -> Callable[[], Services]:
+    """Return a function that opens services once a process: connections never cross a fork."""
+
+    @lru_cache(maxsize=1)
+    def of(_pid: int) -> Services:
+        services = Services(settings, now=utc_now)
+        services.require_rules()
+        return services
+
+    return lambda: of(os.getpid())
+
+
+def _watch_while_leading(
+    settings: Settings, services: Services, publish: Callable[[Batch, str], None], stop: Event
+) -> None:
+    """Stand by until this process leads, watch until it does not, and so on until told to stop.
+
+    A watcher that has lost its lead is thrown away with all that it knew of the folder.
+    """
+    from worker.watch.lead import Lead, LeadLostError
+    from worker.watch.watcher import Term, Watcher
+
+    begun_before = services.begun_before()
+    lead = Lead(services.store, now=utc_now, monotonic=time.monotonic)
+    while lead.stand_by(stop):
+        try:
+            Watcher(
+                settings=settings,
+                spool=services.spool,
+                publish=publish,
+                record=services,
+                now=utc_now,
+                monotonic=time.monotonic,
+                term=Term(
+                    confirm=lead.confirm,
+                    give_way=lead.give_way,
+                    observed_above=lead.observed_above,
+                    begun_before=begun_before,
+                ),
+            ).run(stop)
+        except LeadLostError as error:
+            logger.warning("%s", error)
+        finally:
+            lead.hand_back()
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Hold the store's lock file: two embedded services on one store would do everything twice."""
+    from filelock import FileLock, Timeout
+
+    store = Store(settings.store_url.value)
+    if not store.is_sqlite:
+        yield
+        return
+    path = Path(f"{store.url.database}.lock")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AlreadyRunningError(
+            f"another `content-sync up` runs on {store.url.database} (it holds {path})"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _say_what_is_watched(settings: Settings) -> None:
+    logger.info("watching   %s  (%s)", settings.seeds.resolve(), " ".join(settings.watch.suffixes))
+
+
+def _say_where_messages_go(settings: Settings) -> None:
+    for name, route in settings.routes.items():
+        to = f" to {', '.join(route.to)}" if route.to else ""
+        logger.info("messages   route %s over %s%s", name, route.channel, to)
+
+
+def _sparing_a_thread(settings: Settings) -> Settings:
+    """Return settings under which a bulk load leaves a thread of the worker to live edits."""
+    most = min(settings.intake.max_batches, EMBEDDED_CONCURRENCY - 1)
+    return replace(settings, intake=replace(settings.intake, max_batches=most))
+
+
+def _supervise(workers: EmbeddedWorkers, stop: Event) -> None:
+    """End the service when its worker or scheduler has ended: half of it would look like all."""
+    while not stop.wait(SUPERVISION_SECONDS):
+        if not workers.alive():
+            logger.critical("the worker or the scheduler has ended: stopping")
+            stop.set()
+
+
+def _drain(services: Services) -> None:
+    """Let the workers finish what the watcher has handed over."""
+    until = time.monotonic() + DRAIN_SECONDS
+    while services.spool.outstanding() and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def _live_long() -> None:
+    """Collect garbage often again: a command that ends soon does so hardly ever (see `worker.cli`).
+
+    What was loaded until now stays anyway, and is not looked through each time.
+    """
+    gc.freeze()
+    gc.set_threshold(2_000, 10, 10)
+
+
+def _wait_for_store(store: Store, stop: Event) -> bool:
+    """Wait until the store answers with this version's tables; False when told to stop before."""
+    wait_seconds = 1.0
+    said = ""
+    while not stop.is_set():
+        try:
+            require_schema(store)
+        except StoreUnavailableError as error:
+            if str(error) != said:
+                logger.warning("waiting: %s", error)
+                said = str(error)
+        else:
+            return True
+        stop.wait(wait_seconds)
+        wait_seconds = min(wait_seconds * 2, LONGEST_WAIT_SECONDS)
+    return False
+
+
+def sync(
+    settings: Settings,
+    *,
+    full: bool,
+    dry_run: bool,
+    progress: Callable[[int, int], None],
+    begun: Walk[SeenLine] | None = None,
+) -> SyncReport:
+    """Compare the folder with the store once, to the end, in this process; returns what it did.
+
+    It takes no broker: the counts are the answer, and a queue gives none. `begun` is a walk of the
+    folder that has begun already.
+    """
+    from worker.watch.sync import sync_once
+
+    store = Store(settings.store_url.value)
+    if store.is_sqlite:
+        migrate_store(store)
+    store.close()
+    started, started_at = time.monotonic(), utc_now()
+    with open_services(settings) as services:
+        services.require_rules()
+        found = sync_once(
+            settings=settings,
+            record=services,
+            ingest=services.take_in_bytes,
+            now=utc_now,
+            progress=progress,
+            full=full,
+            dry_run=dry_run,
+            begun=begun,
+            before_fork=services.before_fork,
+        )
+        if not (dry_run or found.busy or found.unsure):
+            services.heartbeat(SYNC, {"started": started_at.isoformat()})
+    report = found.report
+    if dry_run:
+        report.new, report.changed, report.retired = found.new, found.changed, len(found.removed)
+    report.scanned = found.scanned
+    report.unchanged += found.unchanged
+    report.ignored = sorted(found.ignored.items())
+    report.busy = [(path, "it is being written: run sync again") for path in found.busy]
+    report.unsure = [(path, "this folder cannot be read") for path in found.unsure]
+    report.held = len(found.held)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def verify(settings: Settings, *, most: int, progress: Callable[[int, int], None]) -> Findings:
+    """Check every law in the store and the folder; at most `most` breaches of each are kept."""
+    from worker.run.verify import verify as verify_all
+
+    with open_services(settings) as services:
+        return verify_all(services, most=most, progress=progress)
+
+
+def repair(
+    settings: Settings, *, progress: Callable[[int, int], None]
+) -> tuple[Mended, SyncReport, int]:
+    """Mend what the store and the folder allow, and delete nothing. Commits.
+
+    Heads are derived again, then the whole folder is read again, then reviews are swept. Returns
+    what was mended, what the sync did, and how many notices were missing.
+    """
+    from worker.run.verify import mend
+
+    with open_services(settings) as services:
+        mended = mend(services)
+    report = sync(settings, full=True, dry_run=False, progress=progress)
+    with open_services(settings) as services:
+        return mended, report, services.sweep()

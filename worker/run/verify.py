@@ -1,0 +1,226 @@
+"""Verifies all that is stored: hashes everything again, and checks each law that the data can show.
+
+The store is read in one view, as streams, so that neither the size of the library nor a service at
+work matters; what changed in the folder since it was last looked at waits, and is no breach. What
+must hold is in `worker.domain.folder.laws`. `verify` changes nothing; `mend` derives heads again and gives
+back what is leased for ever, and never deletes. Called by `worker.run.processes`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Any
+
+from worker.domain.folder import laws
+from worker.domain.folder.laws import Breach, Findings, Law, LifeEvent
+from worker.domain.reviews.ladder import DUE, OVERDUE
+from worker.domain.reviews.notice import Notice
+from worker.library.restore import rebuild
+from worker.library.services import Services
+from worker.reviews.sweep import owed_now
+from worker.run.verify_folder import check_folder
+from worker.store import documents as table
+from worker.store import evidence, liveness
+from worker.store.engine import Connection
+from worker.store.notices import new_notices
+from worker.watch.root import require_folder
+
+Progress = Callable[[int, int], None]
+
+#: The kind of the event that says that a document's columns were derived again.
+MENDED = "document.mended"
+#: A lease may end so much later than it should, for the clocks of two machines differ.
+LEASE_SLACK = timedelta(hours=1)
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What a repair did in the store: documents whose columns were derived again, leases ended."""
+
+    heads: int
+    leases: int
+
+
+def verify(services: Services, *, most: int, progress: Progress) -> Findings:
+    """Check everything and return what was found, at most `most` breaches of each law.
+
+    `progress` is told how many versions and files of all are done. Raises `ConfigurationError`
+    where there is no seeds folder, `StoreUnavailableError` when the database does not answer.
+    """
+    require_folder(services.settings.seeds)
+    findings = Findings(most=most)
+    with services.store.read() as connection:
+        findings.add(
+            Breach(law=Law.DATABASE, path=services.store.name, detail=fault)
+            for fault in evidence.database_faults(connection)
+        )
+        if findings.found:
+            return findings  # nothing that such a database says is to be trusted
+        findings.checked.update(evidence.count_rows(connection))
+        total = findings.checked["versions"] + findings.checked["documents"]
+        done = Counter[str]()
+
+        def step(number: int) -> None:
+            done["all"] += number
+            progress(min(done["all"], total), total)
+
+        unproven = _check_versions(connection, findings, step)
+        _check_documents(connection, services, findings)
+        _check_notices(connection, services, findings)
+        _check_reminders(connection, services, findings)
+        check_folder(services, connection, findings, unproven=unproven, step=step)
+        findings.checked["unproven"] += len(unproven)
+    return findings
+
+
+def mend(services: Services) -> Mended:
+    """Derive the columns of documents again where they differ, and end leases that would last. Commits.
+
+    A live document whose file is not its newest version's byte for byte gets the version's hash, so
+    that the next look at the folder compares the two.
+    """
+    policy = services.policy
+    with services.store.read() as connection:
+        ids = [
+            row.id
+            for row in evidence.newest_versions(connection)
+            if laws.head_differences(row, row.v_number, row.v_metadata, policy) or _is_touched(row)
+        ]
+    heads = sum(_mend_heads(services, some) for some in table.batched(ids, _AT_ONCE))
+    until = _longest_lease(services)
+    leases = services.store.transact(lambda c: evidence.end_leases(c, until))
+    return Mended(heads=heads, leases=leases)
+
+
+def _mend_heads(services: Services, ids: Sequence[int]) -> int:
+    now, policy = services.now(), services.policy
+
+    def work(connection: Connection) -> int:
+        rows, events = [], []
+        for row in evidence.find_newest_versions(connection, ids):
+            different = laws.head_differences(row, row.v_number, row.v_metadata, policy)
+            if not different and not _is_touched(row):
+                continue
+            derived = laws.derive_head(row.path, row.v_number, row.v_metadata, policy)
+            sha256 = row.v_sha256 if _is_touched(row) else row.sha256
+            updated_at = now if different else row.updated_at
+            rows.append(
+                derived | {"document_id": row.id, "sha256": sha256, "updated_at": updated_at}
+            )
+            if different:
+                told = {"document_id": row.id, "number": row.v_number, "columns": sorted(different)}
+                events.append(table.event_row(now, MENDED, row.path, **told))
+        table.update_documents(connection, rows)
+        if events:
+            services.store.lock_events(connection)
+            table.add_events(connection, events)
+        return len(events)
+
+    return services.store.transact(work)
+
+
+def _is_touched(row: Any) -> bool:
+    return bool(row.state == table.LIVE and row.sha256 != row.v_sha256)
+
+
+def _check_versions(
+    connection: Connection, findings: Findings, step: Callable[[int], None]
+) -> set[str]:
+    """Check versions and bodies; return the paths whose newest version no hash proves."""
+    unproven: set[str] = set()
+    body_of: tuple[str, bool] = ("", False)
+    for (_, path), rows in groupby(
+        evidence.stored_versions(connection), key=attrgetter("d_id", "d_path")
+    ):
+        lowest = highest = count = 0
+        proven = True
+        for version in rows:
+            if version.number is None:
+                break
+            if not proven:
+                findings.checked["unproven"] += 1  # an earlier one, which no file can prove
+            step(1)
+            lowest, highest, count = lowest or version.number, version.number, count + 1
+            if version.body_sha256 != body_of[0]:
+                breach = laws.check_body(path, version.body_sha256, version.body)
+                findings.add([breach])
+                body_of = (version.body_sha256, breach is None)
+            proven = True
+            if body_of[1]:
+                rebuilt = rebuild(version.front_matter, version.body, version.sha256)
+                findings.add([laws.check_version(path, version, rebuilt.data, exact=rebuilt.exact)])
+                proven = rebuilt.exact
+        if not proven:
+            unproven.add(path)
+        findings.add([laws.check_numbers(path, (lowest, highest, count))])
+    for row in evidence.unused_bodies(connection):
+        findings.add([laws.check_body("", row.sha256, row.body)])
+    return unproven
+
+
+def _check_documents(connection: Connection, services: Services, findings: Findings) -> None:
+    """Check heads, events, and what is about documents that are not there."""
+    for row in evidence.newest_versions(connection):
+        findings.add(laws.check_head(row, row.v_number, row.v_metadata, services.policy))
+    for row in evidence.versions_without_event(connection):
+        detail = f"no event tells of version {row.number}"
+        findings.add([Breach(law=Law.EVENT, path=row.path, detail=detail)])
+    for row in evidence.events_without_version(connection):
+        detail = f"event {row.id} tells of version {row.number}, which is not there"
+        findings.add([Breach(law=Law.EVENT, path=row.path, detail=detail)])
+    by_document = attrgetter("d_id", "d_path", "d_state")
+    for (_, path, state), rows in groupby(evidence.life_events(connection), key=by_document):
+        findings.add([laws.check_story(path, state, _story(rows))])
+    for name, row_id, path in evidence.lost_subjects(connection):
+        detail = f"row {row_id} of {name} is about a document that is not there"
+        findings.add([Breach(law=Law.SUBJECT, path=path, detail=detail)])
+
+
+def _story(rows: Iterable[Any]) -> Iterator[LifeEvent]:
+    for row in rows:
+        if row.id is not None:
+            yield LifeEvent(
+                id=row.id, kind=row.kind, path=row.path, moved_from=row.data.get("moved_from")
+            )
+
+
+def _check_notices(connection: Connection, services: Services, findings: Findings) -> None:
+    for path, number, what in evidence.notices_against_the_law(connection):
+        findings.add([Breach(law=Law.NOTICE, path=path, detail=f"notice {number}: {what}")])
+    for row in evidence.leases_beyond(connection, _longest_lease(services)):
+        detail = f"notice {row.id} is leased until {row.leased_until.isoformat()}"
+        findings.add([Breach(law=Law.LEASE, path=row.path, detail=detail, repairable=True)])
+
+
+def _longest_lease(services: Services) -> datetime:
+    lease = timedelta(seconds=services.settings.delivery.lease_seconds)
+    return services.now() + lease + LEASE_SLACK
+
+
+def _check_reminders(connection: Connection, services: Services, findings: Findings) -> None:
+    """Check that what was due at the last sweep is in the outbox; without a sweep nothing is owed."""
+    sweep = liveness.find_heartbeats(connection).get("sweep")
+    if sweep is None or "today" not in sweep.data:
+        return
+    day, zone = date.fromisoformat(sweep.data["today"]), services.settings.zone
+    owed = filter(_is_due, owed_now(connection, services.policy, day, zone=zone))
+    while some := list(islice(owed, _AT_ONCE)):
+        fresh = new_notices(connection, some)
+        told = evidence.reviews_told(connection, [notice.document_id or 0 for notice in fresh])
+        for notice in fresh:
+            if (notice.document_id, notice.due_on, notice.route) not in told:
+                detail = f"due on {notice.due_on}, and the route {notice.route} was never told"
+                findings.add(
+                    [Breach(law=Law.REMINDER, path=notice.path, detail=detail, repairable=True)]
+                )
+
+
+def _is_due(notice: Notice) -> bool:
+    stage = notice.stage or ""
+    return stage == DUE or stage.startswith(OVERDUE)

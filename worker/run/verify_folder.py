@@ -1,0 +1,171 @@
+"""Compares the folder with what the store holds of it, file by file and hash by hash, and back.
+
+Nothing is changed, and no path is kept in memory but those whose newest version no hash proves. What
+changed since the folder was last looked at is counted as waiting: the next look takes it in. Called
+by `worker.run.verify`.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from worker.domain.folder import laws
+from worker.domain.folder.decide import unread_sha256
+from worker.domain.folder.laws import Findings, KnownFile
+from worker.domain.folder.reconcile import Seen
+from worker.domain.folder.snapshot import Stamp
+from worker.domain.seeds.seed import Seed, is_plain_note, parse_seed
+from worker.errors import BrokerUnavailableError
+from worker.library.services import Services
+from worker.messages.silence_alarm import SYNC
+from worker.store import evidence, holds, liveness
+from worker.store.documents import LIVE
+from worker.store.engine import Connection
+from worker.watch.ignore import SeedNames, seed_names
+from worker.watch.read import Absent, Busy, Content, NotAFile, Refused, read_file, stamp_of
+from worker.watch.scan import Walk, walk
+
+_NOTES_SUFFIX = ".txt"
+
+
+def check_folder(
+    services: Services,
+    connection: Connection,
+    findings: Findings,
+    *,
+    unproven: set[str],
+    step: Callable[[int], None],
+) -> None:
+    """Add what the folder and this view of the store contradict each other in.
+
+    `unproven` are the paths whose newest version its own hash does not prove; those that their file
+    proves are taken out. `step` is told of so many more files.
+    """
+    _Comparison(services, connection, findings, unproven).run(step)
+
+
+class _Comparison:
+    """One comparison of the folder with a view of the store, in both directions."""
+
+    def __init__(
+        self, services: Services, connection: Connection, findings: Findings, unproven: set[str]
+    ) -> None:
+        self.connection = connection
+        self.findings = findings
+        self.unproven = unproven
+        self.settings = services.settings
+        self.root = str(services.settings.seeds.absolute())
+        self.looked_ns = _last_look_ns(services, connection)
+        hold = holds.open_hold(connection, holds.REMOVALS)
+        self.held = frozenset(hold.removals if hold is not None else ())
+
+    def run(self, step: Callable[[int], None]) -> None:
+        """Compare everything; `step` is told of so many more files."""
+        names = seed_names(self.root, self.settings.watch.suffixes)
+        begun = walk(names)
+        for page in begun.pages:
+            paths = [seen[0] for seen in page]
+            known = evidence.known_files(self.connection, paths)
+            for path in paths:
+                self._check_file(path, known.get(path, KnownFile()))
+            step(len(paths))
+        self._check_absent(names, begun)
+
+    def _check_file(self, path: str, known: KnownFile) -> None:
+        """Compare one file with what is held of it."""
+        found = read_file(
+            self.root, path, max_bytes=self.settings.intake.max_file_bytes, forced=True
+        )
+        match found:
+            case Content(data=data, sha256=sha256):
+                is_note = path.lower().endswith(_NOTES_SUFFIX) and is_plain_note(data)
+                if is_note and known.state != LIVE:
+                    return
+            case Refused(stamp=stamp, code=code):
+                data, sha256 = b"", unread_sha256(stamp, code)
+            case Busy() | Absent():
+                self.findings.checked["waiting"] += 1
+                return
+            case NotAFile():
+                return
+        self.findings.checked["files"] += 1
+        breach = laws.check_file(path, sha256, known)
+        if breach is None:
+            if known.sha256 == sha256:
+                self._check_head(path, data, sha256, known)
+        elif self._is_later(Path(self.root, path)) or _was_unread(known):
+            self.findings.checked["waiting"] += 1
+        else:
+            self.findings.add([breach])
+
+    def _check_head(self, path: str, data: bytes, sha256: str, known: KnownFile) -> None:
+        """Compare a document's file with its newest version, where no hash has proved the two equal."""
+        if known.version_sha256 == sha256 and path not in self.unproven:
+            return
+        version = evidence.find_version_at(self.connection, path)
+        seed = parse_seed(data)
+        if version is not None and isinstance(seed, Seed):
+            breach = laws.check_head_file(path, version, seed, sha256)
+            if breach is None and version.sha256 == sha256:
+                self.unproven.discard(path)
+            self.findings.add([breach])
+
+    def _check_absent(self, names: SeedNames, begun: Walk[Seen]) -> None:
+        """Look for what the folder should hold; what nobody can look at is left out."""
+        unsure = tuple(f"{folder}/" if folder else "" for folder in begun.unsure)
+        for path, refused in evidence.expected_files(self.connection):
+            if self._is_there(names, path) or path in self.held:
+                continue
+            if path.startswith(unsure) or self._is_later(self._folder_of(path)):
+                self.findings.checked["waiting"] += 1
+            else:
+                self.findings.add([laws.check_absent(path, refused=refused)])
+
+    def _is_there(self, names: SeedNames, path: str) -> bool:
+        try:
+            return names.is_seed(path) and isinstance(stamp_of(self.root, path), Stamp)
+        except OSError:
+            return True
+
+    def _folder_of(self, path: str) -> Path:
+        """Return the folder that a path was in, or the nearest above that is still there."""
+        folder = Path(self.root, path).parent
+        while folder != Path(self.root) and not folder.is_dir():
+            folder = folder.parent
+        return folder
+
+    def _is_later(self, place: Path) -> bool:
+        """Return whether something changed since the folder was last looked at."""
+        try:
+            found = place.lstat()
+        except OSError:
+            return True
+        # Of a file the change, which nobody can set back; of a folder that of its entries.
+        changed_ns = found.st_mtime_ns if stat.S_ISDIR(found.st_mode) else found.st_ctime_ns
+        return changed_ns > self.looked_ns
+
+
+def _was_unread(known: KnownFile) -> bool:
+    """Return whether the file could not be read then: it may be for us, and not for the watcher."""
+    return (known.refused_sha256 or "").startswith("unread-")
+
+
+def _last_look_ns(services: Services, connection: Connection) -> int:
+    """Return when all that was in the folder had been taken in, in ns since the epoch: the rest waits.
+
+    0 where nobody has looked yet. What a watcher has read, and workers have not, is not taken in.
+    """
+    heartbeats = liveness.find_heartbeats(connection)
+    looks = []
+    if (sync := heartbeats.get(SYNC)) is not None:
+        looks.append(sync.data.get("started"))
+    if (watcher := heartbeats.get("watcher")) is not None and not watcher.data.get("unread"):
+        with suppress(BrokerUnavailableError):
+            if not services.spool.outstanding():
+                looks.append(watcher.data.get("last_scan"))
+    instants = (datetime.fromisoformat(look) for look in looks if look)
+    return max((round(at.timestamp() * 1_000_000) * 1000 for at in instants), default=0)

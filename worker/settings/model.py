@@ -1,0 +1,223 @@
+"""The settings: `config/content-sync.toml`, then environment variables, then command-line flags.
+
+An unknown key is an error that names the nearest known one, in the file and in the environment.
+Every secret may come from a file: `CONTENT_SYNC_STORE_URL_FILE` names a file that holds the value
+of `CONTENT_SYNC_STORE_URL`. Nothing here opens a connection.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import field
+
+from worker.domain.seeds.facts import Fields
+from worker.domain.seeds.problem import Severity
+from worker.errors import ConfigurationError
+from worker.settings.reading import fields_of, kind_at, merge, read, value_of
+from worker.settings.sources import (
+    ENV_PREFIX,
+    config_path,
+    read_environment,
+    read_file,
+    suggest,
+    variable,
+)
+from worker.settings.tables import (
+    DEFAULT_LEAD_DAYS,
+    AppriseChannel,
+    BrakeSettings,
+    CalendarSettings,
+    Channel,
+    ConsoleChannel,
+    DeadmanSettings,
+    DeliverySettings,
+    EmailChannel,
+    HoursSettings,
+    IntakeSettings,
+    Level,
+    ReviewSettings,
+    RouteSettings,
+    StreamSettings,
+    WatchSettings,
+    WebhookChannel,
+    severities_of,
+)
+from worker.settings.types import Secret, Section
+
+__all__ = [
+    "AppriseChannel",
+    "BrakeSettings",
+    "Channel",
+    "ConsoleChannel",
+    "DeliverySettings",
+    "EmailChannel",
+    "HoursSettings",
+    "IntakeSettings",
+    "ReviewSettings",
+    "RouteSettings",
+    "Secret",
+    "Section",
+    "Settings",
+    "WatchSettings",
+    "WebhookChannel",
+    "load_settings",
+    "packaged_config",
+    "variable_names",
+]
+
+MEMORY_BROKER = "memory://"
+LEAST_SECRET_LETTERS = 16
+#: Tables whose keys are no fields of the settings: the team's own names, and the rules'.
+_TABLES_OF_NAMES = tuple(f"{ENV_PREFIX}{table}__" for table in ("CHANNELS", "ROUTES", "RULES"))
+
+
+class Settings(Section, frozen=True):
+    """Everything that can be set. See the README for the table of them."""
+
+    config: Path | None = None
+    seeds: Path = Path("seeds")  # the folder that is the truth
+    store_url: Secret = Secret("sqlite:///var/content-sync.db")  # of SQLite or PostgreSQL
+    broker_url: Secret = Secret(MEMORY_BROKER)  # `memory://` or a Redis URL
+    broker_secret: Secret | None = None  # signs messages over Redis; default: the broker's password
+    broker_old_secret: Secret | None = None  # still accepted, until every part knows the new one
+    schema_file: Path | None = None  # default: seed.schema.json beside the settings file
+    templates: Path | None = None  # default: templates/ beside the settings file
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    fields: Fields = Fields()
+    rules: dict[str, Level] = field(default_factory=dict)
+    watch: WatchSettings = WatchSettings()
+    intake: IntakeSettings = IntakeSettings()
+    brake: BrakeSettings = BrakeSettings()
+    review: ReviewSettings = ReviewSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    stream: StreamSettings = StreamSettings()
+    calendar: CalendarSettings = CalendarSettings()
+    deadman: DeadmanSettings = DeadmanSettings()
+    channels: dict[str, Channel] = field(default_factory=lambda: {"console": ConsoleChannel()})
+    routes: dict[str, RouteSettings] = field(
+        default_factory=lambda: {"everyone": RouteSettings(channel="console")}
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together."""
+        for name in ("broker_secret", "broker_old_secret"):
+            secret: Secret | None = getattr(self, name)
+            if secret is not None and len(secret.value) < LEAST_SECRET_LETTERS:
+                raise ValueError(f"setting {name} needs {LEAST_SECRET_LETTERS} letters at least")
+        for name, route in self.routes.items():
+            channel = self.channels.get(route.channel)
+            if channel is None:
+                raise ValueError(
+                    f"routes.{name}.channel is {route.channel!r}, and there is no such channel"
+                    f"{suggest(route.channel, self.channels)}"
+                )
+            if isinstance(channel, EmailChannel) and not route.to:
+                raise ValueError(f"routes.{name}.to is empty: an e-mail route needs recipients")
+            for key, other in (("backup", route.backup), ("lead", route.lead)):
+                if other is not None and other not in self.routes:
+                    raise ValueError(
+                        f"routes.{name}.{key} is {other!r}, and there is no such route"
+                        f"{suggest(other, self.routes)}"
+                    )
+        try:
+            severities_of(self.rules)
+        except ValueError as error:
+            raise ValueError(f"setting rules: {error}") from None
+
+    @property
+    def severities(self) -> dict[str, Severity | None]:
+        """Return how severe the team's own rules are, by code; None for one that is off."""
+        return severities_of(self.rules)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the team's time zone."""
+        return ZoneInfo(self.review.timezone)
+
+    @property
+    def in_process(self) -> bool:
+        """Return whether the broker lives in this process, so that no other one can take part."""
+        return self.broker_url.value.startswith("memory:")
+
+    def beside(self, name: str) -> Path:
+        """Return a file or folder that lies beside the settings file, or the packaged one."""
+        if self.config is not None and (found := self.config.parent / name).exists():
+            return found
+        return packaged_config() / name
+
+
+def packaged_config() -> Path:
+    """Return the folder of the defaults: in the wheel, or `config/` of a checkout."""
+    here = Path(__file__).resolve().parents[1]
+    packaged = here / "_config"
+    return packaged if packaged.is_dir() else here.parent / "config"
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Return the settings; raise `ConfigurationError` in one line when any is unusable.
+
+    A flag that is None counts as not given.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    values: dict[str, Any] = {"review": {"lead_days": DEFAULT_LEAD_DAYS}}
+    for layer in (read_file(), _environment(), given, {"config": config_path()}):
+        values = merge(values, layer)
+    # One by one, so that a message says which it was.
+    for table, kind in (("rules", Level), ("channels", Channel), ("routes", RouteSettings)):
+        named = values.get(table)
+        if isinstance(named, Mapping):
+            values[table] = {name: read(one, kind, at=(table, name)) for name, one in named.items()}
+    _refuse_unknown_fields(values.get("fields"))
+    settings: Settings = read(values, Settings)
+    return settings
+
+
+def _environment() -> dict[str, Any]:
+    """Return what the environment sets, in the form of the settings file."""
+    _refuse_unknown_variables(os.environ)
+    found: dict[str, Any] = {}
+    for name, text in sorted(read_environment().items()):
+        path = name.split("__")
+        try:
+            value = value_of(text, kind_at(Settings, path))
+        except ValueError:
+            raise ConfigurationError(
+                f'{variable(name)} has to be JSON, as ["one", "two"] or {{"key": "value"}}'
+            ) from None
+        for key in reversed(path):
+            value = {key: value}
+        found = merge(found, value)
+    return found
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    ours = [name for name in environment if name.startswith(ENV_PREFIX)]
+    known = set(variable_names()) if ours else set()
+    for name in ours:
+        plain = name if name in known else name.removesuffix("_FILE")
+        if plain in known or plain.startswith(_TABLES_OF_NAMES):
+            continue
+        raise ConfigurationError(
+            f"the environment variable {name} is not a setting{suggest(name, known)}"
+        )
+
+
+def variable_names() -> Iterator[str]:
+    """Yield the name of every environment variable that is a setting of its own."""
+    for name, kind in fields_of(Settings).items():
+        yield variable(name)
+        if name not in {"channels", "routes"}:  # their tables have names of the team's own
+            yield from (variable(f"{name}__{key}") for key in fields_of(kind))
+
+
+def _refuse_unknown_fields(fields: Any) -> None:
+    if isinstance(fields, Mapping):
+        known = fields_of(Fields)
+        for name in fields:
+            if name not in known:
+                raise ConfigurationError(f"unknown setting fields.{name}{suggest(name, known)}")

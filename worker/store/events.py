@@ -1,0 +1,89 @@
+"""What became of paths, and how the library stood at an instant: from events and versions alone.
+
+Reads only, and decides nothing: `worker.library.as_of` and `worker.library.timeline` put the rows together.
+Instants are aware; those that come back are in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from worker.store.documents import batched
+from worker.store.schema import documents, events, notices, rejections, versions
+
+#: So many parameters fit into one statement of either database.
+_BATCH = 500
+
+STORED, MOVED = "version.stored", "document.moved"
+RETIRED, REVIVED = "document.retired", "document.revived"
+REFUSED, MENDED, WITHDRAWN = "seed.refused", "seed.mended", "seed.withdrawn"
+
+
+def events_at(connection: Connection, paths: Collection[str]) -> Sequence[Any]:
+    """Return all events of these paths, oldest first."""
+    found: list[Any] = []
+    for some in batched(sorted(paths), _BATCH):
+        found += connection.execute(select(events).where(events.c.path.in_(some)))
+    return sorted(found, key=lambda row: row.id)
+
+
+def paths_of(connection: Connection, document_ids: Collection[int]) -> dict[int, str]:
+    """Return where these documents are now, or were when they retired."""
+    d = documents.c
+    rows = connection.execute(select(d.id, d.path).where(d.id.in_(document_ids)))
+    return {row.id: row.path for row in rows}
+
+
+def document_by_id(connection: Connection, document_id: int) -> Any | None:
+    """Return a document, live or retired."""
+    query = select(documents).where(documents.c.id == document_id)
+    return connection.execute(query).one_or_none()
+
+
+def notices_about(connection: Connection, paths: Collection[str]) -> Sequence[Any]:
+    """Return the notices about these paths, oldest first."""
+    n = notices.c
+    return connection.execute(select(notices).where(n.path.in_(paths)).order_by(n.id)).all()
+
+
+def find_rejection(connection: Connection, path: str) -> Any | None:
+    """Return the open rejection of a path."""
+    query = select(rejections).where(rejections.c.path == path)
+    return connection.execute(query).one_or_none()
+
+
+def lives_at(connection: Connection, at: datetime) -> Iterator[Any]:
+    """Yield what happened until an instant, oldest first: id, kind, path, document_id, at.
+
+    Only events that say where a document is, whether it lives, or whether its file is refused.
+    """
+    e = events.c
+    yield from connection.execute(
+        select(e.id, e.kind, e.path, e.document_id, e.at)
+        .where(
+            e.at <= at,
+            e.kind.in_((STORED, MOVED, RETIRED, REVIVED, REFUSED, MENDED, WITHDRAWN)),
+        )
+        .order_by(e.id)
+    )
+
+
+def heads_at(connection: Connection, at: datetime) -> dict[int, Any]:
+    """Return every document's newest version at an instant, without its body, by document."""
+    v = versions.c
+    newest = (
+        select(v.document_id, func.max(v.number).label("number"))
+        .where(v.stored_at <= at)
+        .group_by(v.document_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(v.document_id, v.number, v.label, v.sha256, v.metadata).join(
+            newest, (newest.c.document_id == v.document_id) & (newest.c.number == v.number)
+        )
+    )
+    return {row.document_id: row for row in rows}

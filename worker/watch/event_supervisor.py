@@ -1,0 +1,123 @@
+"""Whether the folder's events can be relied on: supervises the observer, and falls back to polling.
+
+Once a second it looks whether the root is the same folder and every thread of the observer lives;
+what is wrong is told as a doubt, and a new observer is made. Polling is no other way of watching:
+the same scans, more often. Scans nothing itself. Called by the watcher's loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from worker.settings.model import WatchSettings
+from worker.watch.observer import Cure, Doubt, Events, root_identity
+
+logger = logging.getLogger("content_sync.watch")
+
+_CHECK_SECONDS = 1.0
+_RETRY_SECONDS = 600.0
+# Changes that another machine makes there raise no event here.
+_SILENT = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "prl_fs", "afs"}
+_SILENT |= {"fakeowner", "fuse.sshfs", "fuse.grpcfuse", "fuse.osxfs", "fuse.s3fs", "fuse.rclone"}
+
+
+class Lookout:
+    """Keeps the observer of one root seeing. Times are monotonic seconds."""
+
+    def __init__(self, settings: WatchSettings, events: Events, root: str) -> None:
+        self._settings = settings
+        self._events = events
+        self._root = root
+        self._identity: tuple[int, int] | None = None
+        self._root_changed = False
+        self._check_at = 0.0
+        self._retry_at: float | None = None
+        self.polling = settings.polling
+
+    @property
+    def interval_seconds(self) -> float:
+        """Return how long to wait between two scans."""
+        watch = self._settings
+        return watch.polling_seconds if self.polling else watch.scan_seconds
+
+    def start(self, at: float) -> None:
+        """Begin to watch the root as it is now, by events unless they cannot be had."""
+        self._identity = root_identity(self._root)
+        self._check_at = at + _CHECK_SECONDS
+        self._retry_at = None
+        self.polling = self._settings.polling
+        if self._settings.polling or self._identity is None:
+            self._events.stop()
+            return
+        try:
+            self._events.start()
+        except OSError as error:
+            self._poll(f"the system gives no file events ({error.strerror})", at)
+            return
+        if (kind := file_system_of(self._root)) in _SILENT:
+            self._poll(f"the folder is on {kind}, where others' changes raise no events", None)
+
+    def hurry(self) -> None:
+        """Look at the root at once."""
+        self._check_at = 0.0
+
+    def check(self, at: float) -> Doubt | None:
+        """Look, once a second, whether the observer still sees; make a new one where it does not."""
+        if at < self._check_at:
+            return None
+        self._check_at = at + _CHECK_SECONDS
+        if root_identity(self._root) != self._identity:
+            self._root_changed = True
+            self.start(at)
+            there = self._identity is not None
+            reason = "the folder was replaced" if there else "the folder is gone"
+            return Doubt(reason=reason, cure=Cure.NOTHING)
+        if self._retry_at is not None and at >= self._retry_at:
+            self.start(at)
+            return None
+        if self._events.running and (blind := self._events.why_blind()) is not None:
+            return Doubt(reason=blind, cure=Cure.NEW_OBSERVER)
+        return None
+
+    def cure(self, doubt: Doubt, at: float) -> None:
+        """Do about the observer what helps."""
+        match doubt.cure:
+            case Cure.NEW_OBSERVER:
+                self.start(at)
+            case Cure.POLLING:
+                self._poll(doubt.reason, at)
+            case Cure.NOTHING:
+                pass
+
+    def root_changed(self) -> bool:
+        """Return whether the root was replaced, deleted or unmounted since this was last asked."""
+        changed, self._root_changed = self._root_changed, False
+        return changed
+
+    def _poll(self, reason: str, retry_from: float | None) -> None:
+        if not self.polling:
+            logger.warning(
+                "%s: scanning every %g s instead", reason, self._settings.polling_seconds
+            )
+        self.polling = True
+        self._retry_at = None if retry_from is None else retry_from + _RETRY_SECONDS
+
+
+def file_system_of(root: str) -> str | None:
+    """Return the type of the file system that a folder is on, None where that is not told."""
+    if sys.platform != "linux":
+        return None
+    try:
+        device = Path(root).stat().st_dev
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in lines.splitlines():
+        mount, _, rest = line.partition(" - ")
+        if mount.split()[2] == wanted:
+            return rest.split()[0]
+    return None
