@@ -20,6 +20,8 @@ from support.waiting import wait_until
 import worker
 from worker.library.opened import open_services
 from worker.run import processes
+from worker.run.sync import sync_folder
+from worker.run.verify import verify_library
 from worker.settings.model import Settings, load_settings
 
 PAGES = 40
@@ -35,7 +37,7 @@ def quiet(_done: int, _total: int) -> None:
 
 
 def sync(settings: Settings):
-    return processes.sync(settings, full=False, dry_run=False, progress=quiet)
+    return sync_folder(settings, full=False, dry_run=False, progress=quiet)
 
 
 @contextmanager
@@ -85,12 +87,12 @@ def a_library(store_url: str, seeds: Path) -> Settings:
 def assert_nothing_is_lost(settings: Settings, restored_url: str) -> None:
     """Assert that a backup is sound as it is, and holds all that the folder holds after one look."""
     restored = load_settings(store_url=restored_url, seeds=settings.seeds, watch={"removal_ms": 20})
-    findings = processes.verify(restored, most=5, progress=quiet)
+    findings = verify_library(restored, most=5, progress=quiet)
     assert findings.breaches == []
     assert findings.checked["versions"] >= PAGES
 
     sync(restored)
-    after = processes.verify(restored, most=5, progress=quiet)
+    after = verify_library(restored, most=5, progress=quiet)
     assert after.breaches == []
     assert after.checked["waiting"] == 0
     with open_services(restored) as services:

@@ -119,7 +119,10 @@ def test_sigterm_in_the_middle_of_a_load_loses_nothing(service: Service):
 
 
 def test_a_worker_that_waits_for_a_frozen_process_ends_nevertheless(service: Service):
-    hasty = "from worker import cli, tasks; tasks.STOP_SECONDS = 1; cli.main()"
+    hasty = (
+        "from worker import cli; from worker.run import celery_settings;"
+        "celery_settings.STOP_SECONDS = 1; cli.main()"
+    )
     program = ("-P", "-c", hasty)
     write(service.seeds / "a.md", a_seed())
     with service.start("watch"):

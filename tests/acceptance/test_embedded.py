@@ -183,7 +183,7 @@ def test_the_service_ends_when_its_worker_does(folder: Path):
     ended.write_text(
         "import threading, time\n"
         "from celery.worker import state\n"
-        "from worker import processes\n"
+        "from worker.run import processes\n"
         "from worker.run.logs import configure\n"
         "from worker.settings.model import load_settings\n"
         "settings = load_settings()\n"

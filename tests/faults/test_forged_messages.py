@@ -15,8 +15,8 @@ from support.seeds import a_seed, write
 from support.waiting import wait_until
 
 from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Stamp
+from worker.run.celery_settings import DELIVER, INGEST
 from worker.run.message_signing import MAX_MESSAGE_BYTES, SIGNED_TYPE, make_signer
-from worker.run.tasks import DELIVER, INGEST
 
 SECRET, OLD_SECRET = "a secret of the team's own", "the one before, also long"
 QUEUE = "content-sync:live"

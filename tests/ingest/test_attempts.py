@@ -11,7 +11,7 @@ from support.seeds import a_seed
 from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Stamp
 from worker.errors import StoreUnavailableError
 from worker.ingest.attempts import MOST_ATTEMPTS, require_bytes_of, take_in_claimed
-from worker.ingest.observations import Outcome
+from worker.ingest.outcomes import Outcome
 from worker.ingest.spool import MemorySpool, RedisSpool
 
 

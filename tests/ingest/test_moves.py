@@ -29,10 +29,10 @@ from support.waiting import wait_until
 from worker.domain.folder.decide import RETIRED_WITH_MICROSECONDS
 from worker.domain.folder.snapshot import Batch, Removal, Snapshot
 from worker.domain.seeds import codes
-from worker.ingest.observations import Outcome
+from worker.ingest.outcomes import Outcome
 from worker.library.opened import open_services
 from worker.library.services import Services
-from worker.run import processes
+from worker.run.sync import sync_folder
 from worker.settings.model import load_settings
 from worker.store.library import events_after
 from worker.store.schema import documents, versions
@@ -546,7 +546,7 @@ class Renaming(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_synced and self.files())
     @rule()
     def sync(self):
-        processes.sync(self.settings, full=False, dry_run=False, progress=lambda *_: None)
+        sync_folder(self.settings, full=False, dry_run=False, progress=lambda *_: None)
         with open_services(self.settings) as services:
             self.synced = live_versions(services)
             bodies = {

@@ -20,6 +20,9 @@ from worker.domain.folder.laws import Findings, Law
 from worker.library.opened import open_services
 from worker.reviews.snooze_and_ack import snooze
 from worker.run import processes
+from worker.run.repair import repair_library
+from worker.run.sync import sync_folder
+from worker.run.verify import verify_library
 from worker.settings.model import Settings, load_settings
 from worker.store.engine import Store
 
@@ -41,13 +44,13 @@ class World:
     settings: Settings
 
     def sync(self) -> None:
-        processes.sync(self.settings, full=False, dry_run=False, progress=quiet)
+        sync_folder(self.settings, full=False, dry_run=False, progress=quiet)
 
     def verify(self, most: int = 20) -> Findings:
-        return processes.verify(self.settings, most=most, progress=quiet)
+        return verify_library(self.settings, most=most, progress=quiet)
 
     def repair(self) -> Any:
-        return processes.repair(self.settings, progress=quiet)
+        return repair_library(self.settings, progress=quiet)
 
     def damage(self, *statements: str) -> None:
         store = Store(self.settings.store_url.value)

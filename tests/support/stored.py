@@ -17,7 +17,7 @@ from support.peers import Post
 from support.seeds import a_seed
 
 from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Stamp
-from worker.ingest.observations import Outcome
+from worker.ingest.outcomes import Outcome
 from worker.library.services import Services
 from worker.settings.model import EmailChannel, RouteSettings, load_settings
 from worker.store.migrate import migrate

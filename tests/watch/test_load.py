@@ -10,7 +10,7 @@ from support.waiting import wait_until
 
 from worker.domain.folder.known import KnownFiles
 from worker.run.processes import EMBEDDED_CONCURRENCY, _sparing_a_thread
-from worker.run.tasks import in_order
+from worker.run.worker_process import in_order
 from worker.settings.model import load_settings
 from worker.watch.backlog import Backlog
 from worker.watch.ignore import seed_names

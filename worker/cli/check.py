@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.cli.effects import effects_of
 from worker.cli.inspection import (
     STANDARD_INPUT,
     Inspector,
@@ -138,6 +137,8 @@ def validate(
     if accepted is not None:
         report = _without(accepted, report, settings)
     if output == "text":
+        from worker.cli.findings import effects_of
+
         report = replace(report, effects=effects_of(report.findings, settings))
     if diff:
         tell_diff(report)

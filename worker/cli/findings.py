@@ -1,4 +1,4 @@
-"""How a finding is shown: where, what, the line with carets, how to mend it, and what it does."""
+"""How a finding is shown: where, what, the line with carets, how to fix it, and what stays published."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
+from worker.cli.inspection import identity
 from worker.cli.text import console, count, plain
 from worker.domain.seeds.visible import visible
+from worker.errors import ContentSyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from worker.cli.inspection import Finding
     from worker.domain.seeds.problem import Problem, Span
+    from worker.settings.model import Settings
 
 SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _INDENT = "  "
@@ -87,3 +91,32 @@ def summary(files: int, errors: int, warnings: int) -> Text:
     """Return the last line of `validate`."""
     found = f"{count(files, 'file')}: {count(errors, 'error')}, {count(warnings, 'warning')}"
     return Text(found, style="red" if errors else "yellow" if warnings else "green")
+
+
+def effects_of(findings: Sequence[Finding], settings: Settings) -> dict[str, str]:
+    """Return, by the path that was given, what stays published of the files with an error.
+
+    `validate` needs no store. Where the settings name an SQLite file on this machine, it says which version
+    stays; whatever is wrong with that store is passed over.
+    """
+    refused = {
+        finding.path: identity(finding.path, settings)
+        for finding in findings
+        if any(problem.severity == "error" for problem in finding.problems)
+    }
+    url = settings.store_url.value
+    if not refused or not url.startswith("sqlite:"):
+        return {}
+    from worker.library.queries import what_stays
+    from worker.store.engine import Store
+    from worker.store.migrate import require_schema
+
+    try:
+        store = Store(url)
+        require_schema(store)
+        with store.read() as connection:
+            stays = what_stays(connection, refused.values(), settings.zone)
+        store.close()
+    except ContentSyncError:
+        return {}
+    return {path: stays[name] for path, name in refused.items() if name in stays}

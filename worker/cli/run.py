@@ -145,12 +145,10 @@ def sync(flags: Flags, *, full: bool, dry_run: bool, seeds: Path | None, as_json
 
     begun = walk_ahead(settings)  # beside what takes long to load
     from worker.cli import text, views
-    from worker.run import processes
+    from worker.run.sync import sync_folder
 
     with text.progress("Reading the folder") as progress:
-        report = processes.sync(
-            settings, full=full, dry_run=dry_run, progress=progress, begun=begun
-        )
+        report = sync_folder(settings, full=full, dry_run=dry_run, progress=progress, begun=begun)
     counts = report.as_json()
     if as_json:
         print_json(counts)

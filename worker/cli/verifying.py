@@ -47,16 +47,17 @@ def verify(flags: Flags, *, repair: bool, most: int, as_json: bool) -> None:
     """
     settings = read_settings(flags)
     from worker.cli import text
-    from worker.run import processes
+    from worker.run.repair import repair_library
+    from worker.run.verify import verify_library
 
     with text.progress("Verifying") as progress:
-        findings = processes.verify(settings, most=most, progress=progress)
+        findings = verify_library(settings, most=most, progress=progress)
     answer = findings.as_json()
     if repair and not findings.ok and not findings.unsound:
         with text.progress("Reading the folder") as progress:
-            mended, report, notices = processes.repair(settings, progress=progress)
+            mended, report, notices = repair_library(settings, progress=progress)
         with text.progress("Verifying") as progress:
-            findings = processes.verify(settings, most=most, progress=progress)
+            findings = verify_library(settings, most=most, progress=progress)
         answer = findings.as_json() | {
             "repaired": {
                 "documents": mended.heads,

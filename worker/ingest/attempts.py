@@ -17,7 +17,7 @@ from hashlib import sha256
 from worker.domain.folder.snapshot import Batch, Snapshot
 from worker.domain.seeds.visible import one_line
 from worker.errors import BrokerUnavailableError, ContentSyncError
-from worker.ingest.observations import Outcome
+from worker.ingest.outcomes import Outcome
 from worker.ingest.spool import Spool
 
 logger = logging.getLogger("content_sync")

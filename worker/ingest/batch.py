@@ -1,28 +1,27 @@
 """A batch of snapshots becomes versions, refusals, retirements and moves, in one transaction.
 
 Seeds are parsed, validated and hashed before the transaction begins. Inside it the heads are locked
-in path order, each path is decided on (`worker.domain.folder.decide`), and all rows are written together
+in path order, each path is decided on (`worker.ingest.decisions`), and all rows are written together
 (`worker.ingest.rows`). One bad file never fails its batch, and a batch that is taken in twice changes
 nothing the second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
-from worker.domain.changes.similarity import Match, Text, find_moves
 from worker.domain.folder import decide
 from worker.domain.folder.decide import Head, Refusal
-from worker.domain.folder.snapshot import Batch, Removal, Snapshot
+from worker.domain.folder.snapshot import Batch, Snapshot
 from worker.domain.reviews.policy import Policy
 from worker.domain.rules.context import check_against
 from worker.domain.rules.rules import Rules, examine, unreadable_problem
 from worker.domain.seeds.codes import GIVEN_UP, found
 from worker.domain.seeds.problem import refuses
 from worker.domain.seeds.seed import body_sha256_in
-from worker.ingest.observations import Accepted, Observation, Outcome, Refused
+from worker.ingest.decisions import bodies_before, decide_batch, version_before
+from worker.ingest.outcomes import Accepted, Observation, Outcome, Refused
 from worker.ingest.rows import Writes
 from worker.store import documents as table
 from worker.store.engine import Connection, Store
@@ -57,13 +56,12 @@ def ingest(
         heads = table.lock_heads(connection, paths)
         refusals = table.load_refusals(connection, paths)
         writes = Writes(policy=policy, now=now, today=today)
-        moves = _find_moves(connection, observations, heads, refusals, policy)
-        decided = list(_decide(observations, heads, refusals, moves))
-        bodies = table.load_bodies(connection, _bodies_before(decided, heads))
+        decided = list(decide_batch(connection, observations, heads, refusals, policy))
+        bodies = table.load_bodies(connection, bodies_before(decided, heads))
         for path, (seen, decision) in decided:
             head, refusal = heads.get(path), refusals.get(path)
             noted: tuple[Observation, decide.Decision] = seen, decision
-            before = _version_before(decision, head)
+            before = version_before(decision, head)
             if isinstance(seen, Accepted) and before is not None:
                 previous_body = bodies.get(before.body_sha256, seen.seed.body)
                 noted = _continue(seen, decision, before, previous_body, refusal, rules)
@@ -155,116 +153,3 @@ def _continue(
     )
     here = head if head.path == seen.path else None
     return refused, decide.decide_refusal(seen.snapshot, sha256, here, refusal)
-
-
-def _find_moves(
-    connection: Connection,
-    observations: Mapping[str, Observation],
-    heads: Mapping[str, Head],
-    refusals: Mapping[str, Refusal],
-    policy: Policy,
-) -> dict[str, Match]:
-    """Return which new paths continue a document that is gone, of those that the watcher named."""
-    taken = {path for path, seen in observations.items() if not isinstance(seen, Removal)}
-    taken |= {origin for seen in observations.values() if (origin := _origin(seen)) is not None}
-    newcomers: dict[str, list[str]] = {}
-    texts: dict[str, Text] = {}
-    for path, seen in observations.items():
-        if not isinstance(seen, Accepted) or not seen.snapshot.candidates or path in heads:
-            continue
-        if seen.observed <= decide.last_seen(None, refusals.get(path)):
-            continue
-        newcomers[path] = [
-            old
-            for old in seen.snapshot.candidates
-            if old in heads
-            and old not in taken
-            and decide.may_continue(heads[old], refusals.get(old), seen.observed)
-        ]
-        texts[path] = Text(path=path, metadata=seen.seed.metadata, body=seen.seed.body)
-    sources = {old: heads[old] for candidates in newcomers.values() for old in candidates}
-    bodies = table.load_bodies(connection, (head.body_sha256 for head in sources.values()))
-    for old, head in sources.items():
-        texts[old] = Text(path=old, metadata=head.metadata, body=bodies[head.body_sha256])
-    identity_fields = (policy.fields.title, policy.fields.url)
-    return find_moves(newcomers, texts, identity_fields=identity_fields)
-
-
-def _origin(seen: Observation) -> str | None:
-    """Return the path that is gone and had the same bytes."""
-    match seen:
-        case Accepted(snapshot=snapshot) | Refused(item=Snapshot() as snapshot):
-            return snapshot.moved_from
-        case _:
-            return None
-
-
-def _version_before(decision: decide.Decision, head: Head | None) -> Head | None:
-    """Return what a next version follows, None where there is none; `head` is that of its path."""
-    match decision:
-        case decide.Advance():
-            return head
-        case decide.Move(source=source, advances=True):
-            return source
-        case _:
-            return None
-
-
-def _bodies_before(
-    decided: Iterable[tuple[str, tuple[Observation, decide.Decision]]], heads: Mapping[str, Head]
-) -> Iterator[str]:
-    """Yield the hashes of the bodies that next versions replace."""
-    for path, (seen, decision) in decided:
-        before = _version_before(decision, heads.get(path))
-        if isinstance(seen, Accepted) and before and before.body_sha256 != seen.body_sha256:
-            yield before.body_sha256
-
-
-def _decide(
-    observations: Mapping[str, Observation],
-    heads: Mapping[str, Head],
-    refusals: Mapping[str, Refusal],
-    moves: Mapping[str, Match],
-) -> Iterator[tuple[str, tuple[Observation, decide.Decision]]]:
-    """Yield each path with what was seen and what that means, in path order.
-
-    The old path of a move that turns out to be none is gone all the same: it yields a removal.
-    """
-    claimed: set[str] = set()
-    continued = {move.source for move in moves.values()}
-    for path in sorted(observations):
-        seen = observations[path]
-        head, refusal, origin = heads.get(path), refusals.get(path), _origin(seen)
-        match seen:
-            case Removal():
-                if path in continued:
-                    head = None  # it lives at another path from now on
-                yield path, (seen, decide.decide_removal(seen, head, refusal))
-                continue
-            case Refused():
-                decision: decide.Decision = decide.decide_refusal(
-                    seen.item, seen.sha256, head, refusal
-                )
-            case Accepted():
-                free = origin is not None and origin not in observations and origin not in claimed
-                move = moves.get(path)
-                source = move.source if move is not None else origin if free else None
-                decision = decide.decide_snapshot(
-                    seen.snapshot,
-                    head,
-                    refusal,
-                    heads.get(source) if source is not None else None,
-                    metadata=seen.seed.metadata,
-                    body_sha256=seen.body_sha256,
-                    similarity=move.similarity if move is not None else None,
-                )
-        yield path, (seen, decision)
-        if origin is None or origin in observations or origin in claimed:
-            continue
-        claimed.add(origin)
-        if not isinstance(decision, decide.Move):
-            gone = Removal(path=origin, observed=seen.observed)
-            yield (
-                origin,
-                (gone, decide.decide_removal(gone, heads.get(origin), refusals.get(origin))),
-            )

@@ -1,23 +1,91 @@
-"""Outcomes as people see them: one log line each, and the counts of a `sync`."""
+"""What an ingest saw of each path, and what became of it: plain result types, their log lines and counts.
+
+Made by `worker.ingest.batch`, stored by `worker.ingest.rows`.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from worker.domain.changes.risk import Risk
+from worker.domain.folder.snapshot import Removal
 from worker.domain.seeds.problem import Severity
 
 if TYPE_CHECKING:
     from worker.domain.changes.change_record import Change
-    from worker.ingest.observations import Outcome
+    from worker.domain.folder.snapshot import Snapshot, Unreadable
+    from worker.domain.reviews.review import Clock
+    from worker.domain.seeds.facts import Facts
+    from worker.domain.seeds.problem import Problem
+    from worker.domain.seeds.seed import Seed
 
 logger = logging.getLogger("content_sync.outcome")
 
 MOST_LINES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one path: new, changed, unchanged, moved, retired, refused, withdrawn or stale."""
+
+    path: str
+    kind: str
+    number: int | None = None
+    change: Change | None = None
+    moved_from: str | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A snapshot whose content has no error."""
+
+    snapshot: Snapshot
+    seed: Seed
+    facts: Facts
+    body_sha256: str
+    clock: Clock
+    problems: tuple[Problem, ...]
+
+    @property
+    def path(self) -> str:
+        """Return where the seed lies."""
+        return self.snapshot.path
+
+    @property
+    def observed(self) -> int:
+        """Return when it was seen, as `Snapshot.observed`."""
+        return self.snapshot.observed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A snapshot with errors, or a file whose bytes could not be taken.
+
+    `metadata` is what could be read of its front matter: it may say whose file it is.
+    """
+
+    item: Snapshot | Unreadable
+    sha256: str
+    problems: tuple[Problem, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Return where the seed lies."""
+        return self.item.path
+
+    @property
+    def observed(self) -> int:
+        """Return when it was seen, as `Snapshot.observed`."""
+        return self.item.observed
+
+
+Observation = Accepted | Refused | Removal
 
 
 def log_outcomes(outcomes: Sequence[Outcome], *, bulk: bool) -> None:

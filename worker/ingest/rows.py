@@ -27,7 +27,7 @@ from worker.domain.reviews.policy import Policy
 from worker.domain.reviews.route import Subject
 from worker.domain.seeds.facts import ACTIVE, Facts, read_facts
 from worker.domain.seeds.problem import Severity
-from worker.ingest.observations import Accepted, Observation, Outcome, Refused
+from worker.ingest.outcomes import Accepted, Observation, Outcome, Refused
 from worker.store import documents as table
 from worker.store.engine import Connection, Store
 from worker.store.notices import add_notices

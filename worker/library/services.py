@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from worker.domain.folder.reconcile import SeenLine
     from worker.domain.folder.snapshot import Batch
     from worker.domain.rules.rules import Examined
-    from worker.ingest.observations import Outcome
+    from worker.ingest.outcomes import Outcome
     from worker.messages.channels import Channel
     from worker.messages.channels.stream import EventStream
     from worker.messages.deliver import Delivery, Outgoing

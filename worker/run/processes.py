@@ -1,8 +1,7 @@
 """The one place where processes are composed: which parts run together, what ends them, and how.
 
 `up` runs everything in one process on the in-process broker; `watch`, `work` and `beat` are the same parts
-as processes of their own over Redis. Celery, watchdog and Alembic are imported where they are used, and so
-is what takes in: `sync` starts without the rest.
+as processes of their own over Redis. Celery and watchdog are imported where they are used.
 """
 
 from __future__ import annotations
@@ -11,20 +10,17 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from worker.errors import AlreadyRunningError, ConfigurationError, StoreUnavailableError
-from worker.ingest.outcomes import SyncReport
+from worker.errors import ConfigurationError, StoreUnavailableError
 from worker.library.opened import open_services, utc_now
 from worker.library.services import Services
-from worker.messages.silence_alarm import SYNC
+from worker.run.only_one import only_one
 from worker.run.signals import stop_on_signals, stopping
 from worker.settings.model import Settings
 from worker.settings.schema_file import load_rules
@@ -33,12 +29,8 @@ from worker.store.migrate import migrate as migrate_store
 from worker.store.migrate import require_schema
 
 if TYPE_CHECKING:
-    from worker.domain.folder.laws import Findings
-    from worker.domain.folder.reconcile import SeenLine
     from worker.domain.folder.snapshot import Batch
-    from worker.run.tasks import EmbeddedWorkers
-    from worker.run.verify import Mended
-    from worker.watch.scan import Walk
+    from worker.run.embedded_worker import EmbeddedWorkers
 
 logger = logging.getLogger("content_sync")
 
@@ -63,7 +55,8 @@ def up(settings: Settings) -> None:
 
     Raises `AlreadyRunningError` when another process does so on the same store.
     """
-    from worker.run.tasks import EmbeddedWorkers, create_app, publisher
+    from worker.run.embedded_worker import EmbeddedWorkers
+    from worker.run.tasks import create_app, publisher
     from worker.watch.root import require_folder
 
     _live_long()
@@ -74,7 +67,7 @@ def up(settings: Settings) -> None:
         )
     require_folder(settings.seeds)
     migrate(settings)
-    with _only_one(settings), open_services(settings) as services:
+    with only_one(settings), open_services(settings) as services:
         services.require_rules()
         _say_what_is_watched(settings)
         logger.info("store      %s", services.store.name)
@@ -122,7 +115,8 @@ def work(
     settings: Settings, *, concurrency: int, queues: tuple[str, ...], name: str | None
 ) -> None:
     """Run a worker in this process until SIGTERM, over Redis; `name` is its node name's first part."""
-    from worker.run.tasks import create_app, node_name, run_worker
+    from worker.run.tasks import create_app, node_name
+    from worker.run.worker_process import run_worker
 
     _live_long()
     require_redis(settings)
@@ -143,7 +137,8 @@ def work(
 
 def beat(settings: Settings) -> None:
     """Run the scheduler in this process until SIGTERM, over Redis."""
-    from worker.run.tasks import create_app, run_beat
+    from worker.run.scheduler import run_beat
+    from worker.run.tasks import create_app
 
     _live_long()
     require_redis(settings)
@@ -211,31 +206,6 @@ def _watch_while_leading(
             lead.hand_back()
 
 
-@contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    """Hold the store's lock file: two embedded services on one store would do everything twice."""
-    from filelock import FileLock, Timeout
-
-    store = Store(settings.store_url.value)
-    if not store.is_sqlite:
-        yield
-        return
-    path = Path(f"{store.url.database}.lock")
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise AlreadyRunningError(
-            f"another `content-sync up` runs on {store.url.database} (it holds {path})"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _say_what_is_watched(settings: Settings) -> None:
     logger.info("watching   %s  (%s)", settings.seeds.resolve(), " ".join(settings.watch.suffixes))
 
@@ -292,76 +262,3 @@ def _wait_for_store(store: Store, stop: Event) -> bool:
         stop.wait(wait_seconds)
         wait_seconds = min(wait_seconds * 2, LONGEST_WAIT_SECONDS)
     return False
-
-
-def sync(
-    settings: Settings,
-    *,
-    full: bool,
-    dry_run: bool,
-    progress: Callable[[int, int], None],
-    begun: Walk[SeenLine] | None = None,
-) -> SyncReport:
-    """Compare the folder with the store once, to the end, in this process; returns what it did.
-
-    It takes no broker: the counts are the answer, and a queue gives none. `begun` is a walk of the
-    folder that has begun already.
-    """
-    from worker.watch.sync import sync_once
-
-    store = Store(settings.store_url.value)
-    if store.is_sqlite:
-        migrate_store(store)
-    store.close()
-    started, started_at = time.monotonic(), utc_now()
-    with open_services(settings) as services:
-        services.require_rules()
-        found = sync_once(
-            settings=settings,
-            record=services,
-            ingest=services.take_in_bytes,
-            now=utc_now,
-            progress=progress,
-            full=full,
-            dry_run=dry_run,
-            begun=begun,
-            before_fork=services.before_fork,
-        )
-        if not (dry_run or found.busy or found.unsure):
-            services.heartbeat(SYNC, {"started": started_at.isoformat()})
-    report = found.report
-    if dry_run:
-        report.new, report.changed, report.retired = found.new, found.changed, len(found.removed)
-    report.scanned = found.scanned
-    report.unchanged += found.unchanged
-    report.ignored = sorted(found.ignored.items())
-    report.busy = [(path, "it is being written: run sync again") for path in found.busy]
-    report.unsure = [(path, "this folder cannot be read") for path in found.unsure]
-    report.held = len(found.held)
-    report.seconds = time.monotonic() - started
-    return report
-
-
-def verify(settings: Settings, *, most: int, progress: Callable[[int, int], None]) -> Findings:
-    """Check every law in the store and the folder; at most `most` breaches of each are kept."""
-    from worker.run.verify import verify as verify_all
-
-    with open_services(settings) as services:
-        return verify_all(services, most=most, progress=progress)
-
-
-def repair(
-    settings: Settings, *, progress: Callable[[int, int], None]
-) -> tuple[Mended, SyncReport, int]:
-    """Mend what the store and the folder allow, and delete nothing. Commits.
-
-    Heads are derived again, then the whole folder is read again, then reviews are swept. Returns
-    what was mended, what the sync did, and how many notices were missing.
-    """
-    from worker.run.verify import mend
-
-    with open_services(settings) as services:
-        mended = mend(services)
-    report = sync(settings, full=True, dry_run=False, progress=progress)
-    with open_services(settings) as services:
-        return mended, report, services.sweep()

@@ -2,15 +2,14 @@
 
 The store is read in one view, as streams, so that neither the size of the library nor a service at
 work matters; what changed in the folder since it was last looked at waits, and is no breach. What
-must hold is in `worker.domain.folder.laws`. `verify` changes nothing; `mend` derives heads again and gives
-back what is leased for ever, and never deletes. Called by `worker.run.processes`.
+must hold is in `worker.domain.folder.laws`. Changes nothing; `worker.run.repair` does. Called by the command
+`verify`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 from operator import attrgetter
@@ -20,11 +19,12 @@ from worker.domain.folder import laws
 from worker.domain.folder.laws import Breach, Findings, Law, LifeEvent
 from worker.domain.reviews.ladder import DUE, OVERDUE
 from worker.domain.reviews.notice import Notice
+from worker.library.opened import open_services
 from worker.library.restore import rebuild
 from worker.library.services import Services
 from worker.reviews.sweep import owed_now
 from worker.run.verify_folder import check_folder
-from worker.store import documents as table
+from worker.settings.model import Settings
 from worker.store import evidence, liveness
 from worker.store.engine import Connection
 from worker.store.notices import new_notices
@@ -32,19 +32,15 @@ from worker.watch.root import require_folder
 
 Progress = Callable[[int, int], None]
 
-#: The kind of the event that says that a document's columns were derived again.
-MENDED = "document.mended"
 #: A lease may end so much later than it should, for the clocks of two machines differ.
 LEASE_SLACK = timedelta(hours=1)
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
-    """What a repair did in the store: documents whose columns were derived again, leases ended."""
-
-    heads: int
-    leases: int
+def verify_library(settings: Settings, *, most: int, progress: Progress) -> Findings:
+    """Check everything with services of its own; see `verify`."""
+    with open_services(settings) as services:
+        return verify(services, most=most, progress=progress)
 
 
 def verify(services: Services, *, most: int, progress: Progress) -> Findings:
@@ -77,56 +73,6 @@ def verify(services: Services, *, most: int, progress: Progress) -> Findings:
         check_folder(services, connection, findings, unproven=unproven, step=step)
         findings.checked["unproven"] += len(unproven)
     return findings
-
-
-def mend(services: Services) -> Mended:
-    """Derive the columns of documents again where they differ, and end leases that would last. Commits.
-
-    A live document whose file is not its newest version's byte for byte gets the version's hash, so
-    that the next look at the folder compares the two.
-    """
-    policy = services.policy
-    with services.store.read() as connection:
-        ids = [
-            row.id
-            for row in evidence.newest_versions(connection)
-            if laws.head_differences(row, row.v_number, row.v_metadata, policy) or _is_touched(row)
-        ]
-    heads = sum(_mend_heads(services, some) for some in table.batched(ids, _AT_ONCE))
-    until = _longest_lease(services)
-    leases = services.store.transact(lambda c: evidence.end_leases(c, until))
-    return Mended(heads=heads, leases=leases)
-
-
-def _mend_heads(services: Services, ids: Sequence[int]) -> int:
-    now, policy = services.now(), services.policy
-
-    def work(connection: Connection) -> int:
-        rows, events = [], []
-        for row in evidence.find_newest_versions(connection, ids):
-            different = laws.head_differences(row, row.v_number, row.v_metadata, policy)
-            if not different and not _is_touched(row):
-                continue
-            derived = laws.derive_head(row.path, row.v_number, row.v_metadata, policy)
-            sha256 = row.v_sha256 if _is_touched(row) else row.sha256
-            updated_at = now if different else row.updated_at
-            rows.append(
-                derived | {"document_id": row.id, "sha256": sha256, "updated_at": updated_at}
-            )
-            if different:
-                told = {"document_id": row.id, "number": row.v_number, "columns": sorted(different)}
-                events.append(table.event_row(now, MENDED, row.path, **told))
-        table.update_documents(connection, rows)
-        if events:
-            services.store.lock_events(connection)
-            table.add_events(connection, events)
-        return len(events)
-
-    return services.store.transact(work)
-
-
-def _is_touched(row: Any) -> bool:
-    return bool(row.state == table.LIVE and row.sha256 != row.v_sha256)
 
 
 def _check_versions(
@@ -193,12 +139,13 @@ def _story(rows: Iterable[Any]) -> Iterator[LifeEvent]:
 def _check_notices(connection: Connection, services: Services, findings: Findings) -> None:
     for path, number, what in evidence.notices_against_the_law(connection):
         findings.add([Breach(law=Law.NOTICE, path=path, detail=f"notice {number}: {what}")])
-    for row in evidence.leases_beyond(connection, _longest_lease(services)):
+    for row in evidence.leases_beyond(connection, longest_lease(services)):
         detail = f"notice {row.id} is leased until {row.leased_until.isoformat()}"
         findings.add([Breach(law=Law.LEASE, path=row.path, detail=detail, repairable=True)])
 
 
-def _longest_lease(services: Services) -> datetime:
+def longest_lease(services: Services) -> datetime:
+    """Return the instant, in UTC, beyond which no lease may run."""
     lease = timedelta(seconds=services.settings.delivery.lease_seconds)
     return services.now() + lease + LEASE_SLACK
 

@@ -35,7 +35,7 @@ from worker.watch.scan import Walk, is_marked, sift, walk_in_lines
 from worker.watch.second_process import is_worth_sharing, sharing
 
 if TYPE_CHECKING:
-    from worker.ingest import observations
+    from worker.ingest import outcomes
     from worker.watch.feed import Feed
 
 # A batch here is a transaction and no message, so that it may be larger: a commit takes some
@@ -81,7 +81,7 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     *,
     settings: Settings,
     record: Record,
-    ingest: Callable[[Batch, bytes], Iterable[observations.Outcome]],
+    ingest: Callable[[Batch, bytes], Iterable[outcomes.Outcome]],
     now: Callable[[], datetime],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     full: bool = False,

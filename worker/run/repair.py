@@ -1,0 +1,99 @@
+"""Repairs what the store and the folder allow, and deletes nothing.
+
+Columns of documents are derived again, leases that would never end are ended, the whole folder is read
+again, and the reviews are swept. Called by the command `verify --repair`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from worker.domain.folder import laws
+from worker.ingest.outcomes import SyncReport
+from worker.library.opened import open_services
+from worker.library.services import Services
+from worker.run.sync import sync_folder
+from worker.run.verify import longest_lease
+from worker.settings.model import Settings
+from worker.store import documents as table
+from worker.store import evidence
+from worker.store.engine import Connection
+
+#: The kind of the event that says that a document's columns were derived again.
+MENDED = "document.mended"
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What a repair did in the store: documents whose columns were derived again, leases ended."""
+
+    heads: int
+    leases: int
+
+
+def repair_library(
+    settings: Settings, *, progress: Callable[[int, int], None]
+) -> tuple[Mended, SyncReport, int]:
+    """Mend what the store and the folder allow, and delete nothing. Commits.
+
+    Heads are derived again, then the whole folder is read again, then reviews are swept. Returns
+    what was mended, what the sync did, and how many notices were missing.
+    """
+    with open_services(settings) as services:
+        mended = mend(services)
+    report = sync_folder(settings, full=True, dry_run=False, progress=progress)
+    with open_services(settings) as services:
+        return mended, report, services.sweep()
+
+
+def mend(services: Services) -> Mended:
+    """Derive the columns of documents again where they differ, and end leases that would last. Commits.
+
+    A live document whose file is not its newest version's byte for byte gets the version's hash, so
+    that the next look at the folder compares the two.
+    """
+    policy = services.policy
+    with services.store.read() as connection:
+        ids = [
+            row.id
+            for row in evidence.newest_versions(connection)
+            if laws.head_differences(row, row.v_number, row.v_metadata, policy) or _is_touched(row)
+        ]
+    heads = sum(_mend_heads(services, some) for some in table.batched(ids, _AT_ONCE))
+    until = longest_lease(services)
+    leases = services.store.transact(lambda c: evidence.end_leases(c, until))
+    return Mended(heads=heads, leases=leases)
+
+
+def _mend_heads(services: Services, ids: Sequence[int]) -> int:
+    now, policy = services.now(), services.policy
+
+    def work(connection: Connection) -> int:
+        rows, events = [], []
+        for row in evidence.find_newest_versions(connection, ids):
+            different = laws.head_differences(row, row.v_number, row.v_metadata, policy)
+            if not different and not _is_touched(row):
+                continue
+            derived = laws.derive_head(row.path, row.v_number, row.v_metadata, policy)
+            sha256 = row.v_sha256 if _is_touched(row) else row.sha256
+            updated_at = now if different else row.updated_at
+            rows.append(
+                derived | {"document_id": row.id, "sha256": sha256, "updated_at": updated_at}
+            )
+            if different:
+                told = {"document_id": row.id, "number": row.v_number, "columns": sorted(different)}
+                events.append(table.event_row(now, MENDED, row.path, **told))
+        table.update_documents(connection, rows)
+        if events:
+            services.store.lock_events(connection)
+            table.add_events(connection, events)
+        return len(events)
+
+    return services.store.transact(work)
+
+
+def _is_touched(row: Any) -> bool:
+    return bool(row.state == table.LIVE and row.sha256 != row.v_sha256)
