@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ContentSyncError(Exception):
-    """Something that a person can mend; its text says what, where and how, in one line."""
+    """Something that a person can fix; its text says what, where and how, in one line."""
 
 
 class ConfigurationError(ContentSyncError):

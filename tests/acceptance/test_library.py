@@ -38,7 +38,7 @@ def ask(folder: Path, *arguments: str) -> Any:
 def test_the_whole_library_is_stored_but_what_is_really_broken(folder: Path):
     first = sync(folder)
     assert first["scanned"] == 1432
-    assert (first["new"], first["rejected"]) == (1432 - BROKEN, BROKEN)
+    assert (first["new"], first["refused"]) == (1432 - BROKEN, BROKEN)
 
     status = ask(folder, "status")
     assert status["documents"] == {"live": 1432 - BROKEN, "retired": 0}
@@ -67,7 +67,7 @@ def test_touching_editing_moving_and_deleting_do_what_a_person_expects(folder: P
         "unchanged": 1429,
         "moved": 1,
         "retired": 1,
-        "rejected": 0,
+        "refused": 0,
     }
     version = ask(folder, "history", f"02_nci_core/treatment/{edited.name}")["versions"][1]
     assert version["change"] == "metadata"

@@ -56,7 +56,7 @@ def hooks(tmp_path):
     return folder, git(folder, "rev-parse", "HEAD")
 
 
-def test_pre_commit_refuses_a_wrong_page_and_mends_a_date(tmp_path, hooks):
+def test_pre_commit_refuses_a_wrong_page_and_fixes_a_date(tmp_path, hooks):
     repository, revision = hooks
     library = tmp_path / "library"
     configuration = CONFIGURATION.format(repository=repository, revision=revision)

@@ -49,7 +49,7 @@ def test_a_sync_counts_and_names_what_it_refused(library):
     counts = json.loads(result.stdout)
     assert counts.pop("seconds") > 0
     assert counts == {
-        "scanned": 4, "new": 3, "changed": 0, "unchanged": 0, "moved": 0, "retired": 0, "rejected": 1,
+        "scanned": 4, "new": 3, "changed": 0, "unchanged": 0, "moved": 0, "retired": 0, "refused": 1,
     }  # fmt: skip
     assert f"refused {REFUSED}:4: " in result.stderr
 
@@ -59,7 +59,7 @@ def test_a_refused_edit_is_told_once_and_the_last_version_stays(library, synced,
     result = library("sync", code=1)
     assert result.stderr.count("current.md") == 1
     assert synced("show", "current.md")["number"] == 1
-    assert [one["path"] for one in synced("list", "--state", "rejected")] == ["current.md"]
+    assert [one["path"] for one in synced("list", "--state", "refused")] == ["current.md"]
 
 
 def test_a_second_sync_finds_nothing_to_do(library, seeds):
@@ -80,7 +80,7 @@ def test_the_status_has_the_shape_of_the_contract(synced):
     status = synced("status")
     assert status["documents"] == {"live": 3, "retired": 0}
     assert status["versions"] == 3
-    assert status["rejected"] == 1
+    assert status["refused"] == 1
     assert {"current", "upcoming", "due", "overdue", "exempt", "unknown"} <= set(status["review"])
     assert (status["review"]["overdue"], status["review"]["exempt"]) == (1, 1)
     assert {"pending", "sent", "failed"} <= set(status["notices"])

@@ -68,7 +68,7 @@ def a_document(**fields):
     return {
         "path": "a.md", "title": "Nausea", "state": "live", "status": "active", "version": "v1",
         "number": 1, "due_on": "2026-03-30", "review_state": "overdue", "owner": "Asha",
-        "planned_on": None, "rejected": False, **fields,
+        "planned_on": None, "refused": False, **fields,
     }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def a_status(**fields):
     return {
         "documents": {"live": 1425, "retired": 3},
         "versions": 1430,
-        "rejected": 0,
+        "refused": 0,
         "review": {"current": 76, "upcoming": 0, "overdue": 1349},
         "notices": {"pending": 0, "sent": 12, "failed": 0},
         "watcher": {
@@ -386,8 +386,8 @@ def test_a_watcher_that_fell_silent_is_not_called_well():
 
 
 def test_refused_files_are_named_in_the_glance_up_to_five():
-    rejections = [{"path": f"{n:02}.md", "problems": a_refusal()} for n in range(25)]
-    shown = printed(views.glance(a_status(), rejections, zone=KOLKATA, now=NOW))
+    refusals = [{"path": f"{n:02}.md", "problems": a_refusal()} for n in range(25)]
+    shown = printed(views.glance(a_status(), refusals, zone=KOLKATA, now=NOW))
     assert "25 files" in shown
     assert "04.md:4: `status` is wrong (CS032)" in shown
     assert "05.md" not in shown

@@ -25,15 +25,15 @@ def test_a_date_gets_its_quotes_and_it_is_said(tmp_path, page):
     result = run("validate", "--fix", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[0] == (
-        "seeds/a.md:8:15: mended CS060 unquoted-date: 2025-12-30 -> '2025-12-30'"
+        "seeds/a.md:8:15: fixed CS060 unquoted-date: 2025-12-30 -> '2025-12-30'"
     )
-    assert "1 place mended in 1 file\n" in result.stdout
+    assert "1 place fixed in 1 file\n" in result.stdout
     assert page.read_text() == a_seed()
     assert page.stat().st_mode & 0o777 == 0o640
     assert list(page.parent.iterdir()) == [page]
 
 
-def test_twice_is_once_and_a_file_with_nothing_to_mend_is_not_written(tmp_path, page):
+def test_twice_is_once_and_a_file_with_nothing_to_fix_is_not_written(tmp_path, page):
     run("validate", "--fix", cwd=tmp_path)
     before = page.stat()
     result = run("validate", "--fix", cwd=tmp_path)
@@ -64,16 +64,16 @@ def test_diff_shows_what_would_change_and_writes_nothing(tmp_path, page):
     assert run("validate", "--fix", "--diff", cwd=tmp_path).returncode == 0
 
 
-def test_words_are_mended_when_asked_and_the_rest_stays_an_error(tmp_path, seeds):
+def test_words_are_fixed_when_asked_and_the_rest_stays_an_error(tmp_path, seeds):
     page = write(seeds / "a.md", a_seed(status="actve", license="cc_by_nc"))
     result = run("validate", "--fix", "--json", cwd=tmp_path)
     answer = json.loads(result.stdout)
-    assert (result.returncode, answer["errors"], answer["mended"]) == (1, 2, [])
+    assert (result.returncode, answer["errors"], answer["fixed"]) == (1, 2, [])
     result = run("validate", "--fix", "--fix-words", "--json", cwd=tmp_path)
     answer = json.loads(result.stdout)
     assert (result.returncode, answer["errors"]) == (1, 1)
-    [mended] = answer["mended"]
-    assert mended == {
+    [fixed] = answer["fixed"]
+    assert fixed == {
         "path": "seeds/a.md", "code": "CS032", "rule": "value-not-allowed",
         "old": "actve", "new": "active",
         "line": 4, "column": 9, "end_line": 4, "end_column": 14,
@@ -88,7 +88,7 @@ def test_a_symbolic_link_is_not_written_through(tmp_path, seeds):
     result = run("validate", "--fix", str(link), cwd=tmp_path)
     assert result.returncode == 0
     assert "symbolic link" in result.stderr
-    assert "mended CS060" not in result.stdout
+    assert "fixed CS060" not in result.stdout
     assert behind.read_text() == UNQUOTED
     assert link.is_symlink()
 
@@ -97,7 +97,7 @@ def test_a_file_that_changed_since_it_was_read_stays(tmp_path):
     page = write(tmp_path / "a.md", "newer")
     for was in (b"older", b"new", b"newer and longer"):
         with pytest.raises(NotWrittenError, match="changed since"):
-            replace_file(str(page), was=was, becomes=b"mended")
+            replace_file(str(page), was=was, becomes=b"fixed")
     assert page.read_text() == "newer"
     assert list(tmp_path.iterdir()) == [page]
 
@@ -105,7 +105,7 @@ def test_a_file_that_changed_since_it_was_read_stays(tmp_path):
 def test_a_fifo_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.md")
     with pytest.raises(NotWrittenError, match="no regular file"):
-        replace_file(str(tmp_path / "a.md"), was=b"", becomes=b"mended")
+        replace_file(str(tmp_path / "a.md"), was=b"", becomes=b"fixed")
 
 
 def test_a_folder_that_may_not_be_written_is_said(tmp_path, page):
@@ -129,5 +129,5 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path, page):
         check=False,
     )
     page.parent.chmod(0o755)
-    assert "is not mended: Permission denied" in result.stderr
+    assert "is not fixed: Permission denied" in result.stderr
     assert page.read_text() == UNQUOTED

@@ -84,12 +84,12 @@ def test_github_gets_a_command_a_problem_with_its_place(tmp_path, bad):
     assert commands["CS040 unknown-field"][0] == "notice"
 
 
-def test_github_is_told_what_was_mended(tmp_path, seeds):
+def test_github_is_told_what_was_fixed(tmp_path, seeds):
     write(seeds / "a.md", a_seed().replace("'2025-12-30'", "2025-12-30"))
     result = run("validate", "--format", "github", "--fix", cwd=tmp_path)
     [(level, properties, message)] = commands_of(result.stdout)
     assert (level, properties["line"], message) == (
-        "notice", "8", "mended: 2025-12-30 -> '2025-12-30'",
+        "notice", "8", "fixed: 2025-12-30 -> '2025-12-30'",
     )  # fmt: skip
 
 
@@ -226,7 +226,7 @@ def on_a_terminal(folder):
         (("--fix-words",), "--fix-words needs --fix"),
         (("--diff",), "--diff needs --fix"),
         (("--fix", "--diff", "--json"), "--diff prints a diff"),
-        (("--fix", "-"), "cannot mend standard input"),
+        (("--fix", "-"), "cannot fix standard input"),
         (("--stdin-path", "a.md"), "--stdin-path needs the path -"),
         (("--baseline", "a", "--write-baseline", "b"), "not both"),
     ],

@@ -149,7 +149,7 @@ def _between(
         elif live.get(path) != sha256:
             yield f"{path}: the store has {live.get(path, 'nothing')[:12]}, not {sha256[:12]}"
         elif path in refused:
-            yield f"{path}: it is mended, and still refused"
+            yield f"{path}: it is fixed, and still refused"
     for path in (live.keys() | refused.keys()) - files.keys():
         yield f"{path}: it is gone from the folder, and {'live' if path in live else 'refused'}"
 

@@ -62,7 +62,7 @@ class Hands:
 
     def do(self) -> None:
         """Do one thing."""
-        common = [self.write, self.rewrite, self.replace, self.refuse, self.mend, self.rename]
+        common = [self.write, self.rewrite, self.replace, self.refuse, self.fix, self.rename]
         rare = [self.delete, self.copy, self.touch, self.retract, self.move_folder, self.append]
         what: Callable[[], None] = self.random.choice(common * 2 + rare)
         with suppress(OSError, shutil.SameFileError):  # what is not possible at the moment
@@ -91,7 +91,7 @@ class Hands:
     def refuse(self) -> None:
         self._write(self._any(), self.text(reviewFrequency=WRONG_WORD))
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         wrong = [path for path in self._files() if is_refused(path.read_bytes())]
         if wrong:
             self._write(self.random.choice(wrong), self.text())

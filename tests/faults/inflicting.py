@@ -1,4 +1,4 @@
-"""The faults: each breaks one thing of a deployment for a while, and mends nothing but what it broke.
+"""The faults: each breaks one thing of a deployment for a while, and fixes nothing but what it broke.
 
 `work(seconds)` is done meanwhile: people go on writing. Used by the tests and by the soak.
 """

@@ -88,7 +88,7 @@ class Line:
     def cut(self) -> None:
         self._whole.clear()
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         self._whole.set()
 
     def close(self) -> None:

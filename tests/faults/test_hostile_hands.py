@@ -134,7 +134,7 @@ def test_no_payload_becomes_a_header_a_mention_markup_or_a_request(
                 assert not UNSAFE.search(words["subject"])
                 assert not UNSAFE.search(re.sub(r"[\n\t]", "", words["text"]))
         stored = {row["path"] for row in library.services.list_documents(None)}
-        refused = {row["path"] for row in library.services.list_rejections()}
+        refused = {row["path"] for row in library.services.list_refusals()}
     assert stored | refused >= dict(files).keys()
     assert len(stored) > len(files) / 2, "most payloads are words, and are told as such"
     assert not canary.requests

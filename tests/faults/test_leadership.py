@@ -117,7 +117,7 @@ def test_a_leader_cut_off_from_the_store_is_followed_and_stands_by_afterwards(
             write(service.seeds / "a.md", a_seed(title="During the partition"))
             takes_over(service, second, "was silent for")
             is_equal(service, "the edit during the partition")
-            line.mend()
+            line.fix()
             first.wait_for("leads by now: standing by")
             write(service.seeds / "a.md", a_seed(title="After the partition"))
             is_equal(service, "the edit after the partition")

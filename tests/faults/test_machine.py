@@ -151,7 +151,7 @@ class FolderMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.wrong & set(self.files.values()))
     @rule(index=INDEXES)
-    def mend(self, index):
+    def fix(self, index):
         wrong = sorted(path for path, data in self.files.items() if data in self.wrong)
         self._write(wrong[index % len(wrong)], self._page())
 

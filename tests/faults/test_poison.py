@@ -133,8 +133,8 @@ def test_three_attempts_then_it_is_refused_and_its_neighbours_wait_for_nothing(
             told = service.query("SELECT data FROM notices WHERE kind = 'refused'")
             assert "three times" in str(told)
 
-            write(service.seeds / "10-deadly.md", a_seed(title="It is mended"))
-            wait_until(service.is_equal, what="the mended page")
+            write(service.seeds / "10-deadly.md", a_seed(title="It is fixed"))
+            wait_until(service.is_equal, what="the fixed page")
             assert refused(service) == []
             assert worker.deaths == 3
     assert service.query("SELECT count(*) FROM versions") == [(len(good) + 2,)]
@@ -188,6 +188,6 @@ def test_a_file_that_ends_the_service_of_one_process_does_so_three_times(tmp_pat
         wait_until(quarantined, what="the quarantine")
         assert service.deaths == 3
         wait_until(lambda: listed("--state", "live") == good, what="the good pages")
-        write(tmp_path / "seeds" / "deadly.md", a_seed(title="It is mended"))
-        wait_until(lambda: "deadly.md" in listed("--state", "live"), what="the mended page")
+        write(tmp_path / "seeds" / "deadly.md", a_seed(title="It is fixed"))
+        wait_until(lambda: "deadly.md" in listed("--state", "live"), what="the fixed page")
     assert list(tmp_path.glob("var/*.begun/*")) == []

@@ -121,21 +121,21 @@ def test_a_refused_file_leaves_the_last_good_version(library: Library):
 
     assert outcome.kind == "refused"
     assert library.document("a.md")["number"] == 1
-    assert library.document("a.md")["rejected"] is True
-    problems = library.services.list_rejections()[0]["problems"]
+    assert library.document("a.md")["refused"] is True
+    problems = library.services.list_refusals()[0]["problems"]
     assert problems[0]["line"] == 9
     assert "quarterly" in problems[0]["hint"]
 
 
-def test_a_mended_file_ends_its_rejection(library: Library):
+def test_a_fixed_file_ends_its_rejection(library: Library):
     text = a_seed()
     library.drop("a.md", text)
     library.drop("a.md", "")
     outcome = library.drop("a.md", text)
 
     assert outcome.kind == "unchanged"
-    assert library.services.list_rejections() == []
-    assert library.kinds() == ["version.stored", "seed.refused", "seed.mended"]
+    assert library.services.list_refusals() == []
+    assert library.kinds() == ["version.stored", "seed.refused", "seed.fixed"]
 
 
 def test_one_bad_file_never_fails_its_batch(library: Library):
@@ -160,7 +160,7 @@ def test_a_good_content_seen_before_a_refused_one_is_stale(library: Library):
     library.take_in_batch((later,), b"broken")
 
     assert library.take_in_batch((earlier,), good)[0].kind == "stale"
-    assert [r["path"] for r in library.services.list_rejections()] == ["a.md"]
+    assert [r["path"] for r in library.services.list_refusals()] == ["a.md"]
 
 
 def test_taking_in_a_batch_twice_is_taking_it_in_once(library: Library):
@@ -304,7 +304,7 @@ def test_a_broken_file_is_a_rejection_with_a_reason_and_the_good_one_beside_it_i
     outcomes = library.take_in({"bad.md": data, "good.md": a_seed()})
 
     assert {o.path: o.kind for o in outcomes} == {"bad.md": "refused", "good.md": "new"}
-    problem = library.services.list_rejections()[0]["problems"][0]
+    problem = library.services.list_refusals()[0]["problems"][0]
     assert problem["code"].startswith("CS")
     assert problem["message"]
     assert problem["line"] >= 1

@@ -280,12 +280,12 @@ def test_a_renamed_file_is_held_against_the_version_before_it(library: Library):
 
     assert (outcome.kind, outcome.problems[-1].code) == ("refused", codes.BODY_SHRANK)
     assert live_paths(library) == ["old.md"]
-    mended = page(1, body=lines(1, edits=1) + long, lastReviewed="2026-01-15")
+    fixed = page(1, body=lines(1, edits=1) + long, lastReviewed="2026-01-15")
     library.remove("old.md")
-    outcome = take_in(library, seen(library, "new.md", mended, "old.md"))["new.md"]
+    outcome = take_in(library, seen(library, "new.md", fixed, "old.md"))["new.md"]
     assert (outcome.kind, outcome.number) == ("moved", 2)
     assert codes.EARLIER_REVIEW in {problem.code for problem in outcome.problems}
-    assert library.services.list_rejections() == []
+    assert library.services.list_refusals() == []
 
 
 def test_a_refused_new_file_takes_nothing(library: Library):
@@ -303,7 +303,7 @@ def test_a_refusal_at_the_old_path_ends_with_the_move(library: Library):
     assert take_in(library, seen(library, "new.md", page(1, edits=1), "old.md"))["new.md"].kind == (
         "moved"
     )
-    assert library.services.list_rejections() == []
+    assert library.services.list_refusals() == []
     assert set(library.services.known_files()) == {"new.md"}
 
 

@@ -29,8 +29,8 @@ def test_a_text_that_shrank_by_more_than_half_keeps_the_last_good_version(librar
     assert outcome.kind == "refused"
     assert "CS073" in {problem.code for problem in outcome.problems}
     assert library.document("a.md")["number"] == 1
-    [rejection] = library.services.list_rejections()
-    assert "CS073" in {problem["code"] for problem in rejection["problems"]}
+    [refusal] = library.services.list_refusals()
+    assert "CS073" in {problem["code"] for problem in refusal["problems"]}
     assert library.kinds() == ["version.stored", "seed.refused"]
 
 
@@ -49,7 +49,7 @@ def test_a_new_label_says_that_the_cut_is_meant(library: Library):
     outcome = library.drop("a.md", body="Short now.\n", version="v2")
 
     assert (outcome.kind, outcome.number) == ("changed", 2)
-    assert library.services.list_rejections() == []
+    assert library.services.list_refusals() == []
     assert last_event(library).data["warnings"] == ["CS073"]
 
 

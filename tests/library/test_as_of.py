@@ -91,11 +91,11 @@ def test_a_file_that_was_refused_then_is_marked_then(library):
     library.drop("a.md")
 
     marked = [
-        [row["rejected"] for row in library.services.list_documents(None, at=evening(day))]
+        [row["refused"] for row in library.services.list_documents(None, at=evening(day))]
         for day in (DAY_1, DAY_2, DAY_3)
     ]
     assert marked == [[False], [True], [False]]
-    assert states(library, evening(DAY_2), "rejected") == {"a.md": "live"}
+    assert states(library, evening(DAY_2), "refused") == {"a.md": "live"}
 
 
 def test_the_team_s_day_decides_what_is_due(store_url):

@@ -143,5 +143,5 @@ def _do_something(
                 del texts[path]
         case 6:
             library.drop(path, "")
-            texts[path] = a_seed(title=f"Mended at {step}")
+            texts[path] = a_seed(title=f"Fixed at {step}")
             library.drop(path, texts[path])

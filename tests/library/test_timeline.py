@@ -68,13 +68,13 @@ def test_a_refused_edit_says_where_and_why_and_what_stays(library):
     )
 
 
-def test_an_old_refusal_is_told_though_the_file_is_mended(library):
+def test_an_old_refusal_is_told_though_the_file_is_fixed(library):
     library.drop("a.md")
     library.later(hours=1)
     library.drop("a.md", BROKEN)
     library.later(hours=1)
     library.drop("a.md")
-    assert ("mended", "ok") in story(library)
+    assert ("fixed", "ok") in story(library)
     assert 'line 9: "quaterly" is not a review frequency' in details(library, "validated")[-1]
     assert details(library, "served") == ["version 1 of 2026-11-24 is served"]
 

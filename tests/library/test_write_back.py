@@ -141,10 +141,10 @@ def test_what_cannot_be_a_review_says_where_and_why(quick, seeds, text, day, exp
     assert (seeds / "a.md").read_text() == text
 
 
-def test_a_file_that_the_service_refused_is_mended_first(quick, seeds):
+def test_a_file_that_the_service_refused_is_fixed_first(quick, seeds):
     save(quick, "a.md", a_seed(body="word " * 400))
     save(quick, "a.md", a_seed(body="less " * 20))  # under the same label: half of it was lost
-    assert "content-sync why a.md says how to mend it" in error_of(quick, "a.md")
+    assert "content-sync why a.md says how to fix it" in error_of(quick, "a.md")
 
 
 def test_where_one_of_several_has_an_error_none_is_written(quick, seeds):

@@ -85,9 +85,9 @@ def test_what_was_reviewed_before_the_message_went_is_not_told(library: Library,
     assert post.envelopes == []
 
 
-def test_what_was_mended_retired_or_withdrawn_before_is_not_told(library: Library, post):
-    library.drop("mended.md", "")
-    library.drop("mended.md", reviewFrequency="as_needed")
+def test_what_was_fixed_retired_or_withdrawn_before_is_not_told(library: Library, post):
+    library.drop("fixed.md", "")
+    library.drop("fixed.md", reviewFrequency="as_needed")
     library.drop("retired.md")
     library.remove("retired.md")
     library.drop("refused.md", "")

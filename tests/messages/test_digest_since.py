@@ -331,19 +331,19 @@ def test_a_review_that_is_owed_again_is_not_cleared(library: Library):
     assert "Cleared" not in composed.text
 
 
-def test_a_mended_or_withdrawn_refusal_is_cleared_once(library: Library):
-    library.drop("mended.md", "")
+def test_a_fixed_or_withdrawn_refusal_is_cleared_once(library: Library):
+    library.drop("fixed.md", "")
     library.drop("withdrawn.md", "")
     library.drop("still.md", "")
     send(library)
 
-    library.drop("mended.md", reviewFrequency="as_needed")
+    library.drop("fixed.md", reviewFrequency="as_needed")
     library.remove("withdrawn.md")
     library.drop("still.md", "---\n---\n")
     text = send(library).text
-    assert "Cleared since: 2 refusals (mended.md, withdrawn.md).\n" in text
+    assert "Cleared since: 2 refusals (fixed.md, withdrawn.md).\n" in text
 
-    library.drop("mended.md", reviewFrequency="as_needed", body=NEW_BODY)
+    library.drop("fixed.md", reviewFrequency="as_needed", body=NEW_BODY)
     library.drop("still.md", "")
     assert "Cleared" not in send(library).text
 

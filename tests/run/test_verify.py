@@ -1,4 +1,4 @@
-"""Verifying a store over its folder: whatever is damaged is found, and what can be mended is mended."""
+"""Verifying a store over its folder: whatever is damaged is found, and what can be repaired is repaired."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import text
 from support.programs import run
 from support.seeds import BODY, a_seed, write
 
-from worker.domain.folder.laws import Findings, Law
+from worker.domain.folder.laws import Breaches, Law
 from worker.library.opened import open_services
 from worker.reviews.snooze_and_ack import snooze
 from worker.run import processes
@@ -46,7 +46,7 @@ class World:
     def sync(self) -> None:
         sync_folder(self.settings, full=False, dry_run=False, progress=quiet)
 
-    def verify(self, most: int = 20) -> Findings:
+    def verify(self, most: int = 20) -> Breaches:
         return verify_library(self.settings, most=most, progress=quiet)
 
     def repair(self) -> Any:
@@ -105,7 +105,7 @@ def world(store_url: str, seeds: Path) -> World:
     return world
 
 
-def laws_of(findings: Findings) -> set[Law]:
+def laws_of(findings: Breaches) -> set[Law]:
     return set(findings.found)
 
 
@@ -114,7 +114,7 @@ def test_a_sound_library_holds_every_law(world: World):
     assert findings.breaches == []
     assert findings.ok
     checked = findings.checked
-    assert (checked["documents"], checked["versions"], checked["rejections"]) == (6, 7, 1)
+    assert (checked["documents"], checked["versions"], checked["refusals"]) == (6, 7, 1)
     assert (checked["files"], checked["waiting"], checked["unproven"]) == (6, 0, 0)
     assert checked["acknowledgements"] == 1
 
@@ -189,15 +189,15 @@ DAMAGES = [
     ),
     pytest.param(
         "DELETE FROM rejections WHERE path = 'sub/refused.md'",
-        Law.FILE, "sub/refused.md", True, id="a rejection is gone",
+        Law.FILE, "sub/refused.md", True, id="a refusal is gone",
     ),
     pytest.param(
         "UPDATE rejections SET path = 'due.md' WHERE path = 'sub/refused.md'",
-        Law.REJECTION, "due.md", True, id="an accepted file counts as refused",
+        Law.REFUSAL, "due.md", True, id="an accepted file counts as refused",
     ),
     pytest.param(
         "UPDATE rejections SET path = 'sub/none.md' WHERE path = 'sub/refused.md'",
-        Law.REJECTION, "sub/none.md", True, id="a refused file is not there",
+        Law.REFUSAL, "sub/none.md", True, id="a refused file is not there",
     ),
     pytest.param(
         "UPDATE notices SET document_id = 99 WHERE path = 'due.md'",
@@ -224,9 +224,9 @@ DAMAGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("statement", "law", "path", "mended"), DAMAGES)
-def test_damage_is_found_and_a_repair_mends_what_it_can(
-    world: World, statement: str, law: Law, path: str, *, mended: bool
+@pytest.mark.parametrize(("statement", "law", "path", "repaired"), DAMAGES)
+def test_damage_is_found_and_a_repair_fixes_what_it_can(
+    world: World, statement: str, law: Law, path: str, *, repaired: bool
 ):
     if world.settings.store_url.value.startswith("sqlite"):
         statement = in_sqlite(statement)
@@ -242,7 +242,7 @@ def test_damage_is_found_and_a_repair_mends_what_it_can(
     after = world.verify()
     kept = world.ask("SELECT path, number, sha256, front_matter FROM versions ORDER BY id")
     assert kept[: len(versions)] == versions, "nothing is deleted or overwritten"
-    if mended:
+    if repaired:
         assert all(breach.repairable for breach in found)
         assert after.breaches == []
     else:
@@ -258,11 +258,11 @@ def test_a_repair_derives_heads_with_an_event_and_sweeps(world: World):
     due_on = world.ask("SELECT due_on FROM documents WHERE path = 'due.md'")
     world.damage("UPDATE documents SET due_on = '2099-01-01', title = 'X' WHERE path = 'due.md'")
     world.damage("DELETE FROM notices WHERE path = 'due.md'")
-    mended, report, notices = world.repair()
-    assert (mended.heads, mended.leases, report.scanned, notices) == (1, 0, 7, 1)
+    repaired, report, notices = world.repair()
+    assert (repaired.heads, repaired.leases, report.scanned, notices) == (1, 0, 7, 1)
     assert world.ask("SELECT due_on FROM documents WHERE path = 'due.md'") == due_on
     [(kind, data)] = world.ask("SELECT kind, data FROM events ORDER BY id DESC LIMIT 1")
-    assert kind == "document.mended"
+    assert kind == "document.repaired"
     assert as_json(data) == {"columns": ["due_on", "title"]}
 
 
@@ -369,7 +369,7 @@ def test_a_sequence_that_a_restore_set_back_is_found(postgres_url: str, seeds: P
     assert (breach.law, "next id of events" in breach.detail) == (Law.DATABASE, True)
 
 
-def test_the_command_tells_the_law_the_place_and_the_mend(tmp_path: Path, seeds: Path):
+def test_the_command_tells_the_law_the_place_and_the_fix(tmp_path: Path, seeds: Path):
     write(seeds / "a.md", a_seed(lastReviewed=str(TODAY)))
     run("sync", cwd=tmp_path)
     sound = run("verify", cwd=tmp_path)
@@ -384,7 +384,7 @@ def test_the_command_tells_the_law_the_place_and_the_mend(tmp_path: Path, seeds:
     told = run("verify", cwd=tmp_path)
     assert told.returncode == 1
     assert "a.md: title is 'Another', not 'How bones are checked'" in told.stdout
-    assert "mend: content-sync verify --repair" in told.stdout
+    assert "fix: content-sync verify --repair" in told.stdout
 
     answer = json.loads(run("verify", "--json", cwd=tmp_path).stdout)
     assert (answer["ok"], answer["found"]) == (False, {"head": 1})

@@ -125,7 +125,7 @@ STEPS: dict[str, Callable[[Library], object]] = {
     "the same file": lambda it: see_again(it, "a.md", a_seed(title="C")),
     "a refusal": lambda it: it.drop("a.md", "---\ntitle: Bad\n---\n"),
     "another refusal": lambda it: it.drop("a.md", "---\ntitle: Not\n---\n"),
-    "its mend": lambda it: it.drop("a.md", title="C"),
+    "its fix": lambda it: it.drop("a.md", title="C"),
     "a refusal of a new file": lambda it: it.drop("c.md", "---\ntitle: Bad\n---\n"),
     "its end": lambda it: it.remove("c.md"),
     "a move": lambda it: it.move("b.md", "moved.md", a_seed(title="B")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -137,12 +139,45 @@ def test_a_store_of_the_first_version_keeps_its_versions(store: Store):
         assert row.number == 2
 
 
+def test_events_get_the_names_of_today_and_those_of_before_again(store: Store):
+    upgrade_to(store, "0004")
+    with store.write() as connection:
+        for number, kind in enumerate(("seed.mended", "document.mended", "seed.refused"), start=1):
+            connection.exec_driver_sql(
+                "INSERT INTO events (id, at, kind, path, data)"
+                f" VALUES ({number}, '2026-11-24 12:00:00', '{kind}', 'a.md', '{{}}')"
+            )
+
+    subject.migrate(store)
+    assert kinds_of_events(store) == ["seed.fixed", "document.repaired", "seed.refused"]
+
+    downgrade_to(store, "0004")
+    assert kinds_of_events(store) == ["seed.mended", "document.mended", "seed.refused"]
+
+
+def kinds_of_events(store: Store) -> list[str]:
+    with store.read() as connection:
+        rows = connection.exec_driver_sql("SELECT kind FROM events ORDER BY id").all()
+    return [row.kind for row in rows]
+
+
 def upgrade_to(store: Store, revision: str) -> None:
+    with _migrating(store) as config:
+        command.upgrade(config, revision)
+
+
+def downgrade_to(store: Store, revision: str) -> None:
+    with _migrating(store) as config:
+        command.downgrade(config, revision)
+
+
+@contextmanager
+def _migrating(store: Store) -> Iterator[Config]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with store.write() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        yield config
 
 
 def insert_version_of_0001(connection: Connection, *, number: int) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event
 from support.stored import Library, a_library
 
 from worker.domain.reviews.review import DefaultFrequency
-from worker.ingest.mass_changes import unanswered_mass
+from worker.ingest.holds import unanswered_refusals
 from worker.reviews.snooze_and_ack import snooze
 from worker.store.library import count_all, review_groups, review_rows
 from worker.store.notices import last_told
@@ -111,7 +111,7 @@ def test_a_delivery_goes_through_what_is_refused_and_not_through_what_lives(sqli
     """It looks for a mass of refusals every few seconds: 8% of a core over 100,000 documents."""
     with a_library(sqlite_url) as library, library.store.read() as connection:
         asked, plans = plans_of(
-            connection, lambda: unanswered_mass(connection, library.services.settings.brake)
+            connection, lambda: unanswered_refusals(connection, library.services.settings.brake)
         )
 
     assert asked == 2

@@ -13,7 +13,7 @@ from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.snapshot import Known, Stamp
 from worker.settings.model import load_settings
 from worker.watch.feed import Feed
-from worker.watch.lane import Lane, Outcome
+from worker.watch.lane import Lane, Reading
 from worker.watch.missing import MOST_CANDIDATES, MOST_ORIGINS, Missing, Origins
 
 
@@ -161,8 +161,8 @@ def test_a_new_file_names_those_that_are_gone_and_an_old_one_none(feed, seeds, s
     sent.clear()
     write(seeds / "c.md", page + "c\n")
     write(seeds / "b.md", page + "B\n")
-    assert feed.take("c.md", Lane.LIVE) is Outcome.NEW
-    assert feed.take("b.md", Lane.LIVE) is Outcome.CHANGED
+    assert feed.take("c.md", Lane.LIVE) is Reading.NEW
+    assert feed.take("b.md", Lane.LIVE) is Reading.CHANGED
     feed.flush()
     ((batch, _),) = sent
     assert [s.candidates for s in batch.snapshots] == [("a.md",), ()]
@@ -191,9 +191,9 @@ def test_a_hasty_look_leaves_it_for_later_and_takes_an_exact_move_at_once(feed, 
     sent.clear()
     write(seeds / "b.md", page + "An edit.\n")
     write(seeds / "c.md", page)
-    assert feed.take("b.md", Lane.BULK, hasty=True) is Outcome.UNSURE
-    assert feed.take("c.md", Lane.BULK, hasty=True) is Outcome.MOVED
-    assert feed.take("b.md", Lane.BULK) is Outcome.NEW
+    assert feed.take("b.md", Lane.BULK, hasty=True) is Reading.UNSURE
+    assert feed.take("c.md", Lane.BULK, hasty=True) is Reading.MOVED
+    assert feed.take("b.md", Lane.BULK) is Reading.NEW
     feed.flush()
     ((batch, _),) = sent
     assert {s.path: (s.moved_from, s.candidates) for s in batch.snapshots} == {
@@ -207,7 +207,7 @@ def test_a_retraction_is_not_left_for_later(feed, seeds, sent, page):
     lose(feed, seeds, "a")
     sent.clear()
     write(seeds / "b.md", a_seed(title="Eating well", status="deprecated"))
-    assert feed.take("b.md", Lane.BULK, hasty=True) is Outcome.NEW
+    assert feed.take("b.md", Lane.BULK, hasty=True) is Reading.NEW
     feed.flush()
     ((batch, lane),) = sent
     assert (lane, batch.snapshots[0].candidates) == (Lane.LIVE, ("a.md",))

@@ -13,7 +13,7 @@ from support.waiting import wait_until
 
 from worker.domain.seeds import codes
 from worker.watch import read
-from worker.watch.read import Absent, Busy, Content, NotAFile, Refused, read_file, stamp_of
+from worker.watch.read import Absent, Busy, Content, NotAFile, Unread, read_file, stamp_of
 
 LIMIT = 1000
 
@@ -47,7 +47,7 @@ def test_what_is_not_there_is_absent(seeds):
 def test_a_file_over_the_limit_is_refused_unread(seeds):
     write(seeds / "a.md", "x" * (LIMIT + 1))
     found = reading(seeds)
-    assert isinstance(found, Refused)
+    assert isinstance(found, Unread)
     assert found.code == codes.TOO_LARGE
     assert found.detail == "1,001 bytes; the limit is 1,000"
     write(seeds / "a.md", "x" * LIMIT)

@@ -72,7 +72,7 @@ def test_what_both_refused_is_told_by_the_first(sync, folder):
         write(folder / f"seeds/{page % 7}/{page}.md", a_seed(status="actve", title=f"Page {page}"))
     done, looked_at = sync()
     assert len(looked_at) == 2
-    assert (done.returncode, json.loads(done.stdout)["rejected"]) == (1, PAGES)
+    assert (done.returncode, json.loads(done.stdout)["refused"]) == (1, PAGES)
     assert done.stderr.count("refused ") == PAGES
 
 

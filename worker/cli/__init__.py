@@ -1,4 +1,4 @@
-"""The command line: `main` runs one command and turns what people can mend into one line.
+"""The command line: `main` runs one command and turns what people can fix into one line.
 
 Exit codes: 0 fine, 1 findings or not found, 2 usage or configuration, 130 interrupted. JSON goes
 to standard output alone. Nothing heavy is imported here: `content-sync --help` has to be quick, so

@@ -12,8 +12,8 @@ import click
 
 from worker.cli.inspection import (
     STANDARD_INPUT,
+    Fixing,
     Inspector,
-    Mending,
     Progress,
     existing,
     files_of,
@@ -26,7 +26,7 @@ from worker.cli.reports import Report, tell_diff, tell_github, tell_json, tell_t
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.cli.inspection import Finding
+    from worker.cli.inspection import CheckedFile
     from worker.settings.model import Settings
 
 #: With fewer files a progress bar would only flash.
@@ -49,9 +49,9 @@ _TELL = {"text": tell_text, "json": tell_json, "github": tell_github}
     default="text",
     help="Text for people, or what GitHub, editors and programs read.",
 )
-@click.option("--fix", is_flag=True, help="Mend what is safe: put quotes round dates.")
+@click.option("--fix", is_flag=True, help="Fix what is safe: put quotes round dates.")
 @click.option(
-    "--fix-words", is_flag=True, help="With --fix: also mend a misspelt word of the vocabulary."
+    "--fix-words", is_flag=True, help="With --fix: also fix a misspelt word of the vocabulary."
 )
 @click.option("--diff", is_flag=True, help="With --fix: only show what it would change.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for a warning too.")
@@ -91,7 +91,7 @@ def validate(
     seeds: Path | None,
     as_json: bool,
 ) -> None:
-    """Check documents: what is wrong, where, how to mend it.
+    """Check documents: what is wrong, where, how to fix it.
 
     Nothing is stored, and no other service is needed. Exits with 1 when a file has an error, or when
     --fix --diff shows a change.
@@ -112,7 +112,7 @@ def validate(
             "--fix-words needs --fix": fix_words and not fix,
             "--diff needs --fix": diff and not fix,
             "--diff prints a diff, and no other format": diff and output != "text",
-            "--fix cannot mend standard input; --diff shows what it would change": (
+            "--fix cannot fix standard input; --diff shows what it would change": (
                 fix and not diff and STANDARD_INPUT in named
             ),
             "--stdin-path needs the path -": stdin_path is not None and STANDARD_INPUT not in named,
@@ -124,7 +124,7 @@ def validate(
     inspector = Inspector(
         rules=rules,
         settings=settings,
-        mending=Mending(words=fix_words, dry=diff) if fix else None,
+        fixing=Fixing(words=fix_words, dry=diff) if fix else None,
         stdin_path=stdin_path,
     )
     files = files_of(named, settings)
@@ -149,7 +149,7 @@ def validate(
     else:
         _TELL[output](report)
     failed = report.count("error") or (strict and report.count("warning"))
-    if failed or (diff and report.mended):
+    if failed or (diff and report.fixed):
         raise click.exceptions.Exit(1)
 
 
@@ -177,7 +177,7 @@ def _read_baseline(path: Path | None) -> frozenset[str] | None:
     return None if path is None else read_baseline(path)
 
 
-def _record(path: Path, findings: list[Finding], settings: Settings) -> None:
+def _record(path: Path, findings: list[CheckedFile], settings: Settings) -> None:
     from worker.cli.baseline import fingerprints, write_baseline
 
     recorded = []

@@ -17,7 +17,7 @@ from worker.errors import ContentSyncError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from worker.cli.inspection import Finding
+    from worker.cli.inspection import CheckedFile
     from worker.domain.seeds.problem import Problem, Span
     from worker.settings.model import Settings
 
@@ -93,7 +93,7 @@ def summary(files: int, errors: int, warnings: int) -> Text:
     return Text(found, style="red" if errors else "yellow" if warnings else "green")
 
 
-def effects_of(findings: Sequence[Finding], settings: Settings) -> dict[str, str]:
+def effects_of(findings: Sequence[CheckedFile], settings: Settings) -> dict[str, str]:
     """Return, by the path that was given, what stays published of the files with an error.
 
     `validate` needs no store. Where the settings name an SQLite file on this machine, it says which version

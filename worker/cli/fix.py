@@ -1,6 +1,6 @@
-"""Writes a mended file in the place of the one that was read: whole, or not at all.
+"""Writes a fixed file in the place of the one that was read: whole, or not at all.
 
-What is mended is decided in `worker.domain.rules.fix`. Called by `validate --fix`.
+What is fixed is decided in `worker.domain.rules.fix`. Called by `validate --fix`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def replace_file(path: str, *, was: bytes, becomes: bytes) -> None:
 def _look_at(target: Path, was: bytes) -> None:
     """Raise `NotWrittenError` unless there is a regular file that holds `was` and may be written."""
     if target.is_symlink():
-        raise NotWrittenError("it is a symbolic link; mend the file behind it")
+        raise NotWrittenError("it is a symbolic link; fix the file behind it")
     descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

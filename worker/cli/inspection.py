@@ -1,4 +1,4 @@
-"""What `validate` looks at, and what it finds there: from paths to findings, mended where asked.
+"""What `validate` looks at, and what it finds there: from paths to findings, fixed where asked.
 
 Files are read one by one; of those without a finding nothing but their metadata is kept, for a library
 may be larger than memory. How findings are told is in `worker.cli.reports`.
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mending:
+class Fixing:
     """What `--fix` may do; with `dry` it is only told."""
 
     words: bool = False
@@ -41,31 +41,31 @@ class Mending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A file with its problems, and what was mended in it.
+class CheckedFile:
+    """A file with its problems, and what was fixed in it.
 
     `data` is what was read, where there is something to show of it; `before` is what was read where
-    something was mended; `entry` is what the rules over many files need of a valid document.
+    something was fixed; `entry` is what the rules over many files need of a valid document.
     """
 
     path: str
     data: bytes = field(repr=False)
     problems: tuple[Problem, ...] = ()
-    mended: tuple[Edit, ...] = ()
+    fixed: tuple[Edit, ...] = ()
     before: bytes = field(default=b"", repr=False)
     entry: LibraryEntry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspector:
-    """Examines files one by one, as the service would, and mends them where that was asked for."""
+    """Examines files one by one, as the service would, and fixes them where that was asked for."""
 
     rules: Rules
     settings: Settings
-    mending: Mending | None = None
+    fixing: Fixing | None = None
     stdin_path: str | None = None
 
-    def inspect(self, paths: Sequence[str], moved: Progress) -> list[Finding]:
+    def inspect(self, paths: Sequence[str], moved: Progress) -> list[CheckedFile]:
         """Return the findings of the files in their order; `moved` is told of each.
 
         A plain note is left out, as the service leaves it out.
@@ -78,7 +78,7 @@ class Inspector:
             moved(number, len(paths))
         return self._with_library_rules(findings) if len(findings) > 1 else findings
 
-    def _inspect_file(self, path: str) -> Finding | None:
+    def _inspect_file(self, path: str) -> CheckedFile | None:
         from worker.domain.rules.rules import NO_PERMISSION, UNREADABLE, unreadable_problem
         from worker.domain.seeds.seed import is_plain_note
 
@@ -88,17 +88,17 @@ class Inspector:
         except OSError as error:
             code = NO_PERMISSION if isinstance(error, PermissionError) else UNREADABLE
             problem = unreadable_problem(code, error.strerror or str(error))
-            return Finding(path=shown, data=b"", problems=(problem,))
+            return CheckedFile(path=shown, data=b"", problems=(problem,))
         if shown.lower().endswith(_NOTES_SUFFIX) and is_plain_note(data):
             complain(f"{shown} is a plain note, for it has no front matter: ignored")
             return None
         examined = self._examine(data)
-        mended = self._mend(path, data, examined) if self.mending else None
-        if mended is None:
+        fixed = self._fix(path, data, examined) if self.fixing else None
+        if fixed is None:
             return self._finding(shown, data, examined)
-        becomes, edits = mended
+        becomes, edits = fixed
         finding = self._finding(shown, becomes, self._examine(becomes))
-        return replace(finding, mended=edits, before=data, data=becomes)
+        return replace(finding, fixed=edits, before=data, data=becomes)
 
     def _examine(self, data: bytes) -> Examined:
         from worker.domain.rules.rules import examine
@@ -107,7 +107,7 @@ class Inspector:
         most = self.settings.intake.max_file_bytes
         return examine(data, rules=self.rules, today=today, max_bytes=most)
 
-    def _finding(self, shown: str, data: bytes, examined: Examined) -> Finding:
+    def _finding(self, shown: str, data: bytes, examined: Examined) -> CheckedFile:
         from worker.domain.rules.library_rules import LibraryEntry
         from worker.domain.seeds.seed import body_sha256
 
@@ -121,31 +121,31 @@ class Inspector:
                 body_line=seed.body_line,
             )
         kept = data if examined.problems else b""
-        return Finding(path=shown, data=kept, problems=examined.problems, entry=entry)
+        return CheckedFile(path=shown, data=kept, problems=examined.problems, entry=entry)
 
-    def _mend(
+    def _fix(
         self, path: str, data: bytes, examined: Examined
     ) -> tuple[bytes, tuple[Edit, ...]] | None:
-        """Mend the file unless it is a dry run; None where there is nothing to mend, or it may not."""
+        """Fix the file unless it is a dry run; None where there is nothing to fix, or it may not."""
         from worker.cli.fix import replace_file
-        from worker.domain.rules.fix import edits_of, mend
+        from worker.domain.rules.fix import edits_of, fix
 
-        if self.mending is None or examined.seed is None:
+        if self.fixing is None or examined.seed is None:
             return None
-        words = self.mending.words
+        words = self.fixing.words
         edits = edits_of(examined.seed, examined.problems, self.rules, words=words)
-        becomes = mend(data, edits)
+        becomes = fix(data, edits)
         if becomes == data:
             return None
-        if not self.mending.dry:
+        if not self.fixing.dry:
             try:
                 replace_file(path, was=data, becomes=becomes)
             except OSError as error:
-                complain(f"{path} is not mended: {error.strerror or error}")
+                complain(f"{path} is not fixed: {error.strerror or error}")
                 return None
         return becomes, edits
 
-    def _with_library_rules(self, findings: list[Finding]) -> list[Finding]:
+    def _with_library_rules(self, findings: list[CheckedFile]) -> list[CheckedFile]:
         from worker.domain.rules.library_rules import check_library
 
         entries = [finding.entry for finding in findings if finding.entry is not None]
@@ -155,7 +155,7 @@ class Inspector:
             for finding in findings
         ]
 
-    def _with_more(self, finding: Finding, more: tuple[Problem, ...]) -> Finding:
+    def _with_more(self, finding: CheckedFile, more: tuple[Problem, ...]) -> CheckedFile:
         data = finding.data
         if not data and finding.path != _UNNAMED:
             try:

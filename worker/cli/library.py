@@ -12,7 +12,7 @@ from worker.cli.output import found, print_json
 #: What `list` can be narrowed to: documents that live, are due, have a refused newer file.
 LIST_STATES = (
     *("live", "retired", "current", "upcoming", "due", "overdue", "escalated", "snoozed"),
-    *("unknown", "exempt", "rejected"),
+    *("unknown", "exempt", "refused"),
 )
 
 
@@ -31,13 +31,13 @@ def status(flags: Flags, *, as_json: bool) -> None:
 
     with open_reader(settings) as reader:
         answer = reader.status()
-        rejections = reader.list_rejections()
+        refusals = reader.list_refusals()
     if as_json:
         print_json(answer)
         return
     from worker.cli import text, views
 
-    text.show(views.glance(answer, rejections, zone=settings.zone, now=datetime.now(UTC)))
+    text.show(views.glance(answer, refusals, zone=settings.zone, now=datetime.now(UTC)))
 
 
 @click.command("list")

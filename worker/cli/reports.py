@@ -16,7 +16,7 @@ from worker.cli.output import print_json
 from worker.domain.seeds.visible import visible
 
 if TYPE_CHECKING:
-    from worker.cli.inspection import Finding
+    from worker.cli.inspection import CheckedFile
     from worker.domain.seeds.problem import Problem, Span
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -30,7 +30,7 @@ class Report:
     `effects` says by path what an error means for what is published, where that is known.
     """
 
-    findings: Sequence[Finding]
+    findings: Sequence[CheckedFile]
     fixing: bool
     accepted: int | None = None
     effects: Mapping[str, str] = field(default_factory=dict)
@@ -41,9 +41,9 @@ class Report:
         return [problem for finding in self.findings for problem in finding.problems]
 
     @property
-    def mended(self) -> int:
-        """Return how many places were mended."""
-        return sum(len(finding.mended) for finding in self.findings)
+    def fixed(self) -> int:
+        """Return how many places were fixed."""
+        return sum(len(finding.fixed) for finding in self.findings)
 
     def count(self, severity: str) -> int:
         """Return how many problems are of a severity."""
@@ -51,7 +51,7 @@ class Report:
 
 
 def tell_json(report: Report) -> None:
-    """Print the stable contract for programs; `mended` and `accepted` only where they were asked."""
+    """Print the stable contract for programs; `fixed` and `accepted` only where they were asked."""
     answer: dict[str, Any] = {
         "files": len(report.findings),
         "errors": report.count("error"),
@@ -63,7 +63,7 @@ def tell_json(report: Report) -> None:
         ],
     }
     if report.fixing:
-        answer["mended"] = [
+        answer["fixed"] = [
             {
                 "path": finding.path,
                 "code": edit.code,
@@ -73,7 +73,7 @@ def tell_json(report: Report) -> None:
                 **asdict(edit.span),
             }
             for finding in report.findings
-            for edit in finding.mended
+            for edit in finding.fixed
         ]
     if report.accepted is not None:
         answer["accepted"] = report.accepted
@@ -81,13 +81,13 @@ def tell_json(report: Report) -> None:
 
 
 def tell_text(report: Report) -> None:
-    """Print each finding with its line and carets, what it does, what was mended, and a summary."""
+    """Print each finding with its line and carets, what it does, what was fixed, and a summary."""
     from worker.cli import findings as shown
     from worker.cli import text
 
     console = text.console()
     for finding in report.findings:
-        for line in mended_lines(finding):
+        for line in fixed_lines(finding):
             console.print(text.plain(line, "green"), soft_wrap=True)
         if finding.problems:
             for row in shown.finding_lines(
@@ -108,9 +108,9 @@ def tell_github(report: Report) -> None:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
     for finding in report.findings:
-        for edit in finding.mended:
+        for edit in finding.fixed:
             title = f"{edit.code} {edit.rule}"
-            _command("notice", finding.path, edit.span, title, f"mended: {edit.old} -> {edit.new}")
+            _command("notice", finding.path, edit.span, title, f"fixed: {edit.old} -> {edit.new}")
         for problem in finding.problems:
             title = f"{problem.code} {problem.rule}"
             level = _GITHUB_LEVELS[problem.severity]
@@ -122,7 +122,7 @@ def tell_github(report: Report) -> None:
 def tell_diff(report: Report) -> None:
     """Print what `--fix` would change, as a unified diff."""
     for finding in report.findings:
-        if not finding.mended:
+        if not finding.fixed:
             continue
         lines = difflib.unified_diff(
             _lines(finding.before),
@@ -134,11 +134,11 @@ def tell_diff(report: Report) -> None:
         sys.stdout.writelines(f"{visible(line, lines=True)}\n" for line in lines)
 
 
-def mended_lines(finding: Finding) -> Iterator[str]:
-    """Yield a line for each place that was mended."""
-    for edit in finding.mended:
+def fixed_lines(finding: CheckedFile) -> Iterator[str]:
+    """Yield a line for each place that was fixed."""
+    for edit in finding.fixed:
         place = f"{finding.path}:{edit.span.line}:{edit.span.column}"
-        yield visible(f"{place}: mended {edit.code} {edit.rule}: {edit.old} -> {edit.new}")
+        yield visible(f"{place}: fixed {edit.code} {edit.rule}: {edit.old} -> {edit.new}")
 
 
 def advice(problem: Problem) -> str:
@@ -147,9 +147,9 @@ def advice(problem: Problem) -> str:
 
 
 def _counts(report: Report) -> Iterator[str]:
-    if report.mended:
-        files = sum(bool(finding.mended) for finding in report.findings)
-        yield f"{_plural(report.mended, 'place')} mended in {_plural(files, 'file')}"
+    if report.fixed:
+        files = sum(bool(finding.fixed) for finding in report.findings)
+        yield f"{_plural(report.fixed, 'place')} fixed in {_plural(files, 'file')}"
     if report.accepted:
         yield f"{_plural(report.accepted, 'finding')} accepted by the baseline"
 

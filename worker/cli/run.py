@@ -155,7 +155,7 @@ def sync(flags: Flags, *, full: bool, dry_run: bool, seeds: Path | None, as_json
     else:
         text.show(views.sync_counts(counts, dry_run=dry_run))
     text.complain(views.sync_findings(report))
-    if report.refused or report.busy or report.unsure or report.held:
+    if report.refusals or report.busy or report.unsure or report.held:
         raise click.exceptions.Exit(1)
 
 

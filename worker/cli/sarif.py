@@ -23,7 +23,7 @@ from worker.domain.seeds.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.cli.inspection import Finding
+    from worker.cli.inspection import CheckedFile
     from worker.cli.reports import Report
     from worker.domain.rules.fix import Edit
     from worker.domain.rules.rules import Rules
@@ -41,7 +41,7 @@ _INDEXES = {code: index for index, code in enumerate(CODES)}
 
 
 def sarif_log(report: Report, settings: Settings, rules: Rules) -> dict[str, Any]:
-    """Return the log of one run: every rule, and a result for each problem, with its mend if any."""
+    """Return the log of one run: every rule, and a result for each problem, with its fix if any."""
     driver = {"name": "content-sync", "version": __version__, "rules": [*_rules()]}
     return {
         "$schema": SCHEMA,
@@ -82,9 +82,9 @@ def _rules() -> Iterator[dict[str, Any]]:
         }
 
 
-def _results(finding: Finding, name: str, rules: Rules) -> Iterator[dict[str, Any]]:
+def _results(finding: CheckedFile, name: str, rules: Rules) -> Iterator[dict[str, Any]]:
     marks = fingerprints(name, finding.data, finding.problems)
-    mends = {edit.span: edit for edit in _mends(finding, rules)}
+    fixes = {edit.span: edit for edit in _fixes(finding, rules)}
     for problem, mark in zip(finding.problems, marks, strict=True):
         result = {
             "ruleId": problem.code,
@@ -94,13 +94,13 @@ def _results(finding: Finding, name: str, rules: Rules) -> Iterator[dict[str, An
             "locations": [_location(finding.path, problem)],
             "partialFingerprints": {FINGERPRINT: mark},
         }
-        edit = mends.get(problem.span)
+        edit = fixes.get(problem.span)
         if edit is not None and edit.code == problem.code:
             result["fixes"] = [_fix(finding.path, edit)]
         yield result
 
 
-def _mends(finding: Finding, rules: Rules) -> tuple[Edit, ...]:
+def _fixes(finding: CheckedFile, rules: Rules) -> tuple[Edit, ...]:
     if not any(problem.fixable for problem in finding.problems):
         return ()
     seed = parse_seed(finding.data)

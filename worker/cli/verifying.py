@@ -1,4 +1,4 @@
-"""The command `verify`: what is checked, what is wrong with each, and how to mend it."""
+"""The command `verify`: what is checked, what is wrong with each, and how to fix it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from worker.cli.output import print_json
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from worker.domain.folder.laws import Findings
+    from worker.domain.folder.laws import Breaches
 
 #: What the counts are called, in the order in which they are shown.
 _COUNTED = (
-    *("documents", "versions", "bodies", "files", "rejections", "events", "notices"),
+    *("documents", "versions", "bodies", "files", "refusals", "events", "notices"),
     "acknowledgements",
 )
 
 
 @click.command
 @click.option(
-    "--repair", is_flag=True, help="Mend what the folder and the versions allow, then verify again."
+    "--repair", is_flag=True, help="Fix what the folder and the versions allow, then verify again."
 )
 @click.option(
     "--most",
@@ -55,13 +55,13 @@ def verify(flags: Flags, *, repair: bool, most: int, as_json: bool) -> None:
     answer = findings.as_json()
     if repair and not findings.ok and not findings.unsound:
         with text.progress("Reading the folder") as progress:
-            mended, report, notices = repair_library(settings, progress=progress)
+            repaired, report, notices = repair_library(settings, progress=progress)
         with text.progress("Verifying") as progress:
             findings = verify_library(settings, most=most, progress=progress)
         answer = findings.as_json() | {
             "repaired": {
-                "documents": mended.heads,
-                "leases": mended.leases,
+                "documents": repaired.heads,
+                "leases": repaired.leases,
                 "notices": notices,
                 "sync": report.as_json(),
             }
@@ -82,7 +82,7 @@ def _repaired(done: dict[str, Any]) -> str:
     sync = done["sync"]
     read = (
         f"read {count(sync['scanned'], 'file')} again ({sync['new']} new, {sync['changed']} changed, "
-        f"{sync['moved']} moved, {sync['retired']} retired, {sync['rejected']} refused)"
+        f"{sync['moved']} moved, {sync['retired']} retired, {sync['refused']} refused)"
     )
     parts = [
         f"derived {count(done['documents'], 'document')} again from their versions",
@@ -93,8 +93,8 @@ def _repaired(done: dict[str, Any]) -> str:
     return "Repaired: " + "; ".join(parts) + "."
 
 
-def _shown(findings: Findings) -> Text:
-    """Return each broken law with its breaches and its mend, and what was checked."""
+def _shown(findings: Breaches) -> Text:
+    """Return each broken law with its breaches and its fix, and what was checked."""
     from rich.text import Text
 
     from worker.cli.text import count, plain
@@ -102,7 +102,7 @@ def _shown(findings: Findings) -> Text:
 
     told = Text()
     for law, number in findings.found.items():
-        statement, mend = LAWS[law]
+        statement, fix = LAWS[law]
         told.append(f"{law}: {statement}: broken {number:,} times\n", "bold red")
         here = [breach for breach in findings.breaches if breach.law is law]
         for breach in here:
@@ -111,7 +111,7 @@ def _shown(findings: Findings) -> Text:
         if number > len(here):
             told.append(f"  and {number - len(here):,} more: --most {number}\n", "dim")
         repairable = all(breach.repairable for breach in here)
-        told.append(f"  mend: {'content-sync verify --repair, or ' if repairable else ''}{mend}\n")
+        told.append(f"  fix: {'content-sync verify --repair, or ' if repairable else ''}{fix}\n")
     counts = ", ".join(
         f"{findings.checked[name]:,} {name}" for name in _COUNTED if findings.checked[name]
     )

@@ -52,7 +52,7 @@ ASK_TO_APPROVE = "if the files are meant to be gone, run content-sync approve"
 #: What is held, and how to answer.
 _ANSWERS = {
     "removals": ASK_TO_APPROVE,
-    "refusals": "the last good versions stay: mend the files; to have each told to whoever answers"
+    "refusals": "the last good versions stay: fix the files; to have each told to whoever answers"
     " for it, run content-sync approve",
 }
 
@@ -66,7 +66,7 @@ _MOST_MARKDOWN_CHARACTERS = 2_000_000
 
 def glance(
     status: dict[str, Any],
-    rejections: Sequence[dict[str, Any]],
+    refusals: Sequence[dict[str, Any]],
     *,
     zone: tzinfo,
     now: datetime,
@@ -81,7 +81,7 @@ def glance(
         library += f"; {documents['retired']:,} retired"
     lines.add_row("Library", library)
     lines.add_row("Reviews", _review_bars(status["review"]))
-    lines.add_row("Refused", _refused(rejections))
+    lines.add_row("Refused", _refused(refusals))
     lines.add_row("Messages", _notice_counts(status["notices"]))
     for one in status["failing"]:
         failing = f"{one['channel']} since {local_time(one['since'], zone)}: {one['error']}"
@@ -113,14 +113,14 @@ def held_table(held: dict[str, Any], zone: tzinfo) -> RenderableType:
     return Group(*shown) if shown else Text("Nothing is held.")
 
 
-def _refused(rejections: Sequence[dict[str, Any]]) -> Text:
-    if not rejections:
+def _refused(refusals: Sequence[dict[str, Any]]) -> Text:
+    if not refusals:
         return Text("none", style="green")
-    shown = [_refusal(one["path"], one["problems"]) for one in rejections[:_MOST_REFUSED_SHOWN]]
-    if len(rejections) > len(shown):
-        more = f"and {len(rejections) - len(shown):,} more; content-sync validate names all"
+    shown = [_refusal(one["path"], one["problems"]) for one in refusals[:_MOST_REFUSED_SHOWN]]
+    if len(refusals) > len(shown):
+        more = f"and {len(refusals) - len(shown):,} more; content-sync validate names all"
         shown.append(Text(more, style="dim"))
-    return Text("\n").join([Text(count(len(rejections), "file"), style="red"), *shown])
+    return Text("\n").join([Text(count(len(refusals), "file"), style="red"), *shown])
 
 
 def _refusal(path: str, problems: Sequence[dict[str, Any]]) -> Text:
@@ -347,9 +347,8 @@ def sync_counts(counts: dict[str, Any], *, dry_run: bool) -> RenderableType:
     for name, number in counts.items():
         if name == "seconds":
             continue
-        word = "refused" if name == "rejected" else name
-        style = "dim" if not number else "red" if word == "refused" else ""
-        table.add_row(Text(f"{number:,}", style=style), plain(word, style))
+        style = "dim" if not number else "red" if name == "refused" else ""
+        table.add_row(Text(f"{number:,}", style=style), plain(name, style))
     note = " Nothing was stored: this was a dry run." if dry_run else ""
     return Group(table, Text(f"in {counts['seconds']:.2f} s.{note}", style="dim"))
 
@@ -357,7 +356,7 @@ def sync_counts(counts: dict[str, Any], *, dry_run: bool) -> RenderableType:
 def sync_findings(report: SyncReport) -> list[Text]:
     """Return a line for every file that `sync` did not store, and for a held removal."""
     lines = []
-    for path, problems in report.refused:
+    for path, problems in report.refusals:
         lines.append(Text.assemble(("refused ", "red"), _refusal(path, problems)))
     lines += [_finding("busy", "yellow", path, reason) for path, reason in report.busy]
     lines += [_finding("not read", "yellow", path, reason) for path, reason in report.unsure]

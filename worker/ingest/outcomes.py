@@ -132,9 +132,9 @@ class SyncReport:
     unchanged: int = 0
     moved: int = 0
     retired: int = 0
-    rejected: int = 0
+    refused: int = 0
     seconds: float = 0.0
-    refused: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+    refusals: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
     busy: list[tuple[str, str]] = field(default_factory=list)
     unsure: list[tuple[str, str]] = field(default_factory=list)
@@ -149,7 +149,7 @@ class SyncReport:
             "unchanged": self.unchanged,
             "moved": self.moved,
             "retired": self.retired,
-            "rejected": self.rejected,
+            "refused": self.refused,
             "seconds": round(self.seconds, 3),
         }
 
@@ -160,8 +160,8 @@ class SyncReport:
         self.unchanged += other.unchanged
         self.moved += other.moved
         self.retired += other.retired
-        self.rejected += other.rejected
         self.refused += other.refused
+        self.refusals += other.refusals
 
     def add(self, outcome: Outcome) -> None:
         """Count what became of one path."""
@@ -175,8 +175,8 @@ class SyncReport:
             case "retired":
                 self.retired += 1
             case "refused":
-                self.rejected += 1
-                self.refused.append((outcome.path, [p.as_json() for p in outcome.problems]))
+                self.refused += 1
+                self.refusals.append((outcome.path, [p.as_json() for p in outcome.problems]))
             case "unchanged" | "stale":
                 self.unchanged += 1
             case _:

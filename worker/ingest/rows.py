@@ -47,7 +47,7 @@ class Writes:
     updates: list[dict[str, Any]] = field(default_factory=list)
     touches: list[dict[str, Any]] = field(default_factory=list)
     retirements: list[dict[str, Any]] = field(default_factory=list)
-    rejections: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
     cleared: list[str] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Writes:
             case Accepted(), decide.Advance(revives=revives) if head is not None:
                 self._advance(seen, head, bodies, revives=revives)
             case Accepted(), decide.Touch(revives=revives) if head is not None:
-                self._touch(seen, head, revives=revives, mended=refusal is not None)
+                self._touch(seen, head, revives=revives, fixed=refusal is not None)
             case Accepted(), decide.Move():
                 self._move(seen, decision, bodies)
             case Refused(), decide.Refuse(new=new):
@@ -98,8 +98,8 @@ class Writes:
         table.update_documents(connection, self.retirements)
         table.add_bodies(connection, {a.body_sha256: a.seed.body for a, _, _ in self.versions})
         table.add_versions(connection, [self._version_row(*version) for version in self.versions])
-        table.remove_rejections(connection, self.cleared)
-        table.replace_rejections(connection, self.rejections)
+        table.remove_refusals(connection, self.cleared)
+        table.replace_refusals(connection, self.refusals)
         for accepted in self.creates:
             self.notices.extend(self._review_notices(accepted, self.ids[accepted.path]))
         add_notices(connection, self.notices, now=self.now)
@@ -143,7 +143,7 @@ class Writes:
             raise AssertionError(f"{seen.path}: a next version without a change")
         return change
 
-    def _touch(self, seen: Accepted, head: Head, *, revives: bool, mended: bool) -> None:
+    def _touch(self, seen: Accepted, head: Head, *, revives: bool, fixed: bool) -> None:
         row = self._updated_row(head, seen, number=head.number)
         self._keep(head, seen)
         if revives:
@@ -151,8 +151,8 @@ class Writes:
             self._add_event("document.revived", seen.path, number=head.number)
         else:
             self.touches.append(row)
-            if mended:
-                self._add_event("seed.mended", seen.path, number=head.number)
+            if fixed:
+                self._add_event("seed.fixed", seen.path, number=head.number)
         kind = "revived" if revives else "unchanged"
         self._finish(seen.path, kind, number=head.number, problems=seen.problems)
 
@@ -209,7 +209,7 @@ class Writes:
         problems = [problem.as_json() for problem in seen.problems]
         errors = [p for p in seen.problems if p.severity is Severity.ERROR]
         first = errors[0]
-        self.rejections.append(
+        self.refusals.append(
             {
                 "path": seen.path,
                 "sha256": seen.sha256,

@@ -18,7 +18,7 @@ from worker.store.engine import Connection
 if TYPE_CHECKING:
     from worker.domain.reviews.policy import Policy
 
-REJECTED = "rejected"
+REFUSED = "refused"
 _LIFE = (events.STORED, events.MOVED, events.RETIRED, events.REVIVED)
 
 
@@ -48,7 +48,7 @@ def list_documents_at(
             row
             for row in listed
             if state in {None, row["state"], row["review_state"]}
-            or (state == REJECTED and row["rejected"])
+            or (state == REFUSED and row["refused"])
         ),
         key=lambda row: row["path"].encode("utf-8", "surrogateescape"),
     )
@@ -138,5 +138,5 @@ def _row(
         "planned_on": None,  # what people answered is told by events, not kept by day
         "owner": policy.owner_of(event.path, facts.owner),
         "updated_at": event.at.isoformat(),
-        "rejected": event.path in refused,
+        "refused": event.path in refused,
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from worker.domain.reviews.ladder import state_told
 from worker.domain.reviews.notice import Notice
 from worker.domain.reviews.review import ReviewState
-from worker.ingest import mass_changes
+from worker.ingest import holds
 from worker.library.as_of import locate, state_at
 from worker.store import channel_states, leases, library, liveness
 from worker.store.documents import LIVE, RETIRED
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from worker.domain.reviews.policy import Policy
     from worker.domain.seeds.seed import Seed
 
-REJECTED = "rejected"
+REFUSED = "refused"
 #: The other side of a diff that is no version.
 FILE = "file"
 #: What a change says where nothing changed.
@@ -41,7 +41,7 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
     return {
         "documents": {LIVE: states.total(), RETIRED: counts["documents"] - states.total()},
         "versions": counts["versions"],
-        "rejected": counts["rejected"],
+        "refused": counts["refused"],
         "review": {str(state): states.get(state, 0) for state in ReviewState},
         "notices": {
             state: counts["notices"].get(state, 0)
@@ -64,27 +64,25 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
             {"channel": row.name, "since": _iso(row.failing_since), "error": row.error}
             for row in channel_states.list_failing(connection)
         ],
-        "held": mass_changes.count_held(connection),
+        "held": holds.count_held(connection),
     }
 
 
 def held(connection: Connection) -> dict[str, Any]:
     """Return what waits for a person: what `approve` would retire, and what it would have told."""
-    found = mass_changes.held(connection)
+    found = holds.held(connection)
     return {**found, "since": _iso(found["since"])}
 
 
 def list_documents(
     connection: Connection, *, state: str | None, policy: Policy, today: date
 ) -> list[dict[str, Any]]:
-    """Return the documents, or those of one state: live, retired, rejected, or a review state."""
-    rejected = {row.path for row in library.list_rejections(connection)}
+    """Return the documents, or those of one state: live, retired, refused, or a review state."""
+    refused = {row.path for row in library.list_refusals(connection)}
     listed = []
     for row, review in library.list_documents(connection):
         stage = None if review is None else str(policy.state_of(review, today=today))
-        if state not in {None, row.state, stage} and not (
-            state == REJECTED and row.path in rejected
-        ):
+        if state not in {None, row.state, stage} and not (state == REFUSED and row.path in refused):
             continue
         listed.append(
             {
@@ -102,27 +100,27 @@ def list_documents(
                 "planned_on": _iso(review.given.planned_on) if review is not None else None,
                 "owner": policy.owner_of(row.path, row.owner),
                 "updated_at": _iso(row.updated_at),
-                "rejected": row.path in rejected,
+                "refused": row.path in refused,
             }
         )
     return listed
 
 
-def list_rejections(connection: Connection) -> list[dict[str, Any]]:
+def list_refusals(connection: Connection) -> list[dict[str, Any]]:
     """Return the files whose newest content is refused, with their problems."""
     return [
         {"path": row.path, "refused_at": _iso(row.refused_at), "problems": row.problems}
-        for row in library.list_rejections(connection)
+        for row in library.list_refusals(connection)
     ]
 
 
 def refusal(connection: Connection, path: str, zone: tzinfo) -> dict[str, Any] | None:
     """Return what is wrong with a path's newest content and what that means; None where nothing is."""
-    rejection = library.find_rejection(connection, path)
-    if rejection is None:
+    refusal = library.find_refusal(connection, path)
+    if refusal is None:
         return None
     stays = what_stays(connection, [path], zone)
-    return {"problems": rejection.problems, "effect": stays.get(path, "not published")}
+    return {"problems": refusal.problems, "effect": stays.get(path, "not published")}
 
 
 def what_stays(connection: Connection, paths: Iterable[str], zone: tzinfo) -> dict[str, str]:

@@ -84,10 +84,10 @@ class Reader:
         with self.store.read() as connection:
             return library.list_paths(connection)
 
-    def list_rejections(self) -> list[dict[str, Any]]:
+    def list_refusals(self) -> list[dict[str, Any]]:
         """Return the files whose newest content is refused, with their problems."""
         with self.store.read() as connection:
-            return queries.list_rejections(connection)
+            return queries.list_refusals(connection)
 
     def refusal(self, path: str) -> dict[str, Any] | None:
         """Return what is wrong with a path's newest content, and what is published instead."""

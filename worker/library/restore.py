@@ -14,7 +14,7 @@ from typing import Any
 
 from worker.library.seeds_folder import WriteRefusedError, look, place_of, write_whole
 from worker.library.services import Services
-from worker.watch.read import Content, Refused
+from worker.watch.read import Content, Unread
 
 _BOM = "\ufeff"
 
@@ -77,7 +77,7 @@ def rebuild(front_matter: str, body: str, sha256: str) -> Rebuilt:
 
 def _refuse_loss(on_disk: Any, stored: frozenset[str], place: str) -> None:
     unknown = (isinstance(on_disk, Content) and on_disk.sha256 not in stored) or isinstance(
-        on_disk, Refused
+        on_disk, Unread
     )
     if unknown:
         raise WriteRefusedError(

@@ -17,7 +17,7 @@ from pathlib import Path
 from worker.atomic_write import replace_whole
 from worker.errors import ConfigurationError, ContentSyncError
 from worker.settings.model import Settings
-from worker.watch.read import Absent, Busy, Content, NotAFile, Refused, read_file
+from worker.watch.read import Absent, Busy, Content, NotAFile, Unread, read_file
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -32,7 +32,7 @@ def place_of(settings: Settings, path: str) -> str:
     return f"{settings.seeds}/{path}"
 
 
-def look(settings: Settings, path: str, *, forced: bool = False) -> Content | Refused | Absent:
+def look(settings: Settings, path: str, *, forced: bool = False) -> Content | Unread | Absent:
     """Return what is on disk; raise `WriteRefusedError` for what is no file that may be replaced.
 
     With `forced`, a file that somebody holds open is taken all the same.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from worker.errors import ConfigurationError
-from worker.ingest import mass_changes
+from worker.ingest import holds
 from worker.ingest.outcomes import log_outcomes
 from worker.ingest.spool import Spool, open_spool
 from worker.ingest.unfinished_batches import Begun
@@ -155,7 +155,7 @@ class Services(Reader):
 
         self.overseer.look(self.now(), self.today())
         brake, routes = self.settings.brake, self.policy.routes
-        mass_changes.hold_refusals(self.store, brake, routes, now=self.now())
+        holds.hold_refusals(self.store, brake, routes, now=self.now())
         delivered = deliver(self._outgoing)
         if self.stream is not None:
             publish_events(self.store, self.stream)
@@ -196,22 +196,22 @@ class Services(Reader):
     def hold(self, removals: list[str], live: int) -> None:
         """Hold a mass disappearance and owe the routes a notice of it; once while one is held. Commits."""
         routes, now = self.policy.routes, self.now()
-        mass_changes.hold_removals(self.store, removals, live, routes=routes, now=now)
+        holds.hold_removals(self.store, removals, live, routes=routes, now=now)
 
     def approved(self) -> frozenset[str]:
         """Return the paths whose removal a person has approved; none while that is open."""
         with self.store.read() as connection:
-            return mass_changes.agreed_removals(connection)
+            return holds.agreed_removals(connection)
 
     def end_hold(self) -> None:
         """End the hold: the files came back, or the retirement was carried out. Commits."""
-        mass_changes.end_removals(self.store, now=self.now())
+        holds.end_removals(self.store, now=self.now())
 
     # What commands do.
 
     def approve(self) -> dict[str, int]:
         """Let the mass changes that are held go on; returns how many removals and refusals. Commits."""
-        return mass_changes.approve(self.store, now=self.now())
+        return holds.approve(self.store, now=self.now())
 
     def remind(self, *, on: date | None, dry_run: bool) -> dict[str, Any]:
         """Run one review sweep as of a day, by default today; returns the new notices. Commits."""

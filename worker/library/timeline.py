@@ -1,6 +1,6 @@
 """A file's story in plain words: seen, validated, stored, moved, retired, told, and what is served.
 
-Put together from events, versions, rejections and notices; nothing is decided and nothing changed.
+Put together from events, versions, refusals and notices; nothing is decided and nothing changed.
 Called by `worker.library.reader` for the command `why`.
 """
 
@@ -70,19 +70,19 @@ def why(connection: Connection, path: str, *, now: datetime, zone: tzinfo) -> di
     if document is None:
         here = [event.document_id for event in told if event.path == path and event.document_id]
         document = events.document_by_id(connection, here[-1]) if here else None
-    rejection = events.find_rejection(connection, path)
+    refusal = events.find_refusal(connection, path)
     ours = [event for event in told if _concerns(event, path, document)]
-    if not ours and rejection is None:
+    if not ours and refusal is None:
         return None
     versions = _versions_of(connection, ours)
     steps: list[Step] = []
     for event in ours:
-        steps += _happened(event, versions.get((event.document_id, event.number)), rejection)
+        steps += _happened(event, versions.get((event.document_id, event.number)), refusal)
     for notice in events.notices_about(connection, paths):
         if notice.path == path or (document and notice.document_id == document.id):
             steps.append(_told(notice))
     steps.sort(key=lambda step: step.at)  # stable: what has one instant keeps its order
-    steps.append(_served(path, document, rejection, versions, ours, now=now, zone=zone))
+    steps.append(_served(path, document, refusal, versions, ours, now=now, zone=zone))
     return {"path": path, "steps": [step.as_json() for step in steps]}
 
 
@@ -109,7 +109,7 @@ def _accepted(data: Mapping[str, Any]) -> str:
     return f"no error; warned of {', '.join(warnings)}" if warnings else "no error was found"
 
 
-def _happened(event: Any, version: Any | None, rejection: Any | None) -> Iterator[Step]:
+def _happened(event: Any, version: Any | None, refusal: Any | None) -> Iterator[Step]:
     """Yield the steps that one event stands for."""
     at, data = event.at, event.data
     match event.kind:
@@ -125,11 +125,11 @@ def _happened(event: Any, version: Any | None, rejection: Any | None) -> Iterato
                 at=at,
                 step="validated",
                 outcome="refused",
-                detail=_refusal(event, rejection),
+                detail=_refusal(event, refusal),
             )
-        case events.MENDED:
+        case events.FIXED:
             detail = f"the content of version {event.number} is back, without an error"
-            yield Step(at=at, step="mended", outcome="ok", detail=detail)
+            yield Step(at=at, step="fixed", outcome="ok", detail=detail)
         case events.WITHDRAWN:
             detail = "the refused file is gone from the folder"
             yield Step(at=at, step="withdrawn", outcome="ok", detail=detail)
@@ -192,10 +192,10 @@ def _stored(event: Any, version: Any) -> Step:
     )
 
 
-def _refusal(event: Any, rejection: Any | None) -> str:
+def _refusal(event: Any, refusal: Any | None) -> str:
     """Return why a content was refused: all its errors while it is the newest one, else the first."""
-    if rejection is not None and rejection.path == event.path and rejection.refused_at == event.at:
-        errors = [p for p in rejection.problems if p["severity"] == "error"]
+    if refusal is not None and refusal.path == event.path and refusal.refused_at == event.at:
+        errors = [p for p in refusal.problems if p["severity"] == "error"]
         return "; ".join(_problem(problem) for problem in errors[:_MOST_PROBLEMS]) + (
             f"; and {len(errors) - _MOST_PROBLEMS} more" if len(errors) > _MOST_PROBLEMS else ""
         )
@@ -254,7 +254,7 @@ def _stage(stage: str) -> str:
 def _served(
     path: str,
     document: Any | None,
-    rejection: Any | None,
+    refusal: Any | None,
     versions: Mapping[tuple[int, int], Any],
     told: Sequence[Any],
     *,
@@ -263,8 +263,8 @@ def _served(
 ) -> Step:
     """Return the last step: what readers get now."""
     refused = ""
-    if rejection is not None:
-        errors = [p for p in rejection.problems if p["severity"] == "error"]
+    if refusal is not None:
+        errors = [p for p in refusal.problems if p["severity"] == "error"]
         refused = f"the file on disk is refused: {_problem(errors[0])}"
     if document is None:
         last = told[-1].kind if told else ""

@@ -23,8 +23,8 @@ from worker.library.seeds_folder import WriteRefusedError, look, place_of, repla
 from worker.library.services import Services
 from worker.store import acknowledgements as table
 from worker.store.documents import LIVE, add_events, event_row
-from worker.store.library import find_document, find_rejection
-from worker.watch.read import Content, Refused
+from worker.store.library import find_document, find_refusal
+from worker.watch.read import Content, Unread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,26 +211,26 @@ def _seen(services: Services, path: str) -> Content:
     place = place_of(services.settings, path)
     with services.store.read() as connection:
         document = find_document(connection, path)
-        rejection = find_rejection(connection, path)
+        refusal = find_refusal(connection, path)
     if document is None:
         raise WriteRefusedError(f"no document at {path}")
     restore = f"content-sync restore {path} {document.number}"
     if document.state != LIVE:
         raise WriteRefusedError(f"{path} is retired; {restore} brings it back")
     on_disk = look(services.settings, path)
-    if isinstance(on_disk, Refused):
+    if isinstance(on_disk, Unread):
         raise WriteRefusedError(f"{place} cannot be read: {on_disk.detail}")
     if not isinstance(on_disk, Content):
         raise WriteRefusedError(f"{place} is not there any more; {restore} brings it back")
-    if rejection is not None and rejection.sha256 == on_disk.sha256:
-        raise WriteRefusedError(f"{place} is refused: content-sync why {path} says how to mend it")
+    if refusal is not None and refusal.sha256 == on_disk.sha256:
+        raise WriteRefusedError(f"{place} is refused: content-sync why {path} says how to fix it")
     return on_disk
 
 
 def _refused(place: str, problems: Sequence[Problem]) -> WriteRefusedError:
     error = next((one for one in problems if one.severity == "error"), problems[0])
     return WriteRefusedError(
-        f"{place}:{error.span.line}: {error.message} ({error.code}); mend it first"
+        f"{place}:{error.span.line}: {error.message} ({error.code}); fix it first"
     )
 
 

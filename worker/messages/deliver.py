@@ -30,7 +30,7 @@ from worker.messages.channels.stream import EventStream
 from worker.messages.digest import Composed, compose_digest
 from worker.settings.model import Settings
 from worker.store import channel_states, library
-from worker.store import notices as outbox
+from worker.store import notices as table
 from worker.store.engine import Store
 
 logger = logging.getLogger("content_sync.deliver")
@@ -88,7 +88,7 @@ def deliver(out: Outgoing) -> list[Delivery]:
             continue  # another worker was quicker
         owed = _recheck(out, leased)
         if not owed:
-            delivered.append(Delivery(route=name, state=outbox.CANCELLED, notices=len(leased)))
+            delivered.append(Delivery(route=name, state=table.CANCELLED, notices=len(leased)))
         elif route is None:
             reason = "the route is no longer in the settings"
             delivered.append(_close(out, name, owed, reason))
@@ -97,7 +97,7 @@ def deliver(out: Outgoing) -> list[Delivery]:
     return delivered
 
 
-def preview(out: Outgoing, route: Route, owed: Sequence[outbox.Leased]) -> str:
+def preview(out: Outgoing, route: Route, owed: Sequence[table.Leased]) -> str:
     """Return what the channel of a route would send about these notices; nothing is opened.
 
     Where there are none, that is the test message.
@@ -155,7 +155,7 @@ def _ready(out: Outgoing) -> Iterator[tuple[str, bool]]:
     """Yield the routes with a digest to send, and whether only what is urgent may go now."""
     now, settings = out.now(), out.settings.delivery
     ripe_routes = partial(
-        outbox.ripe_routes,
+        table.ripe_routes,
         now=now,
         quiet_since=now - timedelta(seconds=settings.group_wait_seconds),
         oldest=now - timedelta(seconds=settings.group_max_seconds),
@@ -190,30 +190,30 @@ def _await_turn(out: Outgoing, channel: str, patience: float) -> float | None:
 
 def _lease(
     out: Outgoing, route: str, *, urgent_only: bool = False
-) -> tuple[str, list[outbox.Leased]]:
+) -> tuple[str, list[table.Leased]]:
     now, fresh_id = out.now(), str(uuid4())
     until = now + timedelta(seconds=out.settings.delivery.lease_seconds)
     return out.store.transact(
-        lambda c: outbox.lease_digest(
+        lambda c: table.lease_digest(
             c, route, now=now, until=until, message_id=fresh_id, urgent_only=urgent_only
         )
     )
 
 
-def _recheck(out: Outgoing, leased: list[outbox.Leased]) -> list[outbox.Leased]:
+def _recheck(out: Outgoing, leased: list[table.Leased]) -> list[table.Leased]:
     """Cancel what was answered in the meantime, take back what is snoozed, and return what is owed."""
     now = out.now()
     today = now.astimezone(out.settings.zone).date()
     with out.store.read() as connection:
-        found = outbox.recheck(connection, leased, policy=out.policy, today=today)
+        found = table.recheck(connection, leased, policy=out.policy, today=today)
     if found.gone or found.snoozed:
         with out.store.write() as connection:
-            outbox.mark(connection, found.gone, outbox.CANCELLED, now=now)
-            outbox.forget(connection, found.snoozed)
+            table.mark(connection, found.gone, table.CANCELLED, now=now)
+            table.forget(connection, found.snoozed)
     return found.owed
 
 
-def _send(out: Outgoing, route: Route, message_id: str, owed: list[outbox.Leased]) -> Delivery:
+def _send(out: Outgoing, route: Route, message_id: str, owed: list[table.Leased]) -> Delivery:
     """Compose a digest, send it and mark it; or note why it was not sent."""
     try:
         composed = _compose(out, route, owed)
@@ -224,17 +224,17 @@ def _send(out: Outgoing, route: Route, message_id: str, owed: list[outbox.Leased
         return _not_sent(out, route.name, owed, str(error))
     _mark_sent(out, route, owed)
     logger.info("told       %s over %s: %s", route.name, route.channel, composed.subject)
-    return Delivery(route=route.name, state=outbox.SENT, notices=len(owed), detail=composed.subject)
+    return Delivery(route=route.name, state=table.SENT, notices=len(owed), detail=composed.subject)
 
 
-def _mark_sent(out: Outgoing, route: Route, owed: list[outbox.Leased]) -> None:
+def _mark_sent(out: Outgoing, route: Route, owed: list[table.Leased]) -> None:
     ids, now = [notice.id for notice in owed], out.now()
     with out.store.write() as connection:
-        outbox.mark(connection, ids, outbox.SENT, now=now)
+        table.mark(connection, ids, table.SENT, now=now)
         channel_states.note_success(connection, route.channel, now=now)
 
 
-def _compose(out: Outgoing, route: Route, owed: Sequence[outbox.Leased]) -> Composed:
+def _compose(out: Outgoing, route: Route, owed: Sequence[table.Leased]) -> Composed:
     now = out.now()
     with out.store.read() as connection:
         return compose_digest(
@@ -262,7 +262,7 @@ def _message(route: Route, message_id: str, composed: Composed) -> Message:
 
 
 def _channel_failed(
-    out: Outgoing, route: Route, owed: list[outbox.Leased], error: ChannelError
+    out: Outgoing, route: Route, owed: list[table.Leased], error: ChannelError
 ) -> Delivery:
     """Note the failure at the channel too: others are told when it rests, or when it lost a message."""
     settings, now = out.settings.delivery, out.now()
@@ -285,18 +285,18 @@ def _channel_failed(
         permanent=error.permanent,
         retry_after=error.retry_after,
     )
-    if failure.rests or delivery.state == outbox.FAILED:
+    if failure.rests or delivery.state == table.FAILED:
         told = failing_notices(
             route.channel, since=failure.since, error=str(error), routes=out.policy.routes
         )
-        out.store.transact(lambda c: outbox.add_notices(c, told, now=now))
+        out.store.transact(lambda c: table.add_notices(c, told, now=now))
     return delivery
 
 
 def _not_sent(
     out: Outgoing,
     route: str,
-    owed: list[outbox.Leased],
+    owed: list[table.Leased],
     reason: str,
     *,
     permanent: bool = False,
@@ -308,17 +308,17 @@ def _not_sent(
         return _close(out, route, owed, reason)
     until = out.now() + _backoff(attempts, retry_after)
     ids = [notice.id for notice in owed]
-    out.store.transact(lambda c: outbox.postpone(c, ids, until=until, error=reason))
+    out.store.transact(lambda c: table.postpone(c, ids, until=until, error=reason))
     logger.warning("not sent   %s: %s; next try at %s UTC", route, reason, f"{until:%H:%M:%S}")
     return Delivery(route=route, state="postponed", notices=len(owed), detail=reason)
 
 
-def _close(out: Outgoing, route: str, owed: list[outbox.Leased], reason: str) -> Delivery:
+def _close(out: Outgoing, route: str, owed: list[table.Leased], reason: str) -> Delivery:
     """Fail notices for good: they stay, for `notices --state failed`, `notices retry` and `doctor`."""
     ids, now = [notice.id for notice in owed], out.now()
-    out.store.transact(lambda c: outbox.mark(c, ids, outbox.FAILED, now=now, error=reason))
+    out.store.transact(lambda c: table.mark(c, ids, table.FAILED, now=now, error=reason))
     logger.error("failed     %s: %s", route, reason)
-    return Delivery(route=route, state=outbox.FAILED, notices=len(owed), detail=reason)
+    return Delivery(route=route, state=table.FAILED, notices=len(owed), detail=reason)
 
 
 def _backoff(attempts: int, retry_after: float | None) -> timedelta:

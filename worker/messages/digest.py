@@ -32,7 +32,7 @@ from worker.errors import ConfigurationError
 from worker.messages.digest_sections import REVIEWS, STAGES, Section, read_sections, shown_path
 from worker.settings.model import Settings, packaged_config
 from worker.store import library
-from worker.store import notices as outbox
+from worker.store import notices as table
 from worker.store import since as store
 from worker.store.engine import Connection
 
@@ -71,7 +71,7 @@ class Composed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleared:
-    """What is done since the route's last message: paths of reviews recorded, and of files mended."""
+    """What is done since the route's last message: paths of reviews recorded, and of files fixed."""
 
     reviews: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class Digest:
 def compose_digest(
     connection: Connection,
     route: Route,
-    owed: Sequence[outbox.Leased],
+    owed: Sequence[table.Leased],
     *,
     templates: Environment,
     settings: Settings,
@@ -117,7 +117,7 @@ def compose_digest(
         zone=settings.zone,
         digest_lines=settings.delivery.digest_lines,
     )
-    since = outbox.last_sent(connection, route.name)
+    since = table.last_sent(connection, route.name)
     happened = library.count_events(connection, since=since)
     digest = Digest(
         route=route.name,
@@ -203,7 +203,7 @@ def _cleared(
     connection: Connection,
     route: str,
     since: datetime | None,
-    owed: Iterable[outbox.Leased],
+    owed: Iterable[table.Leased],
     date_field: str,
 ) -> Cleared:
     """Return what a route was told of that is done since; what is owed again is not done."""
@@ -213,7 +213,7 @@ def _cleared(
     reviewed = store.reviewed_since(connection, route, since=since, date_field=date_field)
     return Cleared(
         reviews=tuple(path for id_, path in reviewed.items() if id_ not in open_ids),
-        refusals=tuple(store.mended_since(connection, route, since=since)),
+        refusals=tuple(store.fixed_since(connection, route, since=since)),
     )
 
 
@@ -234,7 +234,7 @@ def _example(sections: Iterable[Section]) -> str | None:
     return None
 
 
-def _thread(owed: Iterable[outbox.Leased]) -> str | None:
+def _thread(owed: Iterable[table.Leased]) -> str | None:
     """Return the thread of a message that is about one document alone."""
     ids = {notice.document_id for notice in owed}
     return f"document-{ids.pop()}" if len(ids) == 1 and None not in ids else None

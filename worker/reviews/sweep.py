@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from worker.domain.reviews.notice import Cycle, Notice, review_notices, well_notices
 from worker.domain.reviews.policy import Policy
 from worker.domain.reviews.review import ReviewState
-from worker.store import notices as outbox
+from worker.store import notices as table
 from worker.store.engine import Connection, Store
 from worker.store.library import review_groups, review_rows
 
@@ -36,17 +36,17 @@ def sweep(
     """
     with store.read() as connection:
         owed = [*owed_now(connection, policy, today, zone=zone), *_well(connection, policy, today)]
-        fresh = outbox.new_notices(connection, owed)
+        fresh = table.new_notices(connection, owed)
     if dry_run or not fresh:
         return fresh
-    return store.transact(lambda connection: outbox.add_notices(connection, fresh, now=now))
+    return store.transact(lambda connection: table.add_notices(connection, fresh, now=now))
 
 
 def owed_now(
     connection: Connection, policy: Policy, today: date, *, zone: tzinfo
 ) -> Iterator[Notice]:
     """Yield the notices that reviews owe on a day, those that are in the outbox already among them."""
-    told = outbox.last_told(connection, today=today, zone=zone)
+    told = table.last_told(connection, today=today, zone=zone)
     until = today + timedelta(days=policy.leads.longest)
     for row in review_rows(connection, due_until=until, planned_until=today):
         yield from review_notices(
@@ -63,7 +63,7 @@ def owed_now(
 
 def _well(connection: Connection, policy: Policy, today: date) -> Iterator[Notice]:
     """Say once a month that nothing is due, where a route wants to hear it."""
-    if not outbox.new_notices(
+    if not table.new_notices(
         connection, well_notices(today, live=0, current=0, next_week=0, routes=policy.routes)
     ):
         return  # nobody wants to hear it, or everybody has

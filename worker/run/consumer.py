@@ -77,7 +77,7 @@ def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
             signer.verify(message.body if is_signed else b"")
         except ForgedMessageError as error:
             logger.error("a message for %s was refused: %s", task.name, error)
-            app.refusals.count()
+            app.forgeries.count()
             ack(logger, consumer.connection_errors)
             return None
         return handle(message, body, _or_fail(ack), _or_fail(reject), callbacks)
@@ -86,7 +86,7 @@ def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
 
 
 def _or_fail(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an acknowledgement or rejection that ends the connection when it cannot be sent.
+    """Return an acknowledgement or reject that ends the connection when it cannot be sent.
 
     Celery writes the error to the log and goes on. The message then counts as unacknowledged for ever,
     and a worker with as many of them as processes asks for no more: deaf, though Redis is back. An

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.errors import ContentSyncError
-from worker.ingest.mass_changes import unanswered_mass
+from worker.ingest.holds import unanswered_refusals
 from worker.library.opened import utc_now
 from worker.library.services import Services
 from worker.messages.silence_alarm import DELIVERY, SWEEP, longest_silence
@@ -252,12 +252,12 @@ def _refusals(services: Services) -> Iterator[Check]:
     with services.store.read() as connection:
         refused = library.count_refused_live(connection)
         live = library.count_live(connection)
-        mass = unanswered_mass(connection, services.settings.brake)
+        mass = unanswered_refusals(connection, services.settings.brake)
     detail = f"{refused} of {live} live documents have a newer content that is refused"
     if mass is not None:
         detail += (
             ": look at the schema, and at the program that wrote them "
-            "(`content-sync approve --show`), then mend them, or `content-sync approve`"
+            "(`content-sync approve --show`), then fix them, or `content-sync approve`"
         )
     yield Check(name="refusals", ok=mass is None, detail=detail)
 

@@ -81,7 +81,7 @@ def make_signer(settings: Settings) -> Signer | None:
     return Signer(keys=tuple(_key(secret) for secret in secrets), source=source)
 
 
-class Refusals:
+class Forgeries:
     """How many messages were refused, and when the last was: counted in one process, read in its forks."""
 
     def __init__(self) -> None:

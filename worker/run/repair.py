@@ -22,12 +22,12 @@ from worker.store import evidence
 from worker.store.engine import Connection
 
 #: The kind of the event that says that a document's columns were derived again.
-MENDED = "document.mended"
+REPAIRED = "document.repaired"
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
+class Repaired:
     """What a repair did in the store: documents whose columns were derived again, leases ended."""
 
     heads: int
@@ -36,20 +36,20 @@ class Mended:
 
 def repair_library(
     settings: Settings, *, progress: Callable[[int, int], None]
-) -> tuple[Mended, SyncReport, int]:
-    """Mend what the store and the folder allow, and delete nothing. Commits.
+) -> tuple[Repaired, SyncReport, int]:
+    """Fix what the store and the folder allow, and delete nothing. Commits.
 
     Heads are derived again, then the whole folder is read again, then reviews are swept. Returns
-    what was mended, what the sync did, and how many notices were missing.
+    what was repaired, what the sync did, and how many notices were missing.
     """
     with open_services(settings) as services:
-        mended = mend(services)
+        repaired = repair(services)
     report = sync_folder(settings, full=True, dry_run=False, progress=progress)
     with open_services(settings) as services:
-        return mended, report, services.sweep()
+        return repaired, report, services.sweep()
 
 
-def mend(services: Services) -> Mended:
+def repair(services: Services) -> Repaired:
     """Derive the columns of documents again where they differ, and end leases that would last. Commits.
 
     A live document whose file is not its newest version's byte for byte gets the version's hash, so
@@ -62,13 +62,13 @@ def mend(services: Services) -> Mended:
             for row in evidence.newest_versions(connection)
             if laws.head_differences(row, row.v_number, row.v_metadata, policy) or _is_touched(row)
         ]
-    heads = sum(_mend_heads(services, some) for some in table.batched(ids, _AT_ONCE))
+    heads = sum(_repair_heads(services, some) for some in table.batched(ids, _AT_ONCE))
     until = longest_lease(services)
     leases = services.store.transact(lambda c: evidence.end_leases(c, until))
-    return Mended(heads=heads, leases=leases)
+    return Repaired(heads=heads, leases=leases)
 
 
-def _mend_heads(services: Services, ids: Sequence[int]) -> int:
+def _repair_heads(services: Services, ids: Sequence[int]) -> int:
     now, policy = services.now(), services.policy
 
     def work(connection: Connection) -> int:
@@ -85,7 +85,7 @@ def _mend_heads(services: Services, ids: Sequence[int]) -> int:
             )
             if different:
                 told = {"document_id": row.id, "number": row.v_number, "columns": sorted(different)}
-                events.append(table.event_row(now, MENDED, row.path, **told))
+                events.append(table.event_row(now, REPAIRED, row.path, **told))
         table.update_documents(connection, rows)
         if events:
             services.store.lock_events(connection)

@@ -23,7 +23,7 @@ from worker.domain.seeds.visible import without_password
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.library.services import Services
 from worker.run.celery_settings import CANARY, DELIVER, INGEST, SWEEP, broker_of, configure
-from worker.run.message_signing import SIGNED, SIGNED_TYPE, Refusals, make_signer
+from worker.run.message_signing import SIGNED, SIGNED_TYPE, Forgeries, make_signer
 from worker.settings.model import Settings
 
 logger = logging.getLogger("content_sync.tasks")
@@ -37,7 +37,7 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     """Return the application; `services` gives those of the calling process."""
     app = Celery("content_sync", broker=broker_of(settings), task_cls=VerifiedTask)
     app.services = services
-    app.refusals = Refusals()
+    app.forgeries = Forgeries()
     app.signer = signer = make_signer(settings)
     if signer is not None:
         register(SIGNED, signer.seal, signer.open, SIGNED_TYPE, "utf-8")
@@ -56,7 +56,7 @@ def _add_tasks(app: Celery) -> None:
         if at_once or monotonic() - noted_at >= CONSUMED_SECONDS:
             noted_at = monotonic()
             name = worker_heartbeat(task.request.hostname)
-            app.services().heartbeat(name, app.refusals.as_json())
+            app.services().heartbeat(name, app.forgeries.as_json())
 
     # A batch whose process dies comes back at once: how often is counted with its bytes.
     @app.task(name=INGEST, bind=True, max_retries=20, reject_on_worker_lost=True)
@@ -151,7 +151,7 @@ def _consuming(task: Task) -> Iterator[None]:
         yield
     except ValueError as error:
         logger.error("%s: dropped: %s", task.name, error)
-        task.app.refusals.count()
+        task.app.forgeries.count()
     except (StoreUnavailableError, BrokerUnavailableError) as error:
         tried = task.request.retries
         if tried >= task.max_retries:

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any
 
 from worker.domain.folder import laws
-from worker.domain.folder.laws import Breach, Findings, Law, LifeEvent
+from worker.domain.folder.laws import Breach, Breaches, Law, LifeEvent
 from worker.domain.reviews.ladder import DUE, OVERDUE
 from worker.domain.reviews.notice import Notice
 from worker.library.opened import open_services
@@ -37,20 +37,20 @@ LEASE_SLACK = timedelta(hours=1)
 _AT_ONCE = 500
 
 
-def verify_library(settings: Settings, *, most: int, progress: Progress) -> Findings:
+def verify_library(settings: Settings, *, most: int, progress: Progress) -> Breaches:
     """Check everything with services of its own; see `verify`."""
     with open_services(settings) as services:
         return verify(services, most=most, progress=progress)
 
 
-def verify(services: Services, *, most: int, progress: Progress) -> Findings:
+def verify(services: Services, *, most: int, progress: Progress) -> Breaches:
     """Check everything and return what was found, at most `most` breaches of each law.
 
     `progress` is told how many versions and files of all are done. Raises `ConfigurationError`
     where there is no seeds folder, `StoreUnavailableError` when the database does not answer.
     """
     require_folder(services.settings.seeds)
-    findings = Findings(most=most)
+    findings = Breaches(most=most)
     with services.store.read() as connection:
         findings.add(
             Breach(law=Law.DATABASE, path=services.store.name, detail=fault)
@@ -76,7 +76,7 @@ def verify(services: Services, *, most: int, progress: Progress) -> Findings:
 
 
 def _check_versions(
-    connection: Connection, findings: Findings, step: Callable[[int], None]
+    connection: Connection, findings: Breaches, step: Callable[[int], None]
 ) -> set[str]:
     """Check versions and bodies; return the paths whose newest version no hash proves."""
     unproven: set[str] = set()
@@ -110,7 +110,7 @@ def _check_versions(
     return unproven
 
 
-def _check_documents(connection: Connection, services: Services, findings: Findings) -> None:
+def _check_documents(connection: Connection, services: Services, findings: Breaches) -> None:
     """Check heads, events, and what is about documents that are not there."""
     for row in evidence.newest_versions(connection):
         findings.add(laws.check_head(row, row.v_number, row.v_metadata, services.policy))
@@ -136,7 +136,7 @@ def _story(rows: Iterable[Any]) -> Iterator[LifeEvent]:
             )
 
 
-def _check_notices(connection: Connection, services: Services, findings: Findings) -> None:
+def _check_notices(connection: Connection, services: Services, findings: Breaches) -> None:
     for path, number, what in evidence.notices_against_the_law(connection):
         findings.add([Breach(law=Law.NOTICE, path=path, detail=f"notice {number}: {what}")])
     for row in evidence.leases_beyond(connection, longest_lease(services)):
@@ -150,7 +150,7 @@ def longest_lease(services: Services) -> datetime:
     return services.now() + lease + LEASE_SLACK
 
 
-def _check_reminders(connection: Connection, services: Services, findings: Findings) -> None:
+def _check_reminders(connection: Connection, services: Services, findings: Breaches) -> None:
     """Check that what was due at the last sweep is in the outbox; without a sweep nothing is owed."""
     sweep = liveness.find_heartbeats(connection).get("sweep")
     if sweep is None or "today" not in sweep.data:

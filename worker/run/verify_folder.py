@@ -15,7 +15,7 @@ from pathlib import Path
 
 from worker.domain.folder import laws
 from worker.domain.folder.decide import unread_sha256
-from worker.domain.folder.laws import Findings, KnownFile
+from worker.domain.folder.laws import Breaches, KnownFile
 from worker.domain.folder.reconcile import Seen
 from worker.domain.folder.snapshot import Stamp
 from worker.domain.seeds.seed import Seed, is_plain_note, parse_seed
@@ -26,7 +26,7 @@ from worker.store import evidence, holds, liveness
 from worker.store.documents import LIVE
 from worker.store.engine import Connection
 from worker.watch.ignore import SeedNames, seed_names
-from worker.watch.read import Absent, Busy, Content, NotAFile, Refused, read_file, stamp_of
+from worker.watch.read import Absent, Busy, Content, NotAFile, Unread, read_file, stamp_of
 from worker.watch.scan import Walk, walk
 
 _NOTES_SUFFIX = ".txt"
@@ -35,7 +35,7 @@ _NOTES_SUFFIX = ".txt"
 def check_folder(
     services: Services,
     connection: Connection,
-    findings: Findings,
+    findings: Breaches,
     *,
     unproven: set[str],
     step: Callable[[int], None],
@@ -52,7 +52,7 @@ class _Comparison:
     """One comparison of the folder with a view of the store, in both directions."""
 
     def __init__(
-        self, services: Services, connection: Connection, findings: Findings, unproven: set[str]
+        self, services: Services, connection: Connection, findings: Breaches, unproven: set[str]
     ) -> None:
         self.connection = connection
         self.findings = findings
@@ -85,7 +85,7 @@ class _Comparison:
                 is_note = path.lower().endswith(_NOTES_SUFFIX) and is_plain_note(data)
                 if is_note and known.state != LIVE:
                     return
-            case Refused(stamp=stamp, code=code):
+            case Unread(stamp=stamp, code=code):
                 data, sha256 = b"", unread_sha256(stamp, code)
             case Busy() | Absent():
                 self.findings.checked["waiting"] += 1

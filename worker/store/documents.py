@@ -147,14 +147,14 @@ def add_versions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
     insert_rows(connection, versions, rows)
 
 
-def replace_rejections(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+def replace_refusals(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Record what was refused, in place of what was refused before at the same paths."""
     if rows:
-        remove_rejections(connection, [row["path"] for row in rows])
+        remove_refusals(connection, [row["path"] for row in rows])
         insert_rows(connection, rejections, rows)
 
 
-def remove_rejections(connection: Connection, paths: Sequence[str]) -> None:
+def remove_refusals(connection: Connection, paths: Sequence[str]) -> None:
     """Forget what was refused at these paths."""
     if paths:
         connection.execute(delete(rejections).where(rejections.c.path.in_(paths)))

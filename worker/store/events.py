@@ -20,7 +20,7 @@ _BATCH = 500
 
 STORED, MOVED = "version.stored", "document.moved"
 RETIRED, REVIVED = "document.retired", "document.revived"
-REFUSED, MENDED, WITHDRAWN = "seed.refused", "seed.mended", "seed.withdrawn"
+REFUSED, FIXED, WITHDRAWN = "seed.refused", "seed.fixed", "seed.withdrawn"
 
 
 def events_at(connection: Connection, paths: Collection[str]) -> Sequence[Any]:
@@ -50,8 +50,8 @@ def notices_about(connection: Connection, paths: Collection[str]) -> Sequence[An
     return connection.execute(select(notices).where(n.path.in_(paths)).order_by(n.id)).all()
 
 
-def find_rejection(connection: Connection, path: str) -> Any | None:
-    """Return the open rejection of a path."""
+def find_refusal(connection: Connection, path: str) -> Any | None:
+    """Return the open refusal of a path."""
     query = select(rejections).where(rejections.c.path == path)
     return connection.execute(query).one_or_none()
 
@@ -66,7 +66,7 @@ def lives_at(connection: Connection, at: datetime) -> Iterator[Any]:
         select(e.id, e.kind, e.path, e.document_id, e.at)
         .where(
             e.at <= at,
-            e.kind.in_((STORED, MOVED, RETIRED, REVIVED, REFUSED, MENDED, WITHDRAWN)),
+            e.kind.in_((STORED, MOVED, RETIRED, REVIVED, REFUSED, FIXED, WITHDRAWN)),
         )
         .order_by(e.id)
     )

@@ -1,6 +1,6 @@
 """Mass changes that wait for a person: documents that are gone, and documents whose files are refused.
 
-At most one hold of a kind is open. Commits nothing. Called by `worker.ingest.mass_changes` and
+At most one hold of a kind is open. Commits nothing. Called by `worker.ingest.holds` and
 `worker.run.verify_folder`.
 """
 

@@ -38,7 +38,7 @@ def count_all(connection: Connection) -> dict[str, Any]:
 
     How many documents live is not asked for: that reads the table, as `review_groups` does anyway.
     """
-    tables = {"documents": documents, "versions": versions, "rejected": rejections}
+    tables = {"documents": documents, "versions": versions, "refused": rejections}
     totals = (
         select(func.count()).select_from(table).scalar_subquery().label(name)
         for name, table in tables.items()
@@ -173,8 +173,8 @@ def list_paths(connection: Connection) -> list[str]:
     return list(connection.scalars(select(documents.c.path).order_by(documents.c.path)))
 
 
-def list_rejections(connection: Connection) -> Sequence[Any]:
-    """Return every rejection in path order."""
+def list_refusals(connection: Connection) -> Sequence[Any]:
+    """Return every refusal in path order."""
     return connection.execute(select(rejections).order_by(rejections.c.path)).all()
 
 
@@ -207,7 +207,7 @@ def list_refused_live(connection: Connection) -> Sequence[Any]:
     return connection.execute(found).all()
 
 
-def find_rejection(connection: Connection, path: str) -> Any | None:
+def find_refusal(connection: Connection, path: str) -> Any | None:
     """Return what is refused at a path."""
     return connection.execute(select(rejections).where(rejections.c.path == path)).one_or_none()
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from worker.domain.changes.risk import Risk
 from worker.store.documents import LIVE, batched
-from worker.store.events import MENDED, RETIRED, STORED, WITHDRAWN
+from worker.store.events import FIXED, RETIRED, STORED, WITHDRAWN
 from worker.store.notices import SENT
 from worker.store.schema import (
     acknowledgements,
@@ -43,7 +43,7 @@ from worker.store.schema import (
 #: So many parameters fit into one statement of either database.
 _BATCH = 500
 #: After these events, a file that was refused is so no more.
-_MENDING = (STORED, MENDED, WITHDRAWN, RETIRED)
+_FIXING = (STORED, FIXED, WITHDRAWN, RETIRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +162,8 @@ def reviewed_since(
     return {row.id: row.path for row in rows}
 
 
-def mended_since(connection: Connection, route: str, *, since: datetime) -> list[str]:
-    """Return the paths whose refusal a route was told of, and that were mended or taken away since."""
+def fixed_since(connection: Connection, route: str, *, since: datetime) -> list[str]:
+    """Return the paths whose refusal a route was told of, and that were fixed or taken away since."""
     e, n, r = events.c, notices.c, rejections.c
     earlier = events.alias()
     told = (
@@ -175,7 +175,7 @@ def mended_since(connection: Connection, route: str, *, since: datetime) -> list
     told_before = exists().where(
         and_(
             earlier.c.path == e.path,
-            earlier.c.kind.in_(_MENDING),
+            earlier.c.kind.in_(_FIXING),
             earlier.c.at > told.c.at,
             earlier.c.at <= since,
         )
@@ -184,7 +184,7 @@ def mended_since(connection: Connection, route: str, *, since: datetime) -> list
     rows = connection.scalars(
         select(e.path)
         .join(told, told.c.path == e.path)
-        .where(e.at > since, e.kind.in_(_MENDING), ~told_before, ~still_refused)
+        .where(e.at > since, e.kind.in_(_FIXING), ~told_before, ~still_refused)
         .distinct()
         .order_by(e.path)
     )

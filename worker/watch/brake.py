@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from worker.domain.folder.known import KnownFiles
-from worker.domain.folder.reconcile import SeenLine, is_mass
+from worker.domain.folder.reconcile import SeenLine, trips_brake
 from worker.domain.folder.snapshot import Known
 from worker.settings.model import BrakeSettings
 
@@ -29,7 +29,7 @@ class Record(Protocol):
     """What the watcher asks of the store and tells it. Each may raise `StoreUnavailableError`."""
 
     def known_files(self) -> KnownFiles:
-        """Return every path that is live or has a rejection."""
+        """Return every path that is live or has a refusal."""
 
     def stamps(self) -> set[SeenLine]:
         """Return the lines of the same paths, with UNPROVEN_SIZE where the stamp proves nothing."""
@@ -124,7 +124,7 @@ class Brake:
         self._gone = dict.fromkeys(gone)
         vanished = [path for path in gone if known[path].live]
         coming = {path for path in leaving if path in known and known[path].live}.difference(gone)
-        if not self._is_mass(len(vanished) + len(coming), known):
+        if not self._trips_brake(len(vanished) + len(coming), known):
             self._deferred_since = None
             if not coming and not unread:
                 self._end()
@@ -134,7 +134,7 @@ class Brake:
         self._deferred_since = None
         return self._hold(gone, vanished, known)
 
-    def _is_mass(self, removals: int, known: Mapping[str, Known]) -> bool:
+    def _trips_brake(self, removals: int, known: Mapping[str, Known]) -> bool:
         if not removals:
             return False
         if not self._is_marked():
@@ -146,7 +146,9 @@ class Brake:
         live = sum(held.live for held in known.values())
         if self.root_doubtful and removals >= live:
             return True  # the folder is empty, and was not seen to become so
-        return is_mass(removals + recent, live + recent, share=settings.share, count=settings.count)
+        return trips_brake(
+            removals + recent, live + recent, share=settings.share, count=settings.count
+        )
 
     def _is_over(self, at: float) -> bool:
         if self._deferred_since is None:

@@ -24,7 +24,7 @@ from worker.settings.model import Settings
 from worker.watch.attempts import Suspects
 from worker.watch.ignore import Told
 from worker.watch.in_flight import InFlight
-from worker.watch.lane import Lane, Outcome
+from worker.watch.lane import Lane, Reading
 from worker.watch.missing import MOST_ORIGINS, Missing, Origins
 from worker.watch.observation_number import Observed
 from worker.watch.read import (
@@ -32,7 +32,7 @@ from worker.watch.read import (
     Busy,
     Content,
     NotAFile,
-    Refused,
+    Unread,
     read_file,
     stamp_of,
 )
@@ -149,7 +149,7 @@ class Feed:
         closed: bool = False,
         forced: bool = False,
         hasty: bool = False,
-    ) -> Outcome:
+    ) -> Reading:
         """Read a path and put what is new of it into the open batch of its lane.
 
         With `hasty` a file that may be an edited one of those that are gone is left for later, when
@@ -167,15 +167,15 @@ class Feed:
         match found:
             case Content():
                 return self._take_content(path, found, observed, lane, hasty=hasty)
-            case Refused():
+            case Unread():
                 return self._take_refused(path, found, observed, lane)
             case Busy():
-                return Outcome.BUSY
+                return Reading.BUSY
             case NotAFile(reason=reason):
                 self.told.tell(path, reason)
-                return Outcome.IGNORED
+                return Reading.IGNORED
             case Absent():
-                return Outcome.ABSENT
+                return Reading.ABSENT
 
     def remove(self, path: str, lane: Lane = Lane.LIVE) -> None:
         """Send that a path is gone."""
@@ -199,7 +199,7 @@ class Feed:
 
     def _take_content(
         self, path: str, found: Content, observed: int, lane: Lane, *, hasty: bool
-    ) -> Outcome:
+    ) -> Reading:
         held = self.known.get(path)
         was_live = held is not None and held.live
         if path.lower().endswith(".txt") and not was_live and is_plain_note(found.data):
@@ -207,12 +207,12 @@ class Feed:
             self.told.tell(path, "it is a plain note: a text file that does not begin with ---")
             if held is not None:
                 self.remove(path)
-            return Outcome.IGNORED
+            return Reading.IGNORED
         self.notes.pop(path, None)
         self.told.forget(path)
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
             self.known[path] = held._replace(observed=observed)
-            return Outcome.SAME
+            return Reading.SAME
         self.missing.discard(path)
         source = None if was_live else self._find_source(path, found)
         candidates: tuple[str, ...] = ()
@@ -221,7 +221,7 @@ class Feed:
         if looks_retracted(found.data, self._fields):
             lane = Lane.LIVE
         elif candidates and hasty:
-            return Outcome.UNSURE
+            return Reading.UNSURE
         self._make_room(lane, len(found.data), self._suspects.attempts(path, found.sha256))
         if source is not None and any(s.path == source for s in self._open[lane].snapshots):
             self.flush(lane)  # two steps of one document need two transactions
@@ -249,14 +249,14 @@ class Feed:
         if source is not None:
             del self.known[source]
             self.missing.discard(source)
-            return Outcome.MOVED
-        return Outcome.NEW if held is None else Outcome.CHANGED
+            return Reading.MOVED
+        return Reading.NEW if held is None else Reading.CHANGED
 
-    def _take_refused(self, path: str, found: Refused, observed: int, lane: Lane) -> Outcome:
+    def _take_refused(self, path: str, found: Unread, observed: int, lane: Lane) -> Reading:
         held = self.known.get(path)
         unread = unread_sha256(found.stamp, found.code)
         if held is not None and held.sha256 == unread:
-            return Outcome.SAME
+            return Reading.SAME
         self._make_room(lane, 0)
         self._open[lane].unreadable.append(
             Unreadable(
@@ -273,7 +273,7 @@ class Feed:
             observed=observed,
             live=held is not None and held.live,
         )
-        return Outcome.NEW if held is None else Outcome.CHANGED
+        return Reading.NEW if held is None else Reading.CHANGED
 
     def _find_source(self, path: str, found: Content) -> str | None:
         """Return the path that had these bytes and is really gone.

@@ -167,7 +167,7 @@ class Told:
         logger.info("ignored %s: %s", shown(path), reason, extra={"path": shown(path)})
 
     def forget(self, path: str) -> None:
-        """Say it again when it happens again: the file was mended in between."""
+        """Say it again when it happens again: the file was fixed in between."""
         self._told.pop(path, None)
 
 

@@ -19,7 +19,7 @@ from worker.watch.backlog import Backlog
 from worker.watch.brake import Brake
 from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames
-from worker.watch.lane import Lane, Outcome
+from worker.watch.lane import Lane, Reading
 from worker.watch.read import NotAFile, stamp_of
 from worker.watch.scan import Survey
 from worker.watch.settle import Gone, Hint, HintKind, Read, Settle
@@ -166,9 +166,9 @@ class Intake:
     def _read(self, read: Read) -> None:
         self.backlog.discard(read.path)
         outcome = self._feed.take(read.path, Lane.LIVE, closed=read.closed, forced=read.forced)
-        if outcome is Outcome.BUSY:
+        if outcome is Reading.BUSY:
             self.settle.busy(read, self._monotonic())
-        elif outcome is Outcome.ABSENT:
+        elif outcome is Reading.ABSENT:
             self.settle.hint(Hint(kind=HintKind.DELETED, path=read.path), self._monotonic())
 
     def _lose(self, path: str, at: float) -> None:
@@ -248,7 +248,7 @@ class Intake:
     def _step_racy(self, until: float) -> None:
         racy = self.backlog.racy
         while racy and self._monotonic() < until:
-            if self._read_found(racy.popleft(), Lane.LIVE) is Outcome.BUSY:
+            if self._read_found(racy.popleft(), Lane.LIVE) is Reading.BUSY:
                 self._hashing_since = None
         if not racy and self._hashing_since is not None:
             self._feed.verified = self._hashing_since
@@ -256,13 +256,13 @@ class Intake:
 
     def _read_new(self) -> None:
         path, size, again = self.backlog.next_new()
-        if self._read_found(path, Lane.BULK, hasty=not again) is Outcome.UNSURE:
+        if self._read_found(path, Lane.BULK, hasty=not again) is Reading.UNSURE:
             self.backlog.add_new(path, size, again=True)
 
-    def _read_found(self, path: str, lane: Lane, *, hasty: bool = False) -> Outcome:
+    def _read_found(self, path: str, lane: Lane, *, hasty: bool = False) -> Reading:
         outcome = self._feed.take(path, lane, hasty=hasty)
-        if outcome in {Outcome.BUSY, Outcome.ABSENT}:
-            kind = HintKind.WRITTEN if outcome is Outcome.BUSY else HintKind.DELETED
+        if outcome in {Reading.BUSY, Reading.ABSENT}:
+            kind = HintKind.WRITTEN if outcome is Reading.BUSY else HintKind.DELETED
             self.settle.hint(Hint(kind=kind, path=path), self._monotonic())
         return outcome
 

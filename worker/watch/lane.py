@@ -15,7 +15,7 @@ class Lane(Enum):
     BULK = "bulk"
 
 
-class Outcome(Enum):
+class Reading(Enum):
     """What came of reading a path."""
 
     NEW = "new"

@@ -43,7 +43,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Unread:
     """There is a file, and its bytes cannot be taken: `code` is that of the problem."""
 
     stamp: Stamp
@@ -93,7 +93,7 @@ def read_file(
     closed: bool = False,
     forced: bool = False,
     now_seconds: float = 0.0,
-) -> Content | Refused | Busy | Absent | NotAFile:
+) -> Content | Unread | Busy | Absent | NotAFile:
     """Read a file below the root.
 
     `closed` says that its writer was seen to close it; where the kernel does not tell either, a
@@ -156,7 +156,7 @@ def take_lease(opened: int) -> bool | None:
 
 def _read_open(
     opened: int, max_bytes: int, *, closed: bool, forced: bool, now_seconds: float
-) -> tuple[bytes, Stamp] | Refused | Busy | NotAFile:
+) -> tuple[bytes, Stamp] | Unread | Busy | NotAFile:
     # Stamps alone do not tell: between two equal ones a file can be filled and emptied again.
     leased = take_lease(opened)
     before = os.fstat(opened)
@@ -164,7 +164,7 @@ def _read_open(
         return NotAFile(reason=_kind(before.st_mode))
     stamp = make_stamp(before)
     if stamp.size > max_bytes:
-        return Refused(
+        return Unread(
             stamp=stamp,
             code=codes.TOO_LARGE,
             detail=f"{stamp.size:,} bytes; the limit is {max_bytes:,}",
@@ -220,6 +220,6 @@ def _kind(mode: int) -> str:
     return "it is no regular file"
 
 
-def _refused(found: os.stat_result, error: OSError) -> Refused:
+def _refused(found: os.stat_result, error: OSError) -> Unread:
     code = codes.NO_PERMISSION if error.errno in _FORBIDDEN else codes.UNREADABLE
-    return Refused(stamp=make_stamp(found), code=code, detail=error.strerror or str(error))
+    return Unread(stamp=make_stamp(found), code=code, detail=error.strerror or str(error))

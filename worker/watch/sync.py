@@ -28,7 +28,7 @@ from worker.ingest.outcomes import SyncReport
 from worker.settings.model import Settings
 from worker.watch.brake import Brake, Record
 from worker.watch.ignore import SeedNames, seed_names
-from worker.watch.lane import Lane, Outcome
+from worker.watch.lane import Lane, Reading
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
 from worker.watch.root import require_folder
 from worker.watch.scan import Walk, is_marked, sift, walk_in_lines
@@ -197,10 +197,10 @@ def _read_all(
         busy: list[str] = []
         for path in waiting:
             outcome = feed.take(path, Lane.BULK, hasty=hasty)
-            if outcome is Outcome.BUSY:
+            if outcome is Reading.BUSY:
                 busy.append(path)
                 continue
-            if outcome is Outcome.UNSURE:
+            if outcome is Reading.UNSURE:
                 unsure.append(path)
                 continue
             _count(outcome, path, found)
@@ -217,19 +217,19 @@ def _read_all(
     feed.flush()
 
 
-def _count(outcome: Outcome, path: str, found: Synced) -> None:
+def _count(outcome: Reading, path: str, found: Synced) -> None:
     match outcome:
-        case Outcome.NEW:
+        case Reading.NEW:
             found.new += 1
-        case Outcome.CHANGED:
+        case Reading.CHANGED:
             found.changed += 1
-        case Outcome.MOVED:
+        case Reading.MOVED:
             found.moved += 1
-        case Outcome.SAME:
+        case Reading.SAME:
             found.unchanged += 1
-        case Outcome.IGNORED:
+        case Reading.IGNORED:
             found.ignored.setdefault(path, "it is a plain note")
-        case Outcome.BUSY | Outcome.ABSENT | Outcome.UNSURE:
+        case Reading.BUSY | Reading.ABSENT | Reading.UNSURE:
             pass
 
 

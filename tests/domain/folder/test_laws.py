@@ -10,7 +10,7 @@ from support.review_rows import a_policy
 from support.seeds import a_seed
 
 from worker.domain.folder import laws
-from worker.domain.folder.laws import Findings, KnownFile, Law, LifeEvent
+from worker.domain.folder.laws import Breaches, KnownFile, Law, LifeEvent
 from worker.domain.seeds.seed import Seed, body_sha256, parse_seed
 
 STORED, MOVED = "version.stored", "document.moved"
@@ -91,7 +91,7 @@ def test_a_story_that_leads_elsewhere_is_a_breach(state, story, what):
         (KnownFile(refused_sha256=ELSEWHERE), Law.FILE),
         (KnownFile(state="retired", sha256=ELSEWHERE), Law.FILE),
         (KnownFile(state="retired", sha256=HERE), Law.RETIRED),
-        (KnownFile(state="live", sha256=HERE, refused_sha256=ELSEWHERE), Law.REJECTION),
+        (KnownFile(state="live", sha256=HERE, refused_sha256=ELSEWHERE), Law.REFUSAL),
     ],
 )
 def test_a_file_is_what_the_store_holds_live_or_refused(known, law):
@@ -138,7 +138,7 @@ def test_a_derived_head_is_that_of_the_metadata():
 
 
 def test_findings_count_all_and_keep_the_first():
-    findings = Findings(most=2)
+    findings = Breaches(most=2)
     assert findings.ok
     findings.add([None, *(laws.check_file(f"{n}.md", HERE, KnownFile()) for n in range(5))])
     assert (findings.ok, findings.unsound) == (False, False)

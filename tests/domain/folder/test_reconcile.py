@@ -9,10 +9,10 @@ from worker.domain.folder.reconcile import (
     Difference,
     compare,
     find_missing,
-    is_mass,
     is_racy,
     seen_in,
     seen_lines,
+    trips_brake,
     was_unread,
 )
 from worker.domain.folder.snapshot import Known, Stamp
@@ -105,7 +105,7 @@ def test_nothing_is_missing_where_the_root_could_not_be_listed():
     ],
 )
 def test_a_mass_removal_is_more_than_a_share_and_more_than_a_few(removals, live, mass):
-    assert is_mass(removals, live, share=0.2, count=10) is mass
+    assert trips_brake(removals, live, share=0.2, count=10) is mass
 
 
 @given(

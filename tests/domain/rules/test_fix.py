@@ -1,4 +1,4 @@
-"""Mending: only the spans change, and twice is once."""
+"""Fixing: only the spans change, and twice is once."""
 
 import re
 import string
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.domain.rules.fix import edits_of, mend, only_near, unquoted_dates
+from worker.domain.rules.fix import edits_of, fix, only_near, unquoted_dates
 from worker.domain.seeds.codes import UNQUOTED_DATE
 from worker.domain.seeds.seed import Seed, parse_seed
 
@@ -30,29 +30,29 @@ lastReviewed: 2025-01-01 stands in the text and stays. Tell your team when it be
 
 
 @pytest.fixture
-def mended(examined, rules):
-    """Return a function that mends bytes or a text, as `--fix` does."""
+def fixed(examined, rules):
+    """Return a function that fixes bytes or a text, as `--fix` does."""
 
     def take(data, *, words=False):
         data = data.encode() if isinstance(data, str) else data
         result = examined(data)
         if result.seed is None:
             return data
-        return mend(data, edits_of(result.seed, result.problems, rules, words=words))
+        return fix(data, edits_of(result.seed, result.problems, rules, words=words))
 
     return take
 
 
-def test_quotes_round_a_date_are_all_that_changes(mended):
+def test_quotes_round_a_date_are_all_that_changes(fixed):
     expected = HEAD.replace(": 2026-10-01 #", ": '2026-10-01' #")
-    assert mended(HEAD).decode() == expected
+    assert fixed(HEAD).decode() == expected
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
-def test_line_ends_and_a_byte_order_mark_stay(mended, line_end, bom):
+def test_line_ends_and_a_byte_order_mark_stay(fixed, line_end, bom):
     text = bom + HEAD.replace("\n", line_end)
-    assert mended(text).decode() == text.replace(": 2026-10-01 #", ": '2026-10-01' #")
+    assert fixed(text).decode() == text.replace(": 2026-10-01 #", ": '2026-10-01' #")
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,16 @@ def test_line_ends_and_a_byte_order_mark_stay(mended, line_end, bom):
         "2026-10-01: lastReviewed",
     ],
 )
-def test_what_is_no_date_alone_or_has_quotes_stays(mended, line):
+def test_what_is_no_date_alone_or_has_quotes_stays(fixed, line):
     text = HEAD.replace("lastReviewed: 2026-10-01 # by Asha", line)
-    assert mended(text).decode() == text
+    assert fixed(text).decode() == text
 
 
-def test_dates_in_lists_get_quotes_too(mended):
+def test_dates_in_lists_get_quotes_too(fixed):
     text = HEAD.replace(
         "[ nausea,  'side-effects' ]", "[2026-01-02,2026-01-03]\nseen:\n- 2026-01-04"
     )
-    after = mended(text).decode()
+    after = fixed(text).decode()
     assert "tags: ['2026-01-02','2026-01-03']\nseen:\n- '2026-01-04'\n" in after
 
 
@@ -89,21 +89,21 @@ def test_a_date_without_quotes_is_found_with_its_place():
     assert (span.line, span.column, span.end_line, span.end_column) == (7, 15, 7, 25)
 
 
-def test_a_word_is_mended_only_when_asked(mended):
+def test_a_word_is_fixed_only_when_asked(fixed):
     text = HEAD.replace("quarterly", "quaterly").replace("2026-10-01", "'2026-10-01'")
-    assert mended(text).decode() == text
-    assert mended(text, words=True).decode() == text.replace("quaterly", "quarterly")
+    assert fixed(text).decode() == text
+    assert fixed(text, words=True).decode() == text.replace("quaterly", "quarterly")
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
-def test_the_quotes_of_a_word_stay(mended, quote):
+def test_the_quotes_of_a_word_stay(fixed, quote):
     text = HEAD.replace("status: active", f"status: {quote}Actve{quote}")
-    assert f"status: {quote}active{quote}\n" in mended(text, words=True).decode()
+    assert f"status: {quote}active{quote}\n" in fixed(text, words=True).decode()
 
 
-def test_a_word_in_a_block_is_left_to_its_author(mended):
+def test_a_word_in_a_block_is_left_to_its_author(fixed):
     text = HEAD.replace("status: active", "status: >-\n  actve")
-    assert "status: >-\n  actve\n" in mended(text, words=True).decode()
+    assert "status: >-\n  actve\n" in fixed(text, words=True).decode()
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_a_licence_is_never_guessed_between_two(given):
     assert only_near(given, words) is None
 
 
-def test_an_edit_that_does_not_fit_mends_nothing(examined, rules):
+def test_an_edit_that_does_not_fit_fixes_nothing(examined, rules):
     edits = edits_of(examined(HEAD).seed, (), rules, words=False)
     other = HEAD.replace("lastReviewed: ", "lastReviewed:  ").encode()
-    assert mend(other, edits) == other
+    assert fix(other, edits) == other
 
 
 def test_an_edit_names_the_rule_that_it_obeys(examined, rules):
@@ -155,14 +155,14 @@ def test_an_edit_that_would_read_otherwise_than_meant_is_not_made(examined, rule
         replace(edit, new="'2026"),
         replace(edit, new=""),
     ):
-        assert mend(HEAD.encode(), [wrong]) == HEAD.encode()
-    assert mend(b"lastReviewed: 2026-10-01\n", [edit]) == b"lastReviewed: 2026-10-01\n"
-    assert mend(HEAD.encode(), [edit, edit]) == HEAD.encode()
+        assert fix(HEAD.encode(), [wrong]) == HEAD.encode()
+    assert fix(b"lastReviewed: 2026-10-01\n", [edit]) == b"lastReviewed: 2026-10-01\n"
+    assert fix(HEAD.encode(), [edit, edit]) == HEAD.encode()
 
 
-def test_a_date_in_the_first_field_gets_quotes(mended):
+def test_a_date_in_the_first_field_gets_quotes(fixed):
     first = HEAD.replace("---\n# what", "---\nseen: 2026-01-02\n# what")
-    assert "---\nseen: '2026-01-02'\n" in mended(first).decode()
+    assert "---\nseen: '2026-01-02'\n" in fixed(first).decode()
 
 
 def test_a_word_is_no_longer_than_sixty_letters():
@@ -171,8 +171,8 @@ def test_a_word_is_no_longer_than_sixty_letters():
     assert only_near("A-B", ["ab", "a_b"]) is None
 
 
-def test_a_file_that_is_no_seed_is_not_mended(mended):
-    assert mended(b"lastReviewed: 2026-10-01\n") == b"lastReviewed: 2026-10-01\n"
+def test_a_file_that_is_no_seed_is_not_fixed(fixed):
+    assert fixed(b"lastReviewed: 2026-10-01\n") == b"lastReviewed: 2026-10-01\n"
 
 
 SPACES = st.sampled_from([" ", "  ", "\t ", "\u00a0 "]).map(lambda space: f" {space}")
@@ -208,7 +208,7 @@ def test_only_the_spans_change_and_twice_is_once(examined, rules, data, words):
     if result.seed is None:
         return
     edits = edits_of(result.seed, result.problems, rules, words=words)
-    once = mend(data, edits)
+    once = fix(data, edits)
     # An independent way to make the edits: within their lines, from the last one to the first.
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", data.decode().removeprefix("\ufeff"))
     for edit in reversed(edits):
@@ -223,7 +223,7 @@ def test_only_the_spans_change_and_twice_is_once(examined, rules, data, words):
 
     again = examined(once)
     assert again.seed is not None
-    assert mend(once, edits_of(again.seed, again.problems, rules, words=words)) == once
+    assert fix(once, edits_of(again.seed, again.problems, rules, words=words)) == once
     assert again.seed.body == result.seed.body
     assert list(again.seed.metadata) == list(result.seed.metadata)
     if not words:
@@ -231,12 +231,12 @@ def test_only_the_spans_change_and_twice_is_once(examined, rules, data, words):
 
 
 @pytest.mark.corpus
-def test_a_real_library_without_its_quotes_gets_them_back_byte_for_byte(corpus, mended):
+def test_a_real_library_without_its_quotes_gets_them_back_byte_for_byte(corpus, fixed):
     pages = sorted(corpus.rglob("*.md"))
     changed = 0
     for path in pages:
         before = path.read_bytes()
         without = re.sub(rb"(?m)^(lastReviewed: )'([0-9-]{10})'", rb"\1\2", before, count=1)
         changed += without != before
-        assert mended(without) == before, path
+        assert fixed(without) == before, path
     assert changed > 0.9 * len(pages)

@@ -1,4 +1,4 @@
-"""The rules: what metadata and body have to be, told with a code, a place and a way to mend it."""
+"""The rules: what metadata and body have to be, told with a code, a place and a way to fix it."""
 
 import json
 from collections import Counter

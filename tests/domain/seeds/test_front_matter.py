@@ -1,4 +1,4 @@
-"""What is told of front matter that cannot be read: where, and how to mend it."""
+"""What is told of front matter that cannot be read: where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def marked(text: str) -> str:
         ),
     ],
 )
-def test_each_way_to_break_yaml_has_a_hint_that_mends_it(text, hint):
+def test_each_way_to_break_yaml_has_a_hint_that_fixes_it(text, hint):
     error = refused(text)
     assert (error.code, error.hint) == (codes.YAML_SYNTAX, hint)
     assert str(error).startswith("the front matter is not valid YAML: ")

@@ -44,7 +44,7 @@ def test_a_severity_is_a_word(severity):
     assert read_problem(stored).as_json()["severity"] == severity
 
 
-def test_without_a_place_a_problem_stands_at_the_first_line_and_cannot_be_mended():
+def test_without_a_place_a_problem_stands_at_the_first_line_and_cannot_be_fixed():
     told = a_problem(Severity.INFO)
     assert told.span == Span(line=1, column=1, end_line=1, end_column=1) == Span.at_line(1)
     assert (told.hint, told.fixable) == ("", False)

@@ -170,7 +170,7 @@ def test_nesting_is_allowed_up_to_the_limit():
         (b'---\ntitle: "One\\e[1m"\n---\n', codes.CONTROL_CHARACTER),
     ],
 )
-def test_each_fault_has_its_code_and_says_how_to_mend_it(data, code):
+def test_each_fault_has_its_code_and_says_how_to_fix_it(data, code):
     problem = problem_of(data)
     assert problem.code == code
     assert (problem.rule, problem.severity) == codes.CODES[code]

@@ -1,6 +1,6 @@
 """The laws that the data can show, and whether what is stored keeps them, decided from values alone.
 
-A breach says which law, where, what is wrong, and whether a repair mends it. Nothing is repaired
+A breach says which law, where, what is wrong, and whether a repair fixes it. Nothing is repaired
 here and nothing read: rows, files and counts are given by `worker.run.verify`.
 """
 
@@ -39,7 +39,7 @@ class Law(StrEnum):
     REMINDER = "reminder"
     FILE = "file"
     MISSING = "missing"
-    REJECTION = "rejection"
+    REFUSAL = "refusal"
     RETIRED = "retired"
 
 
@@ -68,14 +68,14 @@ LAWS: Mapping[Law, tuple[str, str]] = {
     Law.REMINDER: ("a review that is due was told to each of its routes", "content-sync remind"),
     Law.FILE: ("the store holds what the folder holds", "content-sync sync --full"),
     Law.MISSING: ("a live document has its file", "content-sync sync --full"),
-    Law.REJECTION: ("a refused file is there, and is still refused", "content-sync sync --full"),
+    Law.REFUSAL: ("a refused file is there, and is still refused", "content-sync sync --full"),
     Law.RETIRED: ("a retired document has no file", "content-sync sync --full"),
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
-    """One law that does not hold at one place; `repairable` where `verify --repair` mends it."""
+    """One law that does not hold at one place; `repairable` where `verify --repair` fixes it."""
 
     law: Law
     path: str
@@ -84,7 +84,7 @@ class Breach:
 
 
 @dataclass(slots=True, kw_only=True)
-class Findings:
+class Breaches:
     """What was checked, how often each law is broken, and the first `most` breaches of each.
 
     Of `checked`, `waiting` are files that the next look at the folder takes in, and `unproven`
@@ -301,7 +301,7 @@ def check_file(path: str, sha256: str, known: KnownFile) -> Breach | None:
         if known.refused_sha256 is None:
             return None
         detail = "what is there is accepted, and another content of it counts as refused"
-        return Breach(law=Law.REJECTION, path=path, detail=detail, repairable=True)
+        return Breach(law=Law.REFUSAL, path=path, detail=detail, repairable=True)
     if not is_live and known.sha256 == sha256:
         detail = "it is retired, and its file is there"
         return Breach(law=Law.RETIRED, path=path, detail=detail, repairable=True)
@@ -318,7 +318,7 @@ def check_absent(path: str, *, refused: bool) -> Breach:
     """Return the breach of a path that the folder should hold and does not."""
     if refused:
         detail = "it counts as refused, and there is no such file"
-        return Breach(law=Law.REJECTION, path=path, detail=detail, repairable=True)
+        return Breach(law=Law.REFUSAL, path=path, detail=detail, repairable=True)
     detail = "it is live, and there is no such file"
     return Breach(law=Law.MISSING, path=path, detail=detail, repairable=True)
 

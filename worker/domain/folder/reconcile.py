@@ -102,6 +102,6 @@ def was_unread(known: Known) -> bool:
     return len(known.sha256) != SHA256_LETTERS
 
 
-def is_mass(number: int, live: int, *, share: float, count: int) -> bool:
+def trips_brake(number: int, live: int, *, share: float, count: int) -> bool:
     """Return whether so many of `live` documents, gone or refused, must wait for a person's consent."""
     return number > count and number > share * live

@@ -1,8 +1,8 @@
-"""Mends what is safe to mend: quotes round dates, and, when asked, a near-miss of the vocabulary.
+"""Fixes what is safe to fix: quotes round dates, and, when asked, a near-miss of the vocabulary.
 
 Text in, text out: an edit replaces the characters of one span, so that comments, order, quotes, line
 ends, a byte-order mark and the body stay byte for byte. What an edit did is read again before it is
-believed; where a value would come out otherwise than meant, nothing is mended. Whether a file may be
+believed; where a value would come out otherwise than meant, nothing is fixed. Whether a file may be
 written is asked in `worker.cli.fix`. Called by `validate`.
 """
 
@@ -50,7 +50,7 @@ class Edit:
 
     @property
     def rule(self) -> str:
-        """Return the name of the rule whose finding this mends."""
+        """Return the name of the rule whose finding this fixes."""
         return codes.CODES[self.code][0]
 
 
@@ -71,12 +71,12 @@ def unquoted_dates(seed: Seed) -> tuple[Problem, ...]:
 def edits_of(
     seed: Seed, problems: Sequence[Problem], rules: Rules, *, words: bool
 ) -> tuple[Edit, ...]:
-    """Return what can be mended, in the order of the file; words only when asked."""
+    """Return what can be fixed, in the order of the file; words only when asked."""
     edits = [*_date_edits(seed), *(_word_edits(seed, problems, rules) if words else ())]
     return tuple(sorted(edits, key=lambda edit: (edit.span.line, edit.span.column)))
 
 
-def mend(data: bytes, edits: Sequence[Edit]) -> bytes:
+def fix(data: bytes, edits: Sequence[Edit]) -> bytes:
     """Return a seed's bytes with the edits made; the bytes as they were where an edit does not fit."""
     before = parse_seed(data)
     if not edits or not isinstance(before, Seed):
@@ -102,7 +102,7 @@ def only_near(given: str, words: Sequence[str]) -> str | None:
     """Return the one word that was meant, blind to case, hyphens and underscores.
 
     None where there is no near one, and where there are several: a guess between `cc_by` and
-    `cc_by_nc_sa` is no mend.
+    `cc_by_nc_sa` is no fix.
     """
     if len(given) > _LONGEST_WORD:
         return None

@@ -4,7 +4,7 @@ The vocabulary is the JSON Schema's (`worker.domain.rules.vocabulary`), so that 
 and not the code. What a schema cannot say is said in `worker.domain.rules.metadata` (real dates, the
 future, frequencies that the clock understands) and in `worker.domain.rules.content` (text that is
 content). What only the version before or the other files show is asked in `worker.domain.rules.context`
-and `worker.domain.rules.library_rules`. A file is never mended here. Called by ingest, and by the
+and `worker.domain.rules.library_rules`. A file is never fixed here. Called by ingest, and by the
 command `validate`.
 """
 

@@ -36,7 +36,7 @@ FIRST_LINE = Span.at_line(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One finding: a stable `code` (`CS001`), its `rule` name, where, what, and how to mend it."""
+    """One finding: a stable `code` (`CS001`), its `rule` name, where, what, and how to fix it."""
 
     code: str
     rule: str

@@ -50,7 +50,7 @@ _ADDRESS = re.compile(r"[!-~]+@[!-~]+")
 _MESSAGE_ID = re.compile(r"(?=.{1,200}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 #: RFC 2919.
 _LIST_ID = re.compile(r"(?=.{1,255}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
-#: RFC 4954: these refuse us, not the message. A mended password delivers it.
+#: RFC 4954: these refuse us, not the message. A fixed password delivers it.
 _LOGIN_CODES = frozenset({530, 534, 535, 538})
 _PERMANENT_CODES = range(500, 600)
 _SUBJECT_CHARACTERS = 200

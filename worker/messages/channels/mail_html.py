@@ -2,7 +2,7 @@
 
 A message has to be readable without asking anybody for anything: a picture from elsewhere tells its
 server who read the message and when, and a script or a form has no business in mail. The HTML is
-not mended here. Called by the mail channel.
+not fixed here. Called by the mail channel.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ TYPE = "content_sync.digest"
 #: Without a full stop, which separates what is signed.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _KEY_BYTES = range(24, 65)
-#: Failures that another try can mend. The redirects are those that are called temporary.
+#: Failures that another try can fix. The redirects are those that are called temporary.
 _PASSING = frozenset({302, 303, 307, 408, 425, 429})
 #: A service that asks for more must not silence a reminder for good.
 _LONGEST_RETRY_AFTER_SECONDS = 86_400

@@ -1,4 +1,4 @@
-"""A mass of refused files: held, told as one over a real mail server, and let go or mended."""
+"""A mass of refused files: held, told as one over a real mail server, and let go or fixed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.seeds import a_seed
 from support.stored import Library, a_library, a_mailing_library, mails_at
 from support.waiting import wait_until
 
-from worker.ingest.mass_changes import hold_refusals
+from worker.ingest.holds import hold_refusals
 from worker.run.doctor import doctor
 
 BROKEN = "---\ntitle: [\n---\n\nThe tool that wrote this is broken.\n"
@@ -34,8 +34,8 @@ def refuse(library: Library, paths) -> None:
     library.take_in(dict.fromkeys(paths, BROKEN))
 
 
-def mend(library: Library, paths) -> None:
-    library.take_in({path: a_seed(title=f"{path}, mended") for path in paths})
+def fix(library: Library, paths) -> None:
+    library.take_in({path: a_seed(title=f"{path}, fixed") for path in paths})
 
 
 def subjects(library: Library, post) -> list[str]:
@@ -81,10 +81,10 @@ def test_each_is_told_once_a_person_agrees(library: Library, post):
     assert subjects(library, post)[2:] == []
 
 
-def test_files_that_are_mended_end_the_hold_and_nobody_is_told_of_them(library: Library, post):
+def test_files_that_are_fixed_end_the_hold_and_nobody_is_told_of_them(library: Library, post):
     refuse(library, PAGES[:30])
     subjects(library, post)
-    mend(library, PAGES[:28])
+    fix(library, PAGES[:28])
     assert subjects(library, post)[1:] == ["Content Sync: 2 files refused"]
     assert library.services.held()["refusals"] == []
     assert library.services.approve() == {"removals": 0, "refusals": 0}
