@@ -1,7 +1,6 @@
 """A command loads what it needs and no more: loading is most of what a small one takes."""
 
 import json
-import resource
 import subprocess
 import sys
 
@@ -9,7 +8,6 @@ import pytest
 from support.programs import clean_environment, run
 from support.seeds import a_seed, write
 
-from worker.cli import with_room_for_frames
 from worker.settings.model import packaged_config
 
 #: What takes in, compares, sends, watches, upgrades or speaks to servers.
@@ -103,24 +101,6 @@ def test_a_command_that_reads_loads_only_what_reads(tmp_path, loaded, command):
 
 def test_a_first_sync_loads_nothing_that_compares_or_sends(loaded):
     assert loaded(("sync",), NOT_FOR_A_FIRST_SYNC) == []
-
-
-def test_however_deep_a_loop_is_its_calls_map_no_memory_for_their_frames():
-    """Python unmaps a chunk of frames once it is empty, and a call over its end maps the next one."""
-    calls = 1000
-
-    def called(_number):
-        return None
-
-    def faults_at(depth):
-        if depth:
-            return faults_at(depth - 1)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for number in range(calls):
-            called(number)
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-    assert with_room_for_frames(lambda: max(map(faults_at, range(200)))) < calls
 
 
 def test_a_worker_has_loaded_all_before_its_first_message():

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 from worker.errors import ContentSyncError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import click
 
 #: Loading a command makes a hundred thousand objects that stay. With Python's threshold of 700 the
@@ -28,22 +26,11 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 def main() -> None:
     """Run the command of `sys.argv` and exit with its code."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
-    code = with_room_for_frames(lambda: run_command(sys.argv[1:]))
+    code = run_command(sys.argv[1:])
     # At the end Python looks through all objects for cycles, which takes a quarter of a short command,
     # and the process takes its memory with it anyway.
     gc.freeze()
     sys.exit(code)
-
-
-def with_room_for_frames(run: Callable[[], int]) -> int:
-    """Return what `run` returns, whose calls find room for their frames however deep they are."""
-    return run()
-
-
-# Python keeps the frames of calls in chunks of 16 KiB and unmaps one once it is empty: a call that steps
-# over the end of a chunk takes 7 µs, not 0.05, and where that end falls into a loop, 1,200 of them take 10 ms
-# of a start. A frame that asks for much gets a chunk of its own, with half a MiB behind it for what it calls.
-with_room_for_frames.__code__ = with_room_for_frames.__code__.replace(co_stacksize=64 * 1024)
 
 
 def run_command(arguments: list[str]) -> int:
