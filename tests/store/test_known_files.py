@@ -13,13 +13,7 @@ from support.seeds import a_seed
 from support.stored import Library, a_library
 
 from worker.domain.folder.decide import unread_sha256
-from worker.domain.folder.reconcile import (
-    RACY_MICROSECONDS,
-    UNPROVEN_SIZE,
-    is_racy,
-    seen_in,
-    was_unread,
-)
+from worker.domain.folder.reconcile import RACY_MICROSECONDS, UNPROVEN_SIZE, is_racy, was_unread
 from worker.domain.folder.snapshot import Batch, Stamp, Unreadable
 from worker.domain.seeds import codes
 from worker.store import documents
@@ -102,7 +96,7 @@ def test_known_are_live_documents_and_refused_files(library: Library):
 
 def test_a_stamp_alone_is_that_of_the_known_file_where_it_proves_anything(library: Library):
     files = fill(library)
-    assert sorted(map(seen_in, library.services.stamps())) == sorted(
+    assert sorted(library.services.stamps()) == sorted(
         (path, stamp.size if proves else UNPROVEN_SIZE, stamp.mtime_ns, stamp.inode)
         for path, (stamp, proves) in files.items()
     )

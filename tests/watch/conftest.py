@@ -17,14 +17,7 @@ from support.waiting import PATIENCE_SECONDS, wait_until
 
 from worker.domain.folder.decide import unread_sha256
 from worker.domain.folder.known import KnownFiles
-from worker.domain.folder.reconcile import (
-    UNPROVEN_SIZE,
-    Seen,
-    SeenLine,
-    is_racy,
-    seen_lines,
-    was_unread,
-)
+from worker.domain.folder.reconcile import UNPROVEN_SIZE, Seen, is_racy, was_unread
 from worker.domain.folder.snapshot import Batch, Known, Stamp
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.ingest.spool import MemorySpool
@@ -134,15 +127,15 @@ class Library:
         with self._lock:
             return KnownFiles(self.known)
 
-    def stamps(self) -> set[SeenLine]:
+    def stamps(self) -> set[Seen]:
         self._answer()
-        found: list[Seen] = []
+        found: set[Seen] = set()
         with self._lock:
             for path, known in self.known.items():
                 size, mtime_ns, inode = known.stamp
                 proves = not (is_racy(known, 0) or was_unread(known))
-                found.append((path, size if proves else UNPROVEN_SIZE, mtime_ns, inode))
-        return set(seen_lines(found))
+                found.add((path, size if proves else UNPROVEN_SIZE, mtime_ns, inode))
+        return found
 
     def fingerprint(self) -> tuple[int, ...]:
         self._answer()

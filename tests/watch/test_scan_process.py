@@ -19,7 +19,6 @@ SUFFIXES = [".md", ".txt"]
 #: In a process of its own: that of the tests has threads, and is never forked.
 WALK = """
 import json, os, sys
-from worker.domain.folder.reconcile import seen_in
 from worker.settings.model import load_settings
 from worker.watch import scan_process
 forks, fork = [], os.fork
@@ -30,7 +29,7 @@ os.fork = counted
 os.sched_getaffinity = lambda _: {0, 1}
 exec(sys.argv[2])
 begun = scan_process.walk_ahead(load_settings(seeds=sys.argv[1]))
-pages = [seen_in(line) for page in begun.pages for line in page]
+pages = [seen for page in begun.pages for seen in page]
 print(json.dumps([len(forks), sorted(pages), begun.unsure, begun.ignored, begun.root_missing]))
 """
 
@@ -104,7 +103,7 @@ def test_it_walks_to_the_end_though_nobody_reads_yet(seeds, tmp_path):
     write_more_than_a_pipe_holds(seeds)
     os.mkfifo(tmp_path / "ended")  # who opens it waits for the other side
     wait = f"""
-walk, begin, ended = scan_process.walk_in_lines, scan_process.walk_ahead, {str(tmp_path / "ended")!r}
+walk, begin, ended = scan_process.walk, scan_process.walk_ahead, {str(tmp_path / "ended")!r}
 def told_at_its_end(names):
     begun = walk(names)
     pages = begun.pages
@@ -117,7 +116,7 @@ def awaited(settings):
     begun = begin(settings)
     open(ended).close()
     return begun
-scan_process.walk_in_lines, scan_process.walk_ahead = told_at_its_end, awaited
+scan_process.walk, scan_process.walk_ahead = told_at_its_end, awaited
 """
     assert walked_ahead(seeds, wait) == walked_here(seeds, forks=1)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from worker.domain.folder.known import KnownFiles
-    from worker.domain.folder.reconcile import SeenLine
+    from worker.domain.folder.reconcile import Seen
     from worker.domain.folder.snapshot import Batch
     from worker.domain.rules.rules import Examined
     from worker.ingest.outcomes import Outcome
@@ -173,8 +173,8 @@ class Services(Reader):
         with self.store.read() as connection:
             return documents.known_files(connection)
 
-    def stamps(self) -> set[SeenLine]:
-        """Return the lines of the same paths; one that proves nothing equals no file's."""
+    def stamps(self) -> set[Seen]:
+        """Return the same paths as a walk sees them; a stamp that proves nothing equals no file's."""
         with self.store.read() as connection:
             return documents.stamps(connection)
 

@@ -19,7 +19,6 @@ from worker.store.migrate import migrate
 from worker.watch.sync import sync_once
 
 if TYPE_CHECKING:
-    from worker.domain.folder.reconcile import SeenLine
     from worker.watch.scan import Walk
 
 
@@ -29,7 +28,7 @@ def sync_folder(
     full: bool,
     dry_run: bool,
     progress: Callable[[int, int], None],
-    begun: Walk[SeenLine] | None = None,
+    begun: Walk | None = None,
 ) -> SyncReport:
     """Compare the folder with the store once, to the end, in this process; returns what it did.
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from worker.domain.folder import laws
 from worker.domain.folder.decide import unread_sha256
 from worker.domain.folder.laws import Breaches, KnownFile
-from worker.domain.folder.reconcile import Seen
 from worker.domain.folder.snapshot import Stamp
 from worker.domain.seeds.seed import Seed, is_plain_note, parse_seed
 from worker.errors import BrokerUnavailableError
@@ -114,7 +113,7 @@ class _Comparison:
                 self.unproven.discard(path)
             self.findings.add([breach])
 
-    def _check_absent(self, names: SeedNames, begun: Walk[Seen]) -> None:
+    def _check_absent(self, names: SeedNames, begun: Walk) -> None:
         """Look for what the folder should hold; what nobody can look at is left out."""
         unsure = tuple(f"{folder}/" if folder else "" for folder in begun.unsure)
         for path, refused in evidence.expected_files(self.connection):

@@ -13,11 +13,9 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
-    Text,
     and_,
     bindparam,
     case,
-    cast,
     delete,
     func,
     select,
@@ -27,12 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import Insert
 
-from worker.domain.folder.reconcile import (
-    RACY_MICROSECONDS,
-    SHA256_LETTERS,
-    UNPROVEN_SIZE,
-    SeenLine,
-)
+from worker.domain.folder.reconcile import RACY_MICROSECONDS, SHA256_LETTERS, UNPROVEN_SIZE, Seen
 from worker.store.engine import insert_into
 from worker.store.rows import insert_rows
 from worker.store.schema import bodies, documents, events, rejections, versions
@@ -199,28 +192,27 @@ def fingerprint(connection: Connection) -> tuple[int, ...]:
     return tuple(map(int, found))
 
 
-def stamps(connection: Connection) -> set[SeenLine]:
-    """Return the lines of the paths of `known_files`, as a walk tells them where all is equal.
+def stamps(connection: Connection) -> set[Seen]:
+    """Return the paths of `known_files` as a walk sees them where all is equal.
 
     A stamp that proves nothing (see `worker.domain.folder.reconcile`) has a size that no file has.
     """
     refused = select(rejections.c.path)
-    live = _lines_of(documents).where(IS_LIVE, documents.c.path.not_in(refused))
-    found: set[SeenLine] = set()
-    for page in _pages(connection, live):
-        found.update(line for (line,) in page)
-    found.update(connection.scalars(_lines_of(rejections)))
+    live = _seen_in(documents).where(IS_LIVE, documents.c.path.not_in(refused))
+    found: set[Seen] = set()
+    for query in (live, _seen_in(rejections)):
+        for page in _pages(connection, query):
+            found.update(map(tuple, page))
     return found
 
 
-def _lines_of(table: Table) -> Select[Any]:
+def _seen_in(table: Table) -> Select[Any]:
     c = table.c
     # The division of SQL rounds to 0: what it makes racy beside that was modified before 1970.
     is_still = c.mtime_ns // 1000 + RACY_MICROSECONDS < c.observed
     proves = and_(is_still, func.length(c.sha256) == SHA256_LETTERS)
     size = case((proves, c.size), else_=UNPROVEN_SIZE)
-    numbers = [cast(number, Text) + "," for number in (size, c.mtime_ns, c.inode)]
-    return select(numbers[0] + numbers[1] + numbers[2] + c.path)
+    return select(c.path, size, c.mtime_ns, c.inode)
 
 
 def _pages(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:

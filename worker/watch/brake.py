@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from worker.domain.folder.known import KnownFiles
-from worker.domain.folder.reconcile import SeenLine, trips_brake
+from worker.domain.folder.reconcile import Seen, trips_brake
 from worker.domain.folder.snapshot import Known
 from worker.settings.model import BrakeSettings
 
@@ -31,8 +31,8 @@ class Record(Protocol):
     def known_files(self) -> KnownFiles:
         """Return every path that is live or has a refusal."""
 
-    def stamps(self) -> set[SeenLine]:
-        """Return the lines of the same paths, with UNPROVEN_SIZE where the stamp proves nothing."""
+    def stamps(self) -> set[Seen]:
+        """Return the same paths as a walk sees them, with UNPROVEN_SIZE where the stamp proves nothing."""
 
     def fingerprint(self) -> tuple[int, ...]:
         """Return numbers of which some differ once the known files do."""

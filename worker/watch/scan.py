@@ -11,22 +11,11 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from worker.domain.folder.known import KnownFiles
-from worker.domain.folder.reconcile import (
-    Difference,
-    Seen,
-    SeenLine,
-    compare,
-    find_missing,
-    seen_in,
-    seen_lines,
-)
+from worker.domain.folder.reconcile import Difference, Seen, compare, find_missing
 from worker.watch.ignore import SeedNames, unsafe_name
 from worker.watch.read import INODE_MASK
-
-File = TypeVar("File", Seen, SeenLine)
 
 _PAGE_FILES = 1000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -34,15 +23,14 @@ _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @dataclass(slots=True, kw_only=True)
-class Walk(Generic[File]):
+class Walk:
     """One walk on its way: `pages` are to be taken to the end before the rest is whole.
 
-    They tell each file as `Seen`, or in a line. `unsure` are folders that could not be listed, "" for
-    the root; `ignored` is a reason for each path that looks like a seed's and is none. `root_missing`
-    when there was no root to walk.
+    `unsure` are folders that could not be listed, "" for the root; `ignored` is a reason for each path
+    that looks like a seed's and is none. `root_missing` when there was no root to walk.
     """
 
-    pages: Iterator[list[File]]
+    pages: Iterator[list[Seen]]
     unsure: list[str] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
     root_missing: bool = False
@@ -53,28 +41,14 @@ def is_marked(root: str, marker: str | None) -> bool:
     return marker is None or os.path.lexists(f"{root}/{marker}")
 
 
-def walk(names: SeedNames) -> Walk[Seen]:
+def walk(names: SeedNames) -> Walk:
     """Begin to walk the folder of `names`."""
-    begun = Walk[Seen](pages=iter(()))
+    begun = Walk(pages=iter(()))
     begun.pages = _pages(names, begun)
     return begun
 
 
-def walk_in_lines(names: SeedNames) -> Walk[SeenLine]:
-    """Begin the same walk, for `sift`: each file is told in a line."""
-    begun = walk(names)
-
-    def pages() -> Iterator[list[SeenLine]]:
-        yield from map(seen_lines, begun.pages)
-        told.root_missing = begun.root_missing
-
-    told = Walk[SeenLine](pages=pages(), unsure=begun.unsure, ignored=begun.ignored)
-    return told
-
-
-def sift(
-    begun: Walk[SeenLine], stamps: set[SeenLine], *, everything: bool = False
-) -> tuple[int, list[Seen]]:
+def sift(begun: Walk, stamps: set[Seen], *, everything: bool = False) -> tuple[int, list[Seen]]:
     """Take a walk to its end, and the stamps that it proves out of `stamps`: of those files nothing is kept.
 
     Returns how many files there are, and those that are not proven unchanged; what remains in
@@ -84,10 +58,10 @@ def sift(
     for page in begun.pages:
         scanned += len(page)
         if everything:
-            unproven += map(seen_in, page)
+            unproven += page
             continue
         if not stamps.issuperset(page):
-            unproven += [seen_in(line) for line in page if line not in stamps]
+            unproven += [seen for seen in page if seen not in stamps]
         stamps.difference_update(page)
     return scanned, unproven
 
@@ -102,7 +76,7 @@ class Survey:
 
     def __init__(
         self,
-        begun: Walk[Seen],
+        begun: Walk,
         known: KnownFiles,
         *,
         awaits: Callable[[str, int], bool],
@@ -146,7 +120,7 @@ class Survey:
         return find_missing(still_known, (), self.walk.unsure)
 
 
-def _pages(names: SeedNames, state: Walk[Seen]) -> Iterator[list[Seen]]:
+def _pages(names: SeedNames, state: Walk) -> Iterator[list[Seen]]:
     try:
         root = os.open(names.root, _FOLDER & ~os.O_NOFOLLOW)
     except OSError as error:
@@ -175,7 +149,7 @@ def _pages(names: SeedNames, state: Walk[Seen]) -> Iterator[list[Seen]]:
 
 
 def _list_folder(
-    opened: int, folder: str, names: SeedNames, folders: list[str], state: Walk[Seen]
+    opened: int, folder: str, names: SeedNames, folders: list[str], state: Walk
 ) -> Iterator[list[Seen]]:
     """Yield the seeds of one folder; append the folders in it to `folders`."""
     prefix = f"{folder}/" if folder else ""
@@ -211,7 +185,7 @@ def _list_folder(
 
 
 def _note_other(
-    entry: os.DirEntry[str], path: str, names: SeedNames, folders: list[str], state: Walk[Seen]
+    entry: os.DirEntry[str], path: str, names: SeedNames, folders: list[str], state: Walk
 ) -> None:
     """Take in what is no seed: a folder to walk, or one that is ignored with a reason."""
     name = entry.name

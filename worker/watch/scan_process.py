@@ -16,18 +16,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO, Any
 
-from worker.domain.folder.reconcile import SeenLine, seen_in, seen_lines
+from worker.domain.folder.reconcile import Seen
 from worker.settings.model import Settings
 from worker.watch.fork import fork
 from worker.watch.ignore import SeedNames, seed_names
-from worker.watch.scan import Walk, walk, walk_in_lines
+from worker.watch.scan import Walk, walk
 
 _LENGTH_BYTES = 4
 #: What Linux lets a user's pipe hold. With its usual 64 kB the walk ends before its pages are through.
 _PIPE_BYTES = 1 << 20
 
 
-def walk_ahead(settings: Settings) -> Walk[SeenLine]:
+def walk_ahead(settings: Settings) -> Walk:
     """Begin to walk the seeds folder, beside this process where that is safe and a gain.
 
     Call it before threads are started or connections opened, and take the walk's pages to the end.
@@ -36,19 +36,19 @@ def walk_ahead(settings: Settings) -> Walk[SeenLine]:
     """
     names = seed_names(settings.seeds.absolute(), settings.watch.suffixes)
     if not _is_gain():
-        return walk_in_lines(names)
+        return walk(names)
     reading, writing = os.pipe()
     try:
         child = fork()
     except OSError:  # the system allows no more processes
         os.close(reading)
         os.close(writing)
-        return walk_in_lines(names)
+        return walk(names)
     if child == 0:
         os.close(reading)  # so that it ends where this process ends before it has read
         _walk_and_exit(names, writing)
     os.close(writing)
-    begun = Walk[SeenLine](pages=iter(()))
+    begun = Walk(pages=iter(()))
     begun.pages = _pages(names, begun, reading, child)
     return begun
 
@@ -67,7 +67,7 @@ def _walk_and_exit(names: SeedNames, writing: int) -> None:
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         # It holds a part of the pages, and nobody may read them yet.
         os.set_blocking(writing, False)
-        begun = walk_in_lines(names)
+        begun = walk(names)
         unwritten = bytearray()
         for page in begun.pages:
             unwritten += _message(page)
@@ -81,10 +81,8 @@ def _walk_and_exit(names: SeedNames, writing: int) -> None:
         os._exit(0)
 
 
-def _pages(
-    names: SeedNames, begun: Walk[SeenLine], reading: int, child: int
-) -> Iterator[list[SeenLine]]:
-    told: list[list[SeenLine]] = []
+def _pages(names: SeedNames, begun: Walk, reading: int, child: int) -> Iterator[list[Seen]]:
+    told: list[list[Seen]] = []
     try:
         with open(reading, "rb") as pipe:
             while isinstance(page := _receive(pipe), list):
@@ -92,9 +90,9 @@ def _pages(
                 yield page
         unsure, ignored, root_missing = page
     except EOFError:  # it ended before it had told all
-        again, known = walk(names), {seen_in(line)[0] for page in told for line in page}
+        again, known = walk(names), {path for page in told for path, *_ in page}
         for page in again.pages:
-            yield seen_lines(seen for seen in page if seen[0] not in known)
+            yield [seen for seen in page if seen[0] not in known]
         unsure, ignored, root_missing = again.unsure, again.ignored, again.root_missing
     with suppress(ChildProcessError):  # who started us may have told us to ignore children
         os.waitpid(child, 0)

@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from worker.domain.folder.reconcile import (
-    Difference,
-    Seen,
-    SeenLine,
-    compare,
-    find_missing,
-    seen_in,
-)
+from worker.domain.folder.reconcile import Difference, Seen, compare, find_missing
 from worker.domain.folder.snapshot import Batch, Stamp
 from worker.ingest.outcomes import SyncReport
 from worker.settings.model import Settings
@@ -31,7 +24,7 @@ from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.lane import Lane, Reading
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
 from worker.watch.root import require_folder
-from worker.watch.scan import Walk, is_marked, sift, walk_in_lines
+from worker.watch.scan import Walk, is_marked, sift, walk
 from worker.watch.second_process import is_worth_sharing, sharing
 
 if TYPE_CHECKING:
@@ -86,7 +79,7 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     full: bool = False,
     dry_run: bool = False,
-    begun: Walk[SeenLine] | None = None,
+    begun: Walk | None = None,
     before_fork: Callable[[], None] | None = None,
 ) -> Synced:
     """Scan the folder once and give `ingest` every batch with its bytes.
@@ -100,7 +93,7 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     require_folder(settings.seeds)
     root = str(settings.seeds.absolute())
     names = seed_names(root, settings.watch.suffixes)
-    begun = begun or walk_in_lines(names)
+    begun = begun or walk(names)
     stamps = record.stamps()
     scanned, unproven = sift(begun, stamps, everything=full)
     missing_since = time.monotonic()
@@ -121,7 +114,7 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     feed.load(record.known_files(), record.newest_observation())
     difference = Difference()
     compare(feed.known, unproven, difference, everything=full)
-    unseen = [path for path, *_ in map(seen_in, stamps) if path in feed.known]
+    unseen = [path for path, *_ in stamps if path in feed.known]
     missing = find_missing(unseen, {path for path, *_ in unproven}, begun.unsure)
     doubtful = [*difference.changed, *difference.racy, *difference.new]
     found.unchanged -= len(doubtful)

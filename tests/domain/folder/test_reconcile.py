@@ -10,8 +10,6 @@ from worker.domain.folder.reconcile import (
     compare,
     find_missing,
     is_racy,
-    seen_in,
-    seen_lines,
     trips_brake,
     was_unread,
 )
@@ -119,10 +117,3 @@ def test_every_path_is_new_known_or_missing(known_paths, seen_paths):
     found = difference(files, *[(path, 5, MODIFIED_NS, 7) for path in seen_paths])
     assert {path for path, *_ in found.new} == seen_paths - known_paths
     assert set(find_missing(files, seen_paths, [])) == known_paths - seen_paths
-
-
-@given(
-    st.lists(st.tuples(st.text(), st.integers(), st.integers(), st.integers()), max_size=5),
-)
-def test_a_line_tells_of_one_file_alone(page):
-    assert [seen_in(line) for line in seen_lines(page)] == page

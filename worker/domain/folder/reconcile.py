@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 #: 100,000 of them and keeps none that is unchanged.
 Seen = tuple[str, int, int, int]
 
-#: The same in one text: size, mtime_ns, inode and path, with commas between. A database can make it too,
-#: and 100,000 texts are made, sent and compared in half the time that tuples take.
-SeenLine = str
-
 #: A file modified so shortly before it was read may have been written again within the same tick of
 #: the file system's clock (git calls this racy); FAT has ticks of two seconds.
 RACY_MICROSECONDS = 2_000_000
@@ -67,17 +63,6 @@ def compare(
         racy = until >= observed and until >= verified
         if racy or len(sha256) != SHA256_LETTERS or everything:
             difference.racy.append(seen)
-
-
-def seen_lines(page: Iterable[Seen]) -> list[SeenLine]:
-    """Return the line of each file."""
-    return [f"{size},{mtime_ns},{inode},{path}" for path, size, mtime_ns, inode in page]
-
-
-def seen_in(line: SeenLine) -> Seen:
-    """Return the file that a line tells of."""
-    size, mtime_ns, inode, path = line.split(",", 3)
-    return path, int(size), int(mtime_ns), int(inode)
 
 
 def find_missing(known: Iterable[str], seen: Collection[str], unsure: Sequence[str]) -> list[str]:
