@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    insert,
     select,
     true,
     union_all,
@@ -27,7 +28,6 @@ from sqlalchemy.sql.dml import Insert
 
 from worker.domain.folder.reconcile import RACY_MICROSECONDS, SHA256_LETTERS, UNPROVEN_SIZE, Seen
 from worker.store.engine import insert_into
-from worker.store.rows import insert_rows
 from worker.store.schema import bodies, documents, events, rejections, versions
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def create_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
     if not rows:
         return {}
     ids = _next_ids(connection, len(rows))
-    insert_rows(
-        connection, documents, [row | {"id": new} for row, new in zip(rows, ids, strict=True)]
+    connection.execute(
+        insert(documents), [row | {"id": new} for row, new in zip(rows, ids, strict=True)]
     )
     return {row["path"]: new for row, new in zip(rows, ids, strict=True)}
 
@@ -132,19 +132,21 @@ def update_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
 def add_bodies(connection: Connection, texts: dict[str, str]) -> None:
     """Store bodies by their hash; one that is there already stays as it is."""
     rows = [{"sha256": sha256, "body": texts[sha256]} for sha256 in sorted(texts)]
-    insert_rows(connection, bodies, rows, if_new=True)
+    if rows:
+        connection.execute(insert_new(connection, bodies), rows)
 
 
 def add_versions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Append versions."""
-    insert_rows(connection, versions, rows)
+    if rows:
+        connection.execute(insert(versions), rows)
 
 
 def replace_refusals(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Record what was refused, in place of what was refused before at the same paths."""
     if rows:
         remove_refusals(connection, [row["path"] for row in rows])
-        insert_rows(connection, rejections, rows)
+        connection.execute(insert(rejections), rows)
 
 
 def remove_refusals(connection: Connection, paths: Sequence[str]) -> None:
@@ -155,7 +157,8 @@ def remove_refusals(connection: Connection, paths: Sequence[str]) -> None:
 
 def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Append events; take `Store.lock_events` first."""
-    insert_rows(connection, events, rows)
+    if rows:
+        connection.execute(insert(events), rows)
 
 
 def known_files(connection: Connection) -> KnownFiles:

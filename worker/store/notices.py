@@ -36,11 +36,9 @@ from worker.domain.reviews.notice import (
 )
 from worker.domain.reviews.policy import Policy
 from worker.domain.reviews.review import OPEN_STATES, ReviewRow, ReviewState
-from worker.domain.seeds.facts import ACTIVE
-from worker.store.documents import LIVE, batched
+from worker.store.documents import LIVE, batched, insert_new
 from worker.store.holds import OPEN, REFUSALS
 from worker.store.library import find_review_rows
-from worker.store.rows import insert_rows
 from worker.store.schema import channels, documents, holds, notices, rejections
 
 PENDING, SENT, FAILED, CANCELLED = "pending", "sent", "failed", "cancelled"
@@ -80,7 +78,7 @@ def add_notices(connection: Connection, owed: Iterable[Notice], *, now: datetime
             cancelled = and_(notices.c.key.in_(keys), notices.c.state == CANCELLED)
             connection.execute(delete(notices).where(cancelled))
         rows = [_row(notice, now) for notice in added]
-        insert_rows(connection, notices, rows, if_new=True)
+        connection.execute(insert_new(connection, notices), rows)
     return added
 
 
