@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -65,6 +67,32 @@ def test_two_processes_take_in_each_file_once(sync, folder):
     assert counts(folder) == (PAGES, PAGES)
     verified = run("verify", "--json", cwd=folder)
     assert json.loads(verified.stdout)["ok"], verified.stdout
+
+
+def test_two_processes_store_what_one_stores(sync, folder):
+    sync()
+    alone = {"CONTENT_SYNC_STORE_URL": f"sqlite:///{folder / 'alone.db'}"}
+    on_one_processor = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "from worker.cli import main; main()"
+    )
+    subprocess.run(
+        [sys.executable, "-c", on_one_processor, "sync"],
+        cwd=folder,
+        env=clean_environment(alone),
+        check=True,
+        timeout=60,
+    )
+    assert stored(folder / "var/content-sync.db") == stored(folder / "alone.db")
+
+
+def stored(store):
+    with closing(sqlite3.connect(store)) as connection:
+        return connection.execute(
+            "SELECT d.path, d.sha256, d.title, d.due_on, v.metadata, b.body FROM documents d"
+            " JOIN versions v ON v.document_id = d.id JOIN bodies b ON b.sha256 = v.body_sha256"
+            " ORDER BY d.path"
+        ).fetchall()
 
 
 def test_what_both_refused_is_told_by_the_first(sync, folder):

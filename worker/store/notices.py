@@ -36,6 +36,7 @@ from worker.domain.reviews.notice import (
 )
 from worker.domain.reviews.policy import Policy
 from worker.domain.reviews.review import OPEN_STATES, ReviewRow, ReviewState
+from worker.domain.seeds.facts import ACTIVE
 from worker.store.documents import LIVE, batched, insert_new
 from worker.store.holds import OPEN, REFUSALS
 from worker.store.library import find_review_rows

@@ -3,6 +3,10 @@
 A walk of 100,000 files takes as long as all else that an unchanged sync does, and Python's threads
 would take turns. What the walk saw comes back page by page, so that it is compared while the walk goes
 on, and nothing else does; where that fails, the walk is made here. Called by `sync`.
+
+What it gains: an unchanged sync of 100,000 pages takes 0.76 s with it, and 1.11 s with the walk in this
+process (medians of 9 pairs, two processors, Python 3.11, 2026-11-30). With 20,000 pages it gains a
+twentieth, with fewer nothing. The plain way is `worker.watch.scan.walk`; the tests compare the two.
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 It is forked, so that it knows what this process knows, before either has a connection to the store or
 a second thread. It ends with its share, on Ctrl-C, or once this process is gone; each batch is a
 transaction, so that nothing is lost with it. What is read and taken in is for `worker.watch.sync` to say.
+
+What it gains: a first sync of the real library (1,432 pages, 50 MB) takes 1.21 s with it, and 1.58 s in
+one process; one of 20,000 made pages 3.7 s, and 5.1 s (medians of 7 and 4 pairs, two processors, SQLite,
+Python 3.11, 2026-11-30). The plain way is one process, as with one processor; the tests compare the two.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
 """The known files of a whole library in little memory: each is packed, and unpacked when asked for.
 
-100,000 of them as tuples, numbers and texts would take 45 MB of the watcher, packed they take 24.
 Who says what is known is the store; who compares is `worker.domain.folder.reconcile`. Called by the store,
 which fills it, and by `worker.watch`.
+
+What it gains: a watcher of 100,000 pages holds 101 MiB at its peak, and 131 with a dictionary of `Known`
+tuples, of the 110 that it may (two pairs, Python 3.11, 2026-11-30). A sync after one edit of them takes
+0.88 s, and 1.01 s with the dictionary (medians of 7 pairs). That is the plain way, and the tests' oracle.
 """
 
 from __future__ import annotations
