@@ -147,12 +147,12 @@ def test_what_reads_as_meant_already_stays():
     [
         ("no fence", "Meera", 1, "no front matter"),
         ("---\na: 1\nowner: [\n---\nx\n", "Meera", 4, "not valid YAML"),
-        ("---\na: 1\nowner:\n- Asha\n---\nx\n", "Meera", 3, "holds a list"),
-        ("---\nowner: Asha\n---\nx\n", " ", 1, "a text of one line"),
-        ("---\nowner: Asha\n---\nx\n", "Me\nera", 1, "a text of one line"),
-        ("---\nowner: Asha\n---\nx\n", "Me\x1b[31mera", 1, "a text of one line"),
-        ("---\n? owner\n? b\n---\nx\n", "Meera", 1, "write it by hand"),
-        ("---\na: 1\n...\n---\nx\n", "Meera", 1, "write it by hand"),
+        ("---\na: 1\nowner:\n- Asha\n---\nx\n", "Meera", 3, "is a list"),
+        ("---\nowner: Asha\n---\nx\n", " ", 1, "one line of text"),
+        ("---\nowner: Asha\n---\nx\n", "Me\nera", 1, "one line of text"),
+        ("---\nowner: Asha\n---\nx\n", "Me\x1b[31mera", 1, "one line of text"),
+        ("---\n? owner\n? b\n---\nx\n", "Meera", 1, "of this form: edit the file"),
+        ("---\na: 1\n...\n---\nx\n", "Meera", 1, "of this form: edit the file"),
     ],
 )
 def test_what_cannot_be_set_says_why(data, value, line, reason):

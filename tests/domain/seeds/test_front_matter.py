@@ -31,17 +31,17 @@ def marked(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("title: Nausea: what helps\n", "put a value that holds a colon into quotes"),
-        ("title: @home\n", "put the value into quotes, and indent with blanks, not tabs"),
-        ("title: 'Nausea\n", "the closing quote is missing"),
-        ("title: x\nstatus\nsource: y\n", "a field is written `name: value`, with the colon"),
-        ("tags: [nausea, pain\n", "the closing bracket of the list is missing"),
-        ("tags: {nausea: pain\n", "the closing brace is missing"),
+        ("title: Nausea: what helps\n", "put a value that contains a colon in quotes"),
+        ("title: @home\n", "put the value in quotes, and indent with spaces, not tabs"),
+        ("title: 'Nausea\n", "add the missing closing quote"),
+        ("title: x\nstatus\nsource: y\n", "write a field as `name: value`, with the colon"),
+        ("tags: [nausea, pain\n", "add the missing closing bracket of the list"),
+        ("tags: {nausea: pain\n", "add the missing closing brace"),
         (
             "title: 'one' two\n",
-            "check the indentation, and put values with quotes into quotes",
+            "check the indentation, and put a value that contains quotes in quotes",
         ),
-        ("title: x\n...\nmore: y\n", "front matter is one YAML document: remove the line `...`"),
+        ("title: x\n...\nmore: y\n", "remove the line `...`: front matter is one YAML document"),
         (
             'title: "C:\\work"\n',
             "inside double quotes, write a backslash twice, or use single quotes",
@@ -86,20 +86,20 @@ def test_what_is_refused_is_pointed_at(text, code, part):
     ("text", "message"),
     [
         ("- a\n", "the front matter is a list, not fields"),
-        ("text\n", "the front matter is a text, not fields"),
-        ("# a remark\n", "the front matter holds no fields"),
-        ("a: x\n--- \nb: y\n", "the front matter holds more than one YAML document"),
-        ("a: x\nb: y\na: z\n", "the field `a` is given twice, first in line 2"),
-        ("b: y\na: x\na: z\n", "the field `a` is given twice, first in line 3"),
+        ("text\n", "the front matter is plain text, not fields"),
+        ("# a remark\n", "the front matter has no fields"),
+        ("a: x\n--- \nb: y\n", "the front matter contains more than one YAML document"),
+        ("a: x\nb: y\na: z\n", "the field `a` appears twice, first in line 2"),
+        ("b: y\na: x\na: z\n", "the field `a` appears twice, first in line 3"),
         (
             f"{'x' * 61}: 1\n{'x' * 61}: 2\n",
-            f"the field `{'x' * 59}…` is given twice, first in line 2",
+            f"the field `{'x' * 59}…` appears twice, first in line 2",
         ),
         (
             f"{'x' * 60}: 1\n{'x' * 60}: 2\n",
-            f"the field `{'x' * 60}` is given twice, first in line 2",
+            f"the field `{'x' * 60}` appears twice, first in line 2",
         ),
-        ("title: a\x1bb\n", "the front matter holds the control character U+001B"),
+        ("title: a\x1bb\n", "the front matter contains the control character U+001B"),
     ],
 )
 def test_the_message_says_what_is_there(text, message):
@@ -120,7 +120,7 @@ def test_lists_and_nesting_are_taken_up_to_their_limits():
     error = refused(f"tags: [{'x,' * (MAX_ITEMS + 1)}]\n")
     assert (error.code, str(error)) == (
         codes.FRONT_MATTER_TOO_LARGE,
-        "a list holds more than 1,000 items",
+        "a list has more than 1,000 items",
     )
     # The fields themselves are the first level.
     deep = MAX_DEPTH - 1
@@ -134,8 +134,8 @@ def test_lists_and_nesting_are_taken_up_to_their_limits():
     ("text", "message"),
     [
         ("\n---\na: x\n---\n", "the first line is blank"),
-        ("----\na: x\n----\n", "the first line is not a fence"),
-        ("\u2014\u2014\na: x\n", "the first line is not a fence"),
+        ("----\na: x\n----\n", "the first line is not `---`"),
+        ("\u2014\u2014\na: x\n", "the first line is not `---`"),
         ("-\na: x\n", "the file has no front matter"),
         ("# Nausea\n", "the file has no front matter"),
     ],

@@ -239,7 +239,7 @@ def test_a_bad_byte_is_told_at_its_character_whatever_ends_the_lines(
 
 
 def test_a_byte_that_would_be_invisible_has_no_guess():
-    assert problem_of(b"---\n\xb5").message.endswith("in Windows-1252 that byte is 'µ'")
+    assert problem_of(b"---\n\xb5").message.endswith("in Windows-1252 this byte is 'µ'")
     assert problem_of(b"---\n\x81").message.endswith("byte 4 is 0x81"), "nothing in Windows-1252"
     assert problem_of(b"---\n\xa0").message.endswith("byte 4 is 0xa0")
 

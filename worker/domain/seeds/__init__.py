@@ -1,1 +1,1 @@
-"""Seeds: from bytes to metadata and body, and where things stand in a file."""
+"""Seeds: parse a file's bytes into metadata and body, and find the place of each field in the file."""

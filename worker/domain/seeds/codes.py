@@ -1,8 +1,7 @@
-"""The findings of validation: one table of stable codes, their rules and default severities.
+"""The table of problem codes: each code's rule name and default severity.
 
-A code is never given to another rule once it was released. `found` is the one way to make a
-problem, so that no problem has a code that is not in the table. Called by parsing, by the rules,
-and by the commands that explain a code.
+A released code is never reused for another rule. Only `found` makes problems, so every problem has
+a code of this table. Called by parsing, by the rules, and by the commands that explain a code.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Final
 
 from worker.domain.seeds.problem import Problem, Severity, Span
 
-# The bytes could not be taken, or are no text.
+# The bytes cannot be read, or are not text.
 TOO_LARGE: Final = "CS001"
 NO_PERMISSION: Final = "CS002"
 UNREADABLE: Final = "CS003"
@@ -20,7 +19,7 @@ NOT_UTF8: Final = "CS005"
 NUL_BYTE: Final = "CS006"
 GIVEN_UP: Final = "CS007"
 
-# The front matter is no front matter.
+# The front matter is missing or cannot be read.
 NO_FRONT_MATTER: Final = "CS010"
 UNCLOSED_FRONT_MATTER: Final = "CS011"
 FRONT_MATTER_TOO_LARGE: Final = "CS012"
@@ -36,7 +35,7 @@ FIELD_NAME: Final = "CS021"
 CONTROL_CHARACTER: Final = "CS022"
 YAML_TRAP: Final = "CS023"
 
-# The fields are not what the schema and the review clock ask for.
+# A field does not fit the schema or the review clock.
 MISSING_FIELD: Final = "CS030"
 WRONG_TYPE: Final = "CS031"
 NOT_ALLOWED: Final = "CS032"
@@ -51,7 +50,7 @@ UNKNOWN_FIELD: Final = "CS040"
 MISSING_OWNER: Final = "CS041"
 UNQUOTED_DATE: Final = "CS060"
 
-# The body is no content.
+# The body is not usable content.
 EMPTY_BODY: Final = "CS050"
 CRAWL_STUB: Final = "CS051"
 GARBLED_TEXT: Final = "CS052"
@@ -62,18 +61,18 @@ OTHER_HEADING: Final = "CS056"
 RELATIVE_LINK: Final = "CS057"
 LOST_CHARACTER: Final = "CS058"
 
-# The document does not continue the version before.
+# The document does not fit its previous version.
 EARLIER_REVIEW: Final = "CS070"
 EARLIER_LABEL: Final = "CS071"
 SAME_LABEL: Final = "CS072"
 BODY_SHRANK: Final = "CS073"
 
-# The document does not go with the others of the library.
+# The document conflicts with others in the library.
 SAME_URL: Final = "CS080"
 SAME_BODY: Final = "CS081"
 SAME_REVIEW_DATE: Final = "CS082"
 
-#: Every code: its rule's name, and how severe a finding is unless a team says otherwise.
+#: Each code's rule name and its severity, unless a team sets another.
 CODES: Final[dict[str, tuple[str, Severity]]] = {
     TOO_LARGE: ("file-too-large", Severity.ERROR),
     NO_PERMISSION: ("no-permission", Severity.ERROR),
@@ -127,10 +126,10 @@ CODES: Final[dict[str, tuple[str, Severity]]] = {
     SAME_REVIEW_DATE: ("same-review-date", Severity.WARNING),
 }
 
-#: Rules that are silent unless a team asks for them: they would speak of nearly every good page.
+#: Rules that are off unless a team turns them on: they would report nearly every good page.
 OFF_BY_DEFAULT: Final = frozenset({MISSING_OWNER, UNQUOTED_DATE})
 
-#: Rules that no setting can change: behind them there is no document that could be published.
+#: Rules that no setting can change: a file that breaks one has no document to publish.
 PROTECTED: Final = frozenset(code for code in CODES if code <= CONTROL_CHARACTER)
 
 _BY_NAME: Final = {rule: code for code, (rule, _) in CODES.items()}
@@ -141,7 +140,7 @@ _START = Span.at_line(1)
 def found(
     code: str, message: str, *, hint: str = "", span: Span = _START, fixable: bool = False
 ) -> Problem:
-    """Return a problem with the rule name and severity that the table gives its code."""
+    """Return a problem with the rule name and default severity of its code."""
     rule, severity = CODES[code]
     return Problem(
         code=code,
@@ -155,9 +154,9 @@ def found(
 
 
 def code_of(name: str) -> str | None:
-    """Return the code that a code (`CS021`) or a rule's name (`field-name`) means, or None.
+    """Return the code for a code (`CS021`) or a rule name (`field-name`), or None if neither exists.
 
-    Case does not matter, nor whether a name has hyphens or underscores.
+    Case does not matter, and underscores count as hyphens.
     """
     plain = name.strip().lower().replace("_", "-")
     return _BY_NAME.get(plain) or (plain.upper() if plain.upper() in CODES else None)

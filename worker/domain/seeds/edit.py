@@ -1,10 +1,10 @@
-"""Sets fields of front matter, and leaves everything else byte for byte as it was.
+"""Set fields of front matter and keep every other byte of the file.
 
-A value is replaced where it stands, between the quotes that it had; a field that is missing gets a
-line of its own before the closing fence. Comments, order, line ends, a byte-order mark and the body
-are not touched, and neither is a value that reads as meant already. What was written is read again
-before it is believed. Only texts are set: a list is left to a person. Whether the file may be
-written is asked in `worker.library.seeds_folder`. Called by `worker.library.write_back`.
+A value is replaced in place and keeps its quotes; a missing field is added as a line before the
+closing fence. Comments, order, line ends, a byte-order mark and the body do not change. A value
+that is already right is left alone. The result is parsed again, and dropped if it does not read as
+intended. Only text values can be set, not lists. `worker.library.seeds_folder` checks whether the
+file may be written. Called by `worker.library.write_back`.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BLOCK: Final = re.compile(r"[|>][-+0-9]*")
-#: How a plain value may begin, and what none may hold; more than YAML asks for, to be safe for all
-#: its readers. What begins with a digit may be a number or a date.
+#: A value that needs no quotes. Stricter than YAML, so that every reader agrees: a value that begins
+#: with a digit, for example, may be a number or a date.
 _PLAIN: Final = re.compile(r"(?![-?&*!|>'\"%@`=<~\s\d+.])[^:#,\[\]{}\\]+(?<!\s)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSet:
-    """Why the fields were not set, in words for whoever wrote the file; `line` is in the file."""
+    """The reason why fields were not set, worded for the file's author; `line` is the line in the file."""
 
     reason: str
     line: int = 1
 
 
 def set_fields(data: bytes, values: Mapping[str, str]) -> bytes | NotSet:
-    """Return a seed's bytes with these fields set to texts of one line, or why that cannot be.
+    """Return a seed's bytes with these fields set to one-line values, or the reason why not.
 
-    The bytes come back as they are where every field reads as meant already.
+    The bytes are returned unchanged when every field already has its value.
     """
     before = parse_seed(data)
     if not isinstance(before, Seed):
@@ -50,9 +50,9 @@ def set_fields(data: bytes, values: Mapping[str, str]) -> bytes | NotSet:
     wanted = {name: text for name, text in values.items() if before.metadata.get(name) != text}
     for name, text in wanted.items():
         if not text.strip() or UNSAFE.search(text):
-            return NotSet(reason=f"a value for `{name}` has to be a text of one line")
+            return NotSet(reason=f"the value of `{name}` must be one line of text")
     places = locate(before.front_matter, {(name,) for name in wanted})
-    # A byte-order mark stands in line 1, before the fence: no field is there.
+    # A byte-order mark is in line 1, before the fence, where no field is.
     source = Source(data.decode(), first_line=1)
     edits: list[tuple[int, int, str]] = []
     missing: dict[str, str] = {}
@@ -62,7 +62,7 @@ def set_fields(data: bytes, values: Mapping[str, str]) -> bytes | NotSet:
             missing[name] = text
             continue
         if not isinstance(before.metadata[name], str):
-            reason = f"`{name}` holds a list or fields, not a text: write it by hand"
+            reason = f"`{name}` is a list or holds fields, and only text can be set: edit the file"
             return NotSet(reason=reason, line=place.key.line)
         begin, end = source.range_of(place.value)
         edits.append((begin, end, _replacement(source.text, begin, end, text)))
@@ -73,9 +73,7 @@ def set_fields(data: bytes, values: Mapping[str, str]) -> bytes | NotSet:
     meant = {**before.metadata, **values}
     if not isinstance(after, Seed) or (after.metadata, after.body) != (meant, before.body):
         names = ", ".join(f"`{name}`" for name in wanted)
-        return NotSet(
-            reason=f"{names} cannot be set in front matter of this form: write it by hand"
-        )
+        return NotSet(reason=f"{names} cannot be set in front matter of this form: edit the file")
     return result
 
 
@@ -89,27 +87,27 @@ def _splice(text: str, edits: list[tuple[int, int, str]]) -> str:
 
 
 def _replacement(text: str, begin: int, end: int, value: str) -> str:
-    """Return what stands in the place of a value, written as that was where it can be."""
+    """Return the new value as YAML, in the old value's style where possible."""
     old = text[begin:end]
-    if not old:  # `owner:`, or a mere name between braces
+    if not old:  # `owner:`, or a name without a value between braces
         before = text[begin - 1]
         between = " " if before == ":" else "" if before.isspace() else ": "
         return between + _written(value)
     block = _BLOCK.match(old)
     if block is None:
         return _written(value, quote=old[0])
-    # The text of a block goes, a comment beside its beginning stays.
+    # Replace the text of a block, and keep a comment on its first line.
     beside = LINE_END.split(old[block.end() :], maxsplit=1)[0]
     return _written(value) + beside
 
 
 def _addition(before: Seed, source: Source, missing: Mapping[str, str]) -> tuple[int, int, str]:
-    """Return the edit that adds fields: as last lines, or, between braces, behind the last field."""
+    """Return the edit that adds fields as the last lines, or after the last field between braces."""
     next_event = events_of(before.front_matter)
     next_event()  # the stream's start
     next_event()  # the document's
     fields = next_event()
-    # The front matter begins with the second line of the file.
+    # The front matter begins at the second line of the file.
     first = LINE_END.search(source.text)
     start = first.end() if first else len(source.text)
     if not fields.flow_style:
@@ -131,7 +129,7 @@ def _addition(before: Seed, source: Source, missing: Mapping[str, str]) -> tuple
 
 
 def _written(value: str, *, quote: str = "") -> str:
-    """Return a text as YAML: between the quotes given, or between single ones where it needs any."""
+    """Return a text as YAML, in the quotes given, or in single quotes where it needs some."""
     if quote == '"':
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

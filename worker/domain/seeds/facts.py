@@ -1,7 +1,7 @@
-"""What the service reads from front matter: the names of its fields, and what valid metadata says in them.
+"""The front-matter fields that the service reads: their names, and their values in valid metadata.
 
-Light on purpose: a command that reads the store needs this, and no parser. Called by the settings, the
-policy, the rules and ingest.
+This module imports no parser, so that commands that only read the store start quickly. Called by the
+settings, the policy, the rules and ingest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
-    """What the library calls the fields that the service reads from front matter."""
+    """The library's names for the fields that the service reads from front matter."""
 
     title: str = "title"
     version: str = "version"
@@ -40,7 +40,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the store and the review clock need of valid metadata; `label` is its version field."""
+    """The values of valid metadata that the store and the review clock need; `label` is the version field."""
 
     title: str
     status: str
@@ -54,7 +54,7 @@ class Facts:
 
 
 def read_facts(metadata: Mapping[str, Any], fields: Fields) -> Facts:
-    """Return what valid metadata says; the reviewer answers where no owner is named."""
+    """Return the facts of valid metadata; the reviewer counts as the owner where none is named."""
     return Facts(
         title=_text(metadata.get(fields.title)) or "",
         status=_text(metadata.get(fields.status)) or "",
@@ -69,7 +69,7 @@ def read_facts(metadata: Mapping[str, Any], fields: Fields) -> Facts:
 
 
 def _text(value: Any) -> str | None:
-    """Return a text on one line, or None where there is none."""
+    """Return the value on one line, or None if it is blank or not text."""
     return " ".join(value.split()) or None if isinstance(value, str) else None
 
 
@@ -79,7 +79,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def parse_date(value: Any) -> date | None:
-    """Return the date that a text such as `2026-01-15` is, or None where it is none."""
+    """Return the date of a text such as `2026-01-15`, or None if it is not a date."""
     if not isinstance(value, str) or not _ISO_DATE.fullmatch(value.strip()):
         return None
     try:

@@ -1,14 +1,14 @@
-"""Front matter: splits it from the body and reads its YAML, in one pass over the parser's events.
+"""Front matter: split it from the body and read its YAML in one pass over the parser's events.
 
-It is a handler of python-frontmatter, driven through that interface (`detect`, `split`, `load`). It
-does not go through `frontmatter.loads`, which strips the body, does not find a fence behind a
-byte-order mark, turns a failed split or a list into "no metadata" without a word, and raises
-`TypeError` on a field named `content`.
+`SeedHandler` is a python-frontmatter handler, called through that interface (`detect`, `split`,
+`load`). The service does not call `frontmatter.loads`, which strips the body, misses a fence after a
+byte-order mark, silently turns a failed split or a list into "no metadata", and raises `TypeError`
+on a field named `content`.
 
-`load` builds dictionaries, lists and strings from PyYAML's events itself. Scalars stay strings, so
-that `no`, `010` and `12:30` are what was written. What makes YAML dangerous or ambiguous is refused
-while it is read (depth, anchors, aliases, merges, tags, duplicate names), before it costs anything.
-Where a field stands is asked in `worker.domain.seeds.places`. Called by `worker.domain.seeds.seed`.
+`load` builds dictionaries, lists and strings from PyYAML's events. Scalars stay strings, so `no`,
+`010` and `12:30` keep their spelling. Dangerous or ambiguous YAML (depth, anchors, aliases, merges,
+tags, duplicate names) is refused during the pass, before it costs time or memory.
+`worker.domain.seeds.places` finds the place of a field. Called by `worker.domain.seeds.seed`.
 """
 
 from __future__ import annotations
@@ -31,24 +31,28 @@ except ImportError:  # PyYAML without libyaml: the same events, about ten times 
 
 MAX_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 20
-#: A list of more items is no vocabulary; thirty thousand bad ones would cost 0.1 s to explain.
+#: No real list is longer; explaining 30,000 bad items would take 0.1 s.
 MAX_ITEMS: Final = 1000
 
 _OPENING = re.compile(r"---[ \t]*+(?:\r\n?|\n|\Z)")
 _CLOSING = re.compile(r"[\r\n]---[ \t]*+(?:\r\n?|\n|\Z)")
-#: What a double-quoted scalar may hide behind an escape, and no database or terminal should get.
+#: Control characters that an escape in a double-quoted scalar can produce. They must not reach a
+#: database or a terminal.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
-#: What libyaml says, in words that help whoever wrote the line.
+#: Parts of libyaml's error messages, each with a hint for the author.
 _SYNTAX_HINTS: Final = (
-    ("mapping values are not allowed", "put a value that holds a colon into quotes"),
-    ("cannot start any token", "put the value into quotes, and indent with blanks, not tabs"),
-    ("found unexpected end of stream", "the closing quote is missing"),
-    ("could not find expected ':'", "a field is written `name: value`, with the colon"),
-    ("expected ',' or ']'", "the closing bracket of the list is missing"),
-    ("expected ',' or '}'", "the closing brace is missing"),
-    ("did not find expected key", "check the indentation, and put values with quotes into quotes"),
-    ("<document start>", "front matter is one YAML document: remove the line `...`"),
+    ("mapping values are not allowed", "put a value that contains a colon in quotes"),
+    ("cannot start any token", "put the value in quotes, and indent with spaces, not tabs"),
+    ("found unexpected end of stream", "add the missing closing quote"),
+    ("could not find expected ':'", "write a field as `name: value`, with the colon"),
+    ("expected ',' or ']'", "add the missing closing bracket of the list"),
+    ("expected ',' or '}'", "add the missing closing brace"),
+    (
+        "did not find expected key",
+        "check the indentation, and put a value that contains quotes in quotes",
+    ),
+    ("<document start>", "remove the line `...`: front matter is one YAML document"),
     ("escape", "inside double quotes, write a backslash twice, or use single quotes"),
 )
 
@@ -56,12 +60,12 @@ NextEvent = Callable[[], Any]
 
 
 class FrontMatterError(ValueError):
-    """Front matter that cannot be read; `start` and `end` are indexes into what was given."""
+    """Front matter that cannot be read; `start` and `end` are indexes into the text that was passed."""
 
     def __init__(
         self, code: str, message: str, *, hint: str = "", start: int = 0, end: int = 0
     ) -> None:
-        """Keep what `worker.domain.seeds.seed` makes a problem of."""
+        """Store the parts of the problem that `worker.domain.seeds.seed` makes of the error."""
         super().__init__(message)
         self.code = code
         self.hint = hint
@@ -79,19 +83,19 @@ class SeedHandler(YAMLHandler):
         return _OPENING.match(text) is not None
 
     def split(self, text: str) -> tuple[str, str]:
-        """Return front matter and body, both as written; raise `FrontMatterError`.
+        """Return front matter and body, both as written; raise `FrontMatterError` if it cannot.
 
-        A fence is a line of exactly three hyphens; blanks may follow them.
+        A fence is a line of exactly three hyphens; spaces and tabs may follow them.
         """
         opening = _OPENING.match(text)
         if opening is None:
             _refuse_beginning(text)
-        # The search begins at the end of the opening line: that line end may be the closing one's.
+        # Begin at the line end of the opening fence: for empty front matter it also begins the match.
         closing = _CLOSING.search(text, opening.end() - 1)
         if closing is None:
             raise FrontMatterError(
                 codes.UNCLOSED_FRONT_MATTER,
-                "the front matter is never closed",
+                "the front matter has no closing line",
                 hint="add a line `---` after the last field",
                 end=3,
             )
@@ -106,13 +110,13 @@ class SeedHandler(YAMLHandler):
         return front_matter, text[closing.end() :]
 
     def load(self, fm: str, **_kwargs: object) -> dict[str, Any]:
-        """Return the fields, every scalar a string; raise `FrontMatterError`."""
+        """Return the fields, with every scalar a string; raise `FrontMatterError` if it cannot."""
         if (fields := read_plain_fields(fm)) is not None:
             return fields
         return self.load_events(fm)
 
     def load_events(self, fm: str) -> dict[str, Any]:
-        """Return the same from the parser's events, whatever the front matter looks like."""
+        """Return the fields of any front matter, read from the parser's events."""
         try:
             return _read_document(events_of(fm))
         except ReaderError as error:
@@ -127,7 +131,7 @@ class SeedHandler(YAMLHandler):
                 f"the front matter is not valid YAML: {error.problem or error.context}",
                 hint=next(
                     (hint for part, hint in _SYNTAX_HINTS if part in str(error.problem)),
-                    "look here and in the line above for quotes, colons and indentation",
+                    "check quotes, colons and indentation here and in the line above",
                 ),
                 start=index,
                 end=index + 1,
@@ -135,7 +139,7 @@ class SeedHandler(YAMLHandler):
 
 
 def events_of(front_matter: str) -> NextEvent:
-    """Return a function that gives the next event of the YAML parser, and raises its errors."""
+    """Return a function that returns the next event of the YAML parser, and raises its errors."""
     next_event: NextEvent = _Parser(front_matter).get_event
     return next_event
 
@@ -143,12 +147,12 @@ def events_of(front_matter: str) -> NextEvent:
 def _refuse_beginning(text: str) -> NoReturn:
     first = text.lstrip()
     if _OPENING.match(first):
-        message, hint = "the first line is blank", "remove what stands before the line `---`"
+        message, hint = "the first line is blank", "remove everything before the line `---`"
     elif re.match(r"[-\u2010-\u2015]{2,9}[ \t]*[\r\n]", first):
-        message, hint = "the first line is not a fence", "write exactly three hyphens: `---`"
+        message, hint = "the first line is not `---`", "write exactly three hyphens: `---`"
     else:
         message = "the file has no front matter"
-        hint = "begin the file with a line `---`, the fields, and a line `---`"
+        hint = "begin the file with a line `---`, the fields, and another line `---`"
     raise FrontMatterError(codes.NO_FRONT_MATTER, message, hint=hint)
 
 
@@ -158,12 +162,12 @@ def _read_document(next_event: NextEvent) -> dict[str, Any]:
     if type(event) is yaml.StreamEndEvent:
         raise FrontMatterError(
             codes.NOT_FIELDS,
-            "the front matter holds no fields",
+            "the front matter has no fields",
             hint="write one `name: value` on each line",
         )
     event = next_event()
     if type(event) is not yaml.MappingStartEvent:
-        kind = "a list" if type(event) is yaml.SequenceStartEvent else "a text"
+        kind = "a list" if type(event) is yaml.SequenceStartEvent else "plain text"
         _refuse(
             event,
             codes.NOT_FIELDS,
@@ -178,8 +182,8 @@ def _read_document(next_event: NextEvent) -> dict[str, Any]:
         _refuse(
             event,
             codes.YAML_SYNTAX,
-            "the front matter holds more than one YAML document",
-            hint="write a fence as a line of three hyphens alone",
+            "the front matter contains more than one YAML document",
+            hint="write each fence as a line of three hyphens and nothing else",
         )
     return fields
 
@@ -196,8 +200,8 @@ def _read_mapping(next_event: NextEvent, depth: int) -> dict[str, Any]:
             _refuse(
                 key,
                 codes.FIELD_NAME,
-                "the name of a field is not plain text",
-                hint="write `name: value`; put a value that begins with a bracket into quotes",
+                "a field name is not plain text",
+                hint="write `name: value`; put a value that begins with a bracket in quotes",
             )
         name = _read_scalar(key)
         if name in fields:
@@ -206,8 +210,8 @@ def _read_mapping(next_event: NextEvent, depth: int) -> dict[str, Any]:
             _refuse(
                 key,
                 codes.DUPLICATE_FIELD,
-                f"the field {_quote(name)} is given twice, first in line {line}",
-                hint="keep one of the two",
+                f"the field {_quote(name)} appears twice, first in line {line}",
+                hint="delete one of the two",
             )
         if not name:
             _refuse(key, codes.FIELD_NAME, "a field has no name", hint="write `name: value`")
@@ -216,7 +220,7 @@ def _read_mapping(next_event: NextEvent, depth: int) -> dict[str, Any]:
                 key,
                 codes.YAML_MERGE,
                 "YAML merges (`<<`) are not allowed here",
-                hint="write the fields out",
+                hint="write each field out",
             )
         keys.append(key)
         event = next_event()
@@ -240,7 +244,7 @@ def _read_sequence(next_event: NextEvent, depth: int) -> list[Any]:
             _refuse(
                 event,
                 codes.FRONT_MATTER_TOO_LARGE,
-                f"a list holds more than {MAX_ITEMS:,} items",
+                f"a list has more than {MAX_ITEMS:,} items",
                 hint="is the line `---` after the last field missing?",
             )
 
@@ -252,7 +256,7 @@ def _read_collection(event: Any, next_event: NextEvent, depth: int) -> dict[str,
             event,
             codes.TOO_DEEP,
             f"the front matter is nested deeper than {MAX_DEPTH} levels",
-            hint="values are texts, or lists of texts",
+            hint="write each value as text or as a list of texts",
         )
     if type(event) is yaml.MappingStartEvent:
         return _read_mapping(next_event, depth)
@@ -263,7 +267,7 @@ def _read_scalar(event: Any) -> str:
     if event.anchor is not None or event.tag is not None:
         _refuse_node(event)
     value: str = event.value
-    # Elsewhere the YAML reader itself refuses control characters: only these quotes have escapes.
+    # Only double quotes have escapes; elsewhere the YAML reader refuses control characters.
     if event.style == '"' and (hidden := _CONTROL.search(value)):
         _refuse_control(hidden[0], event.start_mark.index, event.end_mark.index)
     return value
@@ -276,21 +280,21 @@ def _refuse_node(event: Any) -> None:
             event,
             codes.YAML_ALIAS,
             f"YAML aliases (`*{_shorten(event.anchor)}`) are not allowed here",
-            hint="write the value out, or put it into quotes if the asterisk is meant",
+            hint="write the value out, or put it in quotes if the asterisk is part of it",
         )
     if event.anchor is not None:
         _refuse(
             event,
             codes.YAML_ANCHOR,
             f"YAML anchors (`&{_shorten(event.anchor)}`) are not allowed here",
-            hint="put the value into quotes if the ampersand is meant",
+            hint="put the value in quotes if the ampersand is part of it",
         )
     if event.tag is not None:
         _refuse(
             event,
             codes.YAML_TAG,
             f"YAML tags (`{_shorten(event.tag)}`) are not allowed here",
-            hint="put the value into quotes if the exclamation mark is meant",
+            hint="put the value in quotes if the exclamation mark is part of it",
         )
 
 
@@ -303,8 +307,8 @@ def _refuse(event: Any, code: str, message: str, *, hint: str = "") -> NoReturn:
 def _refuse_control(character: str, start: int, end: int) -> NoReturn:
     raise FrontMatterError(
         codes.CONTROL_CHARACTER,
-        f"the front matter holds the control character U+{ord(character):04X}",
-        hint="remove it; it is often invisible and came with a copy",
+        f"the front matter contains the control character U+{ord(character):04X}",
+        hint="delete it; it is invisible and usually comes from copied text",
         start=start,
         end=end,
     )

@@ -1,7 +1,7 @@
-"""Where things stand in a file: lines and columns for the fields of front matter.
+"""The places of front-matter fields in a file, as lines and columns.
 
-A second pass over the YAML parser's events, run only for a file that has a problem to place. It
-trusts that `worker.domain.seeds.front_matter` has read the same text, so limits are not checked again.
+This is a second pass over the YAML parser's events, made only for files with problems. It does not
+check limits again: `worker.domain.seeds.front_matter` has already read the same text.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
 FieldPath = tuple[str | int, ...]
 
 LINE_END = re.compile(r"\r\n?|\n")
-#: What YAML takes for blanks and line ends; a no-break space belongs to its value.
+#: YAML's white space and line ends; a no-break space is part of the value.
 _WHITE = frozenset(" \t\r\n\x85\u2028\u2029")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a field or a list item is written; a list item has its own place as its key's."""
+    """The place of a field or a list item; for a list item, `key` and `value` are equal."""
 
     key: Span
     value: Span
 
 
 def locate(front_matter: str, wanted: Collection[FieldPath]) -> Mapping[FieldPath, Place]:
-    """Return where the wanted fields and items stand in the file, those of them that exist.
+    """Return the places in the file of those wanted fields and items that exist.
 
-    Lines count from 1 at the opening fence, columns from 1 in characters. The front matter is one
-    that `SeedHandler.load` has read.
+    Lines count from 1 at the opening fence, columns from 1 in characters. `SeedHandler.load` must
+    have accepted the front matter.
     """
     places: dict[FieldPath, Place] = {}
     lines = Lines(front_matter)
     next_event = events_of(front_matter)
 
     def visit(event: Any, path: FieldPath) -> tuple[int, int]:
-        """Go through a node, and return the indexes where it begins and ends."""
-        inner: Any  # the event of a key, of an item, or of the end
+        """Visit a node and return the indexes where it begins and ends."""
+        inner: Any  # the event of a key, an item, or the end
         start, end = event.start_mark.index, event.end_mark.index
         if type(event) is yaml.ScalarEvent:
             return start, end
@@ -68,7 +68,7 @@ def locate(front_matter: str, wanted: Collection[FieldPath]) -> Mapping[FieldPat
                     span = lines.span(item_start, end)
                     places[item] = Place(key=span, value=span)
                 number += 1
-        # A block ends with its last part: its own end mark is that of whatever comes next.
+        # A block ends with its last part; its end mark is where the next token begins.
         return start, inner.end_mark.index if event.flow_style else end
 
     next_event()  # the stream's start
@@ -78,15 +78,15 @@ def locate(front_matter: str, wanted: Collection[FieldPath]) -> Mapping[FieldPat
 
 
 class Lines:
-    """Turns indexes into front matter into lines and columns of the file."""
+    """Converts indexes in front matter to lines and columns in the file."""
 
     def __init__(self, front_matter: str) -> None:
-        """Find the lines; CRLF, LF and CR end one, as editors count them."""
+        """Find the lines, which end with CRLF, LF or CR, as editors count them."""
         self._text = front_matter
         self._starts = [0, *(end.end() for end in LINE_END.finditer(front_matter))]
 
     def span(self, start: int, end: int) -> Span:
-        """Return the span between two indexes, without the white space at its end."""
+        """Return the span between two indexes, without white space at its end."""
         end = min(end, len(self._text))
         while end > start and self._text[end - 1] in _WHITE:
             end -= 1
@@ -100,10 +100,10 @@ class Lines:
 
 
 class Source:
-    """Turns spans of a file into indexes of a text of it, which begins with the line `first_line`."""
+    """Converts spans in a file to indexes in `text`, a part of it that begins at line `first_line`."""
 
     def __init__(self, text: str, *, first_line: int) -> None:
-        """Find the lines, as `Lines` does."""
+        """Find the lines as `Lines` does."""
         self.text = text
         self._first_line = first_line
         self._starts = [0, *(end.end() for end in LINE_END.finditer(text))]

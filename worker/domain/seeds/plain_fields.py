@@ -1,10 +1,10 @@
-"""Front matter that is written plainly, read without a YAML parser, or not at all.
+"""Read plainly written front matter without a YAML parser.
 
-Nearly every page has fields of one line, with a text, a quoted text, a short list in brackets or a
-list of texts below. These mean the same to every reader of YAML, and one pattern finds them several
-times quicker than libyaml's events do. Whatever else there is, down to a blank too many, is left to
-`worker.domain.seeds.front_matter`, which calls this first and alone says what is wrong; a test holds both
-to one answer.
+Nearly every page has one-line fields: a text, a quoted text, a short list in brackets, or a list of
+texts on the lines below. Every YAML reader reads these the same way, and one pattern is several
+times faster than libyaml's events. Anything else, even an extra space, is left to
+`worker.domain.seeds.front_matter`, which calls this first and reports every error. A test checks that
+both return the same fields.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-#: What YAML lets stand in a text beside ASCII, but for what some readers take for a line's end.
+#: The characters beyond ASCII that YAML allows in a text, without those that some readers take for a
+#: line end.
 _OTHERS: Final = r"\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
-#: A text without quotes that begins with a letter or a figure: a colon inside is none with a blank
-#: behind, a hash none with a blank before, and no blank ends it. Tabs are left out here and below.
+#: A text without quotes that begins with a letter or a digit. It has no colon before a space, no hash
+#: after a space, and no space at its end. No text here or below contains a tab.
 _PLAIN: Final = (
     rf"[a-zA-Z0-9](?:[\x20-\x22\x24-\x39\x3b-\x7e{_OTHERS}]++|:(?=[!-~])|(?<=[!-~])\#)*+(?<!\ )"
 )
@@ -28,17 +29,17 @@ _LINE: Final = re.compile(
     rf"(?:\ (?:({_PLAIN})|({_QUOTED})|({_BRACKETS})))?\n"
     r"|([^\n]*\n|[^\n]+)"
 )
-#: Longer front matter may hold more items than a list may have, and is rare.
+#: Longer front matter is rare, and a list in it may have too many items.
 _MOST_CHARACTERS: Final = 2500
 
 
 def read_plain_fields(front_matter: str) -> dict[str, Any] | None:
-    """Return the fields of front matter that is written plainly, None of any other."""
+    """Return the fields of plainly written front matter, or None for any other."""
     if len(front_matter) > _MOST_CHARACTERS:
         return None
     fields: dict[str, Any] = {}
-    open_field = ""  # a list may follow of the field that has no value in its own line
-    begin = ""  # of that list's lines
+    open_field = ""  # the field without a value on its line, for which a list may follow
+    begin = ""  # how that list's lines begin
     for name, dash, plain, quoted, brackets, other in _LINE.findall(front_matter):
         written = plain or quoted or brackets
         if other or name in fields or (dash and not (open_field and written)):

@@ -1,4 +1,4 @@
-"""One finding of validation. Bad seeds are values, never exceptions; every layer speaks of them so."""
+"""A problem: one finding of validation. In every layer a bad seed is a value, never an exception."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Severity(StrEnum):
-    """What a problem does: an error refuses the file, a warning and an info publish it."""
+    """The effect of a problem: an error refuses the file; with a warning or an info it is published."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A place in a seed; lines and columns count from 1, the end column is exclusive."""
+    """A place in a seed. Lines and columns count from 1; the end column is exclusive."""
 
     line: int
     column: int = 1
@@ -27,7 +27,7 @@ class Span:
 
     @classmethod
     def at_line(cls, line: int) -> Span:
-        """Return the span of a whole line whose length does not matter."""
+        """Return the span of a line, without its length."""
         return cls(line=line, end_line=line, end_column=1)
 
 
@@ -36,7 +36,7 @@ FIRST_LINE = Span.at_line(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One finding: a stable `code` (`CS001`), its `rule` name, where, what, and how to fix it."""
+    """One finding: a stable `code` (`CS001`), its `rule` name, the place, the message, and how to fix it."""
 
     code: str
     rule: str
@@ -47,7 +47,7 @@ class Problem:
     fixable: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return the problem as `validate --json` prints it and the store keeps it."""
+        """Return the problem as `validate --json` prints it and the store saves it."""
         return {
             "code": self.code,
             "rule": self.rule,
@@ -60,7 +60,7 @@ class Problem:
 
 
 def read_problem(stored: Mapping[str, Any]) -> Problem:
-    """Return a problem from the JSON of `Problem.as_json`."""
+    """Return the problem that `Problem.as_json` wrote."""
     return Problem(
         code=stored["code"],
         rule=stored["rule"],
@@ -73,5 +73,5 @@ def read_problem(stored: Mapping[str, Any]) -> Problem:
 
 
 def refuses(problems: tuple[Problem, ...]) -> bool:
-    """Return whether any of the problems is an error, so that the file must not be published."""
+    """Return whether any problem is an error, which means that the file must not be published."""
     return any(problem.severity is Severity.ERROR for problem in problems)

@@ -1,8 +1,8 @@
-"""Checks how values are written: what other programs would read, and what nobody sees.
+"""Find values that other programs read differently.
 
 This service reads every scalar of front matter as text. Most other tools read YAML 1.1, where `no`
-is false and `010` is eight; a value that differs between the two is told. Values in quotes mean the
-same everywhere: `worker.domain.rules.rules` drops their findings, for quotes are known only by the place.
+is false and `010` is eight. A value that differs between the two is reported. Values in quotes are
+the same everywhere, and `worker.domain.rules.rules` drops findings about them once their place is known.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _BASES: Final = (
 
 @lru_cache(maxsize=512)
 def yaml_1_1(text: str) -> str | None:
-    """Return what YAML 1.1 takes a plain scalar for, or None where it is that text in other words.
+    """Return what YAML 1.1 reads a plain scalar as, or None where that is harmless.
 
-    Whole numbers and dates that are written as programs write them are no traps, nor are `true` and
-    `false`: they say what they are.
+    Dates, `true`, `false`, and numbers in the form in which programs write them are not reported:
+    they are what they look like.
     """
     if (word := _WORDS.get(text.lower())) is not None:
         return word
@@ -49,12 +49,12 @@ def yaml_1_1(text: str) -> str | None:
         if pattern.fullmatch(text):
             return f"the number {int(text.replace('_', ''), base)}"
     if _SPECIAL.fullmatch(text):
-        return "a number that is none"
+        return "infinity or not-a-number"
     return _other_number(text)
 
 
 def _other_number(text: str) -> str | None:
-    """Return a decimal number that would not be written back as it was."""
+    """Return the decimal number that a text is read as, or None where it is written back the same."""
     plain = text.replace("_", "")
     if _DECIMAL.fullmatch(text):
         value: int | float = int(plain)

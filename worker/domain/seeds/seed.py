@@ -1,8 +1,8 @@
-"""Seeds: from a file's bytes to its metadata and body, or to the problems that forbid it.
+"""Seeds: parse a file's bytes into metadata and body, or into problems.
 
-Nothing is repaired and nothing is guessed: bytes that are not a seed come back as problems, and no
-input raises. Whether the metadata is right is asked in `worker.domain.rules.rules`. Called by the rules,
-by ingest, and by the watcher for its two cheap questions (`is_plain_note`, `looks_retracted`).
+Nothing is repaired or guessed. Bytes that are not a seed give problems, and no input raises.
+`worker.domain.rules.rules` checks the metadata. Called by the rules, by ingest, and by the watcher for
+two cheap checks (`is_plain_note`, `looks_retracted`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _FENCE_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*+(?:[\r\n]|\Z)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """A file that could be read.
+    """A parsed file.
 
-    `metadata` holds strings, lists and dictionaries; `front_matter` is the text between the fences
-    with its line ends; `body` is what follows, its line ends LF; `body_line` is the body's first
-    line in the file, counted from 1. `body_start` is the byte at which the file goes on with the
-    body as it is here, None where its line ends were others.
+    `metadata` holds strings, lists and dictionaries. `front_matter` is the text between the fences
+    with its original line ends. `body` is the rest, with LF line ends. `body_line` is the body's
+    first line in the file, counted from 1. `body_start` is the byte where the body begins, or None
+    if the file's line ends are not LF.
     """
 
     metadata: dict[str, Any]
@@ -45,17 +45,18 @@ class Seed:
 
 
 def is_plain_note(data: bytes) -> bool:
-    """Return whether the bytes do not begin with a fence, so that a text file is no seed at all.
+    """Return whether a text file is a note, not a seed, because it does not begin with a fence.
 
-    An empty file is not a note but a problem, and so is UTF-16, which may be a seed saved wrongly.
+    An empty file is a problem, not a note. So is UTF-16, which may be a wrongly saved seed.
     """
     return not (_FENCE_BYTES.match(data) or data.startswith(_UTF16_BOMS) or _is_empty(data))
 
 
 def parse_seed(data: bytes) -> Seed | tuple[Problem, ...]:
-    """Read a file's bytes; return the seed, or what is wrong with it. Nothing raises."""
+    """Parse a file's bytes; return the seed or its problems. Nothing raises."""
     if _is_empty(data):
-        return (found(codes.EMPTY_FILE, "the file is empty", hint="delete it, or fill it"),)
+        hint = "write the page, or delete the file"
+        return (found(codes.EMPTY_FILE, "the file is empty", hint=hint),)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -69,7 +70,7 @@ def parse_seed(data: bytes) -> Seed | tuple[Problem, ...]:
         front_matter, body = _HANDLER.split(text)
         metadata = _HANDLER.load(front_matter)
     except FrontMatterError as error:
-        # Before the split there are no lines but the first to speak of.
+        # An error of the split itself is always in the first line.
         span = (
             Lines(front_matter).span(error.start, error.end)
             if front_matter
@@ -102,13 +103,13 @@ def _is_empty(data: bytes) -> bool:
 def _not_utf8(data: bytes, offset: int) -> Problem:
     if data.startswith(_UTF16_BOMS):
         message = "the file is UTF-16, not UTF-8"
-        return found(codes.NOT_UTF8, message, hint="save it with the encoding UTF-8")
+        return found(codes.NOT_UTF8, message, hint="save it as UTF-8")
     guess = data[offset : offset + 1].decode("cp1252", errors="ignore")
-    meant = f"; in Windows-1252 that byte is {guess!r}" if guess and guess.isprintable() else ""
+    meant = f"; in Windows-1252 this byte is {guess!r}" if guess and guess.isprintable() else ""
     return found(
         codes.NOT_UTF8,
         f"the file is not UTF-8: byte {offset} is 0x{data[offset]:02x}{meant}",
-        hint="save it with the encoding UTF-8",
+        hint="save it as UTF-8",
         span=_span_of_byte(data, offset),
     )
 
@@ -117,8 +118,8 @@ def _nul_byte(data: bytes) -> Problem:
     offset = data.index(0)
     return found(
         codes.NUL_BYTE,
-        f"the file holds a NUL byte at byte {offset}, so it is no text",
-        hint="save it as plain text with the encoding UTF-8",
+        f"the file is not text: byte {offset} is a NUL byte",
+        hint="save it as plain text in UTF-8",
         span=_span_of_byte(data, offset),
     )
 
@@ -132,7 +133,7 @@ def _span_of_byte(data: bytes, offset: int) -> Span:
 
 
 def looks_retracted(data: bytes, fields: Fields) -> bool:
-    """Return whether the front matter seems to retract the document: a hint, no proof."""
+    """Return whether the front matter seems to retract the document, without parsing it."""
     head = data[:MAX_BYTES]
     end = head.find(b"\n---", 3)
     return _retraction(fields.status).search(head, 0, end if end >= 0 else len(head)) is not None
@@ -151,7 +152,7 @@ def body_sha256(body: str) -> str:
 
 
 def body_sha256_in(data: bytes, seed: Seed) -> str:
-    """Return the same of the seed that these bytes hold: as a rule they hold the body as it is."""
+    """Return the SHA-256 of the body of the seed in `data`, without encoding it again where possible."""
     if seed.body_start is None:
         return body_sha256(seed.body)
     return hashlib.sha256(memoryview(data)[seed.body_start :]).hexdigest()

@@ -1,7 +1,7 @@
-"""Makes text that people did not write themselves harmless to show: in logs, terminals and messages.
+"""Make untrusted text safe to show in logs, terminals and messages.
 
-It changes only what a reader could not see. Letters of every script stay as they are, and so do the
-joiners that Hindi and Telugu need. Each channel adds what its own readers need beyond that.
+Only invisible characters are changed. Letters of every script stay as they are, and so do the
+joiners that Hindi and Telugu need. Each channel adds its own escaping.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-#: C0 and C1 controls, line separators, lone surrogates (bytes of a name that is not UTF-8), and the
-#: marks that reorder text on a screen.
+#: C0 and C1 controls, line separators, lone surrogates (from file names that are not UTF-8), and
+#: marks that reorder text on the screen.
 UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -21,19 +21,19 @@ _NAMED = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 def visible(text: str, *, lines: bool = False) -> str:
     r"""Return text that is safe to show: an escape becomes `\x1b`, a reordering mark `\u202e`.
 
-    `lines` keeps line feeds and tabs, for bodies; without it the result is one line.
+    With `lines`, line feeds and tabs stay, as bodies need; without it the result is one line.
     """
     return (_UNSAFE_IN_TEXT if lines else UNSAFE).sub(_escape, text)
 
 
 def one_line(text: str, *, limit: int) -> str:
-    """Return the text as one line: white space folded, controls shown, cut at `limit` characters."""
+    """Return the text as one line: white space folded, controls escaped, cut to `limit` characters."""
     line = visible(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def without_password(url: str) -> str:
-    """Return a URL that may be shown: its password, and any query, replaced or removed."""
+    """Return a URL that is safe to show: the password is replaced and the query removed."""
     parts = urlsplit(url)
     if parts.password is None:
         return urlunsplit(parts._replace(query=""))
