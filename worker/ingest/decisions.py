@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from worker.domain.changes.similarity import Match, Text, find_moves
+from worker.domain.changes.similarity import Content, Match, find_moves
 from worker.domain.folder import decide
 from worker.domain.folder.decide import Head, Refusal
 from worker.domain.folder.snapshot import Removal, Snapshot
@@ -108,7 +108,7 @@ def _find_moves(
     taken = {path for path, seen in observations.items() if not isinstance(seen, Removal)}
     taken |= {origin for seen in observations.values() if (origin := _origin(seen)) is not None}
     newcomers: dict[str, list[str]] = {}
-    texts: dict[str, Text] = {}
+    contents: dict[str, Content] = {}
     for path, seen in observations.items():
         if not isinstance(seen, Accepted) or not seen.snapshot.candidates or path in heads:
             continue
@@ -121,13 +121,13 @@ def _find_moves(
             and old not in taken
             and decide.may_continue(heads[old], refusals.get(old), seen.observed)
         ]
-        texts[path] = Text(path=path, metadata=seen.seed.metadata, body=seen.seed.body)
+        contents[path] = Content(path=path, metadata=seen.seed.metadata, body=seen.seed.body)
     sources = {old: heads[old] for candidates in newcomers.values() for old in candidates}
     bodies = table.load_bodies(connection, (head.body_sha256 for head in sources.values()))
     for old, head in sources.items():
-        texts[old] = Text(path=old, metadata=head.metadata, body=bodies[head.body_sha256])
+        contents[old] = Content(path=old, metadata=head.metadata, body=bodies[head.body_sha256])
     identity_fields = (policy.fields.title, policy.fields.url)
-    return find_moves(newcomers, texts, identity_fields=identity_fields)
+    return find_moves(newcomers, contents, identity_fields=identity_fields)
 
 
 def _origin(seen: Observation) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.changes.change import MOST_EDITS, MOST_LINES, MOST_TOLD, compare
+from worker.domain.changes.change import MOST_EDITS, MOST_LINES, MOST_LISTED, compare
 from worker.domain.changes.change_record import ChangeClass, first_change
 from worker.domain.changes.lines import MOST_COMPARED
 from worker.domain.changes.risk import Risk
@@ -308,19 +308,19 @@ def test_a_first_version_has_nothing_to_weigh():
 def test_more_lines_than_are_compared_are_a_high_risk():
     found = change("old\n" * MOST_LINES, "new 5 mg\n" * MOST_LINES)
     assert (found.sections, found.figures, found.risk) == ((), (), Risk.HIGH)
-    assert found.reasons == ("too much to compare figure by figure",)
+    assert found.reasons == ("too many changes to compare every figure",)
     assert found.lines_added == MOST_LINES
 
 
 def test_a_line_too_long_to_be_read_is_a_high_risk():
     line = "word " * 100_000
-    assert change(line, f"{line}5 mg").reasons == ("too much to compare figure by figure",)
+    assert change(line, f"{line}5 mg").reasons == ("too many changes to compare every figure",)
 
 
 def test_no_more_is_told_than_a_reviewer_reads():
     old = "".join(f"# {n}\n\nTake {n} mg.\n\n" for n in range(300))
     found = change(old, old.replace(" mg", " g"))
-    assert len(found.figures) == len(found.sections) == MOST_TOLD
+    assert len(found.figures) == len(found.sections) == MOST_LISTED
     assert found.reasons == ("300 figures changed",)
 
 
@@ -328,14 +328,14 @@ def test_the_passages_that_fit_are_read_though_one_before_them_is_too_long():
     long = "word " * 100_000
     found = change(f"{long}1\n\nTake 5 mg.\n", f"{long}2\n\nTake 6 mg.\n")
     assert figures(found) == [("5 mg", "6 mg")]
-    assert found.reasons == ("a figure changed", "too much to compare figure by figure")
+    assert found.reasons == ("a figure changed", "too many changes to compare every figure")
 
 
 def test_more_edits_than_are_examined_are_a_high_risk():
     old = "".join(f"Line {n} of a long text.\n\n" for n in range(MOST_EDITS + 1))
     found = change(old, old.replace("Line", "Take 5 mg, line"))
     assert (found.lines_added, found.lines_removed) == (MOST_EDITS + 1, MOST_EDITS + 1)
-    assert found.reasons == ("too much to compare figure by figure",)
+    assert found.reasons == ("too many changes to compare every figure",)
 
 
 def test_headings_are_read_up_to_a_limit_and_told_as_written_behind_it():
@@ -349,7 +349,7 @@ def test_figures_that_change_in_a_rest_too_long_to_compare_are_a_high_risk():
     draw = random.Random(1)
     old, new = ("".join(draw.choices(["5 mg\n", "6 mg\n"], k=MOST_COMPARED)) for _ in range(2))
     found = change(old, new)
-    assert (found.risk, found.reasons) == (Risk.HIGH, ("too much to compare figure by figure",))
+    assert (found.risk, found.reasons) == (Risk.HIGH, ("too many changes to compare every figure",))
 
 
 # All texts

@@ -39,7 +39,7 @@ def weighed(*, slight=False, fields=(), figures=(), sections=(), complete=True):
         ({"figures": [FIGURE] * 2}, ["2 figures changed"]),
         ({"sections": [section("Dose")]}, ["the section “Dose” is gone"]),
         ({"sections": [section("Dose"), section("Use")]}, ["2 sections are gone"]),
-        ({"complete": False}, ["too much to compare figure by figure"]),
+        ({"complete": False}, ["too many changes to compare every figure"]),
         (
             {
                 "complete": False,
@@ -51,7 +51,7 @@ def weighed(*, slight=False, fields=(), figures=(), sections=(), complete=True):
                 "status changed",
                 "a figure changed",
                 "the section “Dose” is gone",
-                "too much to compare figure by figure",
+                "too many changes to compare every figure",
             ],
         ),
     ],

@@ -5,14 +5,20 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.changes.similarity import LEAST_ALONE, LEAST_NAMED, Text, find_moves, similarity
+from worker.domain.changes.similarity import (
+    LEAST_ALONE,
+    LEAST_NAMED,
+    Content,
+    find_moves,
+    similarity,
+)
 
 LINES = [f"Line {number} of the page says something of its own." for number in range(40)]
 FIELDS = ("title", "url")
 
 
-def page(path: str, lines: list[str], **metadata: object) -> Text:
-    return Text(path=path, metadata=metadata, body="".join(f"{line}\n\n" for line in lines))
+def page(path: str, lines: list[str], **metadata: object) -> Content:
+    return Content(path=path, metadata=metadata, body="".join(f"{line}\n\n" for line in lines))
 
 
 def edited(lines: list[str], number: int) -> list[str]:
@@ -21,10 +27,10 @@ def edited(lines: list[str], number: int) -> list[str]:
     return [f"Anew {n}" if n in anew else line for n, line in enumerate(lines)]
 
 
-def moves(new: list[Text], old: list[Text]) -> dict[str, str]:
-    texts = {text.path: text for text in [*new, *old]}
-    candidates = {text.path: [text.path for text in old] for text in new}
-    found = find_moves(candidates, texts, identity_fields=FIELDS)
+def moves(new: list[Content], old: list[Content]) -> dict[str, str]:
+    contents = {content.path: content for content in [*new, *old]}
+    candidates = {content.path: [other.path for other in old] for content in new}
+    found = find_moves(candidates, contents, identity_fields=FIELDS)
     return {path: match.source for path, match in found.items()}
 
 
@@ -41,9 +47,9 @@ def test_blank_lines_make_no_two_pages_alike():
 
 
 def test_two_empty_bodies_have_nothing_in_common():
-    empty = Text(path="a.md", metadata={"title": "A"}, body="\n\n")
+    empty = Content(path="a.md", metadata={"title": "A"}, body="\n\n")
     assert similarity(empty, empty) == 0.0
-    assert moves([Text(path="b.md", metadata={"title": "A"}, body="")], [empty]) == {}
+    assert moves([Content(path="b.md", metadata={"title": "A"}, body="")], [empty]) == {}
 
 
 def test_half_the_lines_are_enough_where_the_title_the_address_or_the_name_is_equal():
@@ -116,30 +122,30 @@ def test_of_equal_documents_the_file_with_the_same_name_continues():
     assert moves(new, olds) == {f"new/{n}.md": f"old/{n}.md" for n in range(12)}
 
 
-_texts = st.builds(
-    Text,
+_contents = st.builds(
+    Content,
     path=st.just(""),
     metadata=st.fixed_dictionaries({"title": st.sampled_from("AB")}),
     body=st.lists(st.sampled_from(LINES[:12]), max_size=16).map("\n".join),
 )
 
 
-@given(old=st.lists(_texts, max_size=5), new=st.lists(_texts, max_size=5))
+@given(old=st.lists(_contents, max_size=5), new=st.lists(_contents, max_size=5))
 def test_each_document_is_used_once_and_each_match_is_similar_enough(old, new):
-    olds = [Text(path=f"old/{n}", metadata=t.metadata, body=t.body) for n, t in enumerate(old)]
-    news = [Text(path=f"new/{n}", metadata=t.metadata, body=t.body) for n, t in enumerate(new)]
-    texts = {text.path: text for text in [*olds, *news]}
+    olds = [Content(path=f"old/{n}", metadata=t.metadata, body=t.body) for n, t in enumerate(old)]
+    news = [Content(path=f"new/{n}", metadata=t.metadata, body=t.body) for n, t in enumerate(new)]
+    contents = {content.path: content for content in [*olds, *news]}
     found = find_moves(
-        {t.path: [o.path for o in olds] for t in news}, texts, identity_fields=FIELDS
+        {t.path: [o.path for o in olds] for t in news}, contents, identity_fields=FIELDS
     )
     sources = [match.source for match in found.values()]
     assert len(sources) == len(set(sources))
     for path, match in found.items():
         assert match.similarity >= LEAST_NAMED
-        assert match.similarity == similarity(texts[match.source], texts[path])
+        assert match.similarity == similarity(contents[match.source], contents[path])
 
 
-@given(old=_texts, new=_texts)
+@given(old=_contents, new=_contents)
 def test_a_bar_only_takes_away(old, new):
     share = similarity(old, new)
     assert 0 <= share <= 1

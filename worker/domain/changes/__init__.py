@@ -1,1 +1,1 @@
-"""What changed between two contents of a document, and how much it matters."""
+"""Changes: what differs between two versions of a document, and how much it matters."""

@@ -1,9 +1,10 @@
-"""What changed between two contents of a document: fields, lines, and one class; and what it means.
+"""Compare two versions of a document: their fields, lines, sections, figures and links.
 
-Sections, figures and links are looked for in the changed passages alone, up to limits that keep a
-comparison of any two bodies that intake takes below 50 ms. Where one is reached, the change is incomplete
-and its risk is high for that reason. The result is a `worker.domain.changes.change_record.Change`. Called by
-`worker.ingest.rows` and `worker.library.queries`, which load it when a document has an earlier version.
+Sections, figures and links are compared only in the changed passages. Limits keep the comparison of
+any two bodies that intake accepts below 50 ms. When a limit is reached, the change is incomplete and
+therefore has a high risk. The result is a `worker.domain.changes.change_record.Change`. Called by
+`worker.ingest.rows` and `worker.library.queries`, which import it only for a document that has an
+earlier version.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ from worker.domain.changes.risk import GRAVE_FIELDS, weigh
 from worker.domain.changes.sections import SectionChange, compare_sections
 from worker.domain.changes.words import same_words
 
-#: Above so many changed lines, or runs of them, nothing but the lines is told, and the risk is high.
+#: With more changed lines, or runs of them, only the lines are reported, and the risk is high.
 MOST_LINES = 20_000
 MOST_EDITS = 2_000
-#: Passages too long for what may still be read, behind which no other is looked for.
-_MOST_PASSED_OVER = 50
-#: Sections, figures and links that one change tells, of each at most.
-MOST_TOLD = 200
+#: Passages that may be skipped because they exceed the rest of the budget; then the search ends.
+_MOST_SKIPPED = 50
+#: The most sections, figures and links that one change lists, each.
+MOST_LISTED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Findings:
-    """What the changed passages say; not `complete` where a limit was reached."""
+    """The findings in the changed passages; not `complete` where a limit was reached."""
 
     sections: tuple[SectionChange, ...] = ()
     figures: tuple[FigureChange, ...] = ()
@@ -51,7 +52,7 @@ class _Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunk:
-    """One run of changed lines with three lines around it; lines count from 1."""
+    """One run of changed lines, with three lines before and after it; lines count from 1."""
 
     old_start: int
     old_lines: int
@@ -69,10 +70,10 @@ def compare(
     review_fields: frozenset[str],
     grave_fields: frozenset[str] = GRAVE_FIELDS,
 ) -> Change | None:
-    """Return what changed, or None when metadata and body are equal.
+    """Return what changed, or None if metadata and body are equal.
 
-    `review_fields` are the names of the fields that only say who reviewed, and when; `grave_fields`
-    those whose change is a high risk.
+    `review_fields` names the fields that only say who reviewed and when. A change of one of the
+    `grave_fields` is a high risk.
     """
     fields = _compare_fields(old_metadata, new_metadata)
     if not fields and old_body == new_body:
@@ -93,22 +94,22 @@ def compare(
         fields=fields,
         lines_added=diff.added,
         lines_removed=diff.removed,
-        sections=found.sections[:MOST_TOLD],
-        figures=found.figures[:MOST_TOLD],
-        links=found.links[:MOST_TOLD],
+        sections=found.sections[:MOST_LISTED],
+        figures=found.figures[:MOST_LISTED],
+        links=found.links[:MOST_LISTED],
         risk=risk,
         reasons=reasons,
     )
 
 
 def hunks(old_body: str, new_body: str) -> tuple[Hunk, ...]:
-    """Return the changed lines of two bodies with their surroundings, as a unified diff has them."""
+    """Return the changed lines of two bodies with the lines around them, as in a unified diff."""
     edits = compare_lines(old_body, new_body).edits
     return tuple(_hunk(old_body, new_body, near) for near in _group(edits))
 
 
 def _group(edits: Sequence[Edit]) -> Iterator[Sequence[Edit]]:
-    """Yield the edits that stand so near that what is shown around them meets."""
+    """Yield groups of edits that are so near each other that the lines shown around them meet."""
     begin = 0
     for end in range(1, len(edits) + 1):
         if end == len(edits) or edits[end].old[0] - edits[end - 1].old[1] > 2 * LINES_AROUND:
@@ -127,12 +128,12 @@ def _hunk(old: str, new: str, edits: Sequence[Edit]) -> Hunk:
         lines.extend(("-", line) for line in _lines(old[slice(*edit.old_at)]))
         lines.extend(("+", line) for line in _lines(new[slice(*edit.new_at)]))
         at = edit.old_at[1]
-    behind = _lines(old[at:end])
-    lines.extend((" ", line) for line in behind)
-    old_lines = last.old[1] - first.old[0] + len(before) + len(behind)
-    new_lines = last.new[1] - first.new[0] + len(before) + len(behind)
+    after = _lines(old[at:end])
+    lines.extend((" ", line) for line in after)
+    old_lines = last.old[1] - first.old[0] + len(before) + len(after)
+    new_lines = last.new[1] - first.new[0] + len(before) + len(after)
     return Hunk(
-        # An empty side is told by the line before it.
+        # An empty side has the number of the line before it.
         old_start=first.old[0] - len(before) + (old_lines > 0),
         old_lines=old_lines,
         new_start=first.new[0] - len(before) + (new_lines > 0),
@@ -142,7 +143,7 @@ def _hunk(old: str, new: str, edits: Sequence[Edit]) -> Hunk:
 
 
 def _go(text: str, at: int, lines: int) -> int:
-    """Return where the line begins so many lines behind the beginning of one, or before it."""
+    """Return where the line begins that is `lines` lines after the one at `at`, or before it."""
     for _ in range(-lines):
         at = text.rfind("\n", 0, max(0, at - 1)) + 1
     for _ in range(lines):
@@ -181,7 +182,7 @@ def _classify(
 
 
 def _examine(old_body: str, new_body: str, diff: LineDiff) -> _Findings:
-    """Return what the changed passages say."""
+    """Return the findings in the changed passages."""
     if not diff.edits:
         return _Findings()
     if diff.added + diff.removed > MOST_LINES or len(diff.edits) > MOST_EDITS:
@@ -192,16 +193,16 @@ def _examine(old_body: str, new_body: str, diff: LineDiff) -> _Findings:
     figures: list[FigureChange] = []
     links: tuple[list[Link], list[Link]] = ([], [])
     left: float = MOST_READ
-    passed_over = 0
+    skipped = 0
     for passage in find_passages(old_body, diff.edits):
-        if left < LEAST_COST or passed_over > _MOST_PASSED_OVER:
+        if left < LEAST_COST or skipped > _MOST_SKIPPED:
             complete = False
             break
         some, other = old_body[slice(*passage.old_at)], new_body[slice(*passage.new_at)]
         cost = max(reading_cost(some), reading_cost(other))
         if cost > left:
             complete = False
-            passed_over += 1  # a shorter one may still be read
+            skipped += 1  # a shorter passage may still fit
             continue
         left -= cost
         before = read_side(Side(first=passage.old_first, text=some), old.in_fence)

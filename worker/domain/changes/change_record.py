@@ -1,7 +1,7 @@
-"""What a version says of its change: its class, fields, lines, sections, figures, links, and its risk.
+"""The change that a version records: class, fields, lines, sections, figures, links and risk.
 
-`worker.domain.changes.change` finds a change, and takes much longer to load than a first version is worth.
-Called by ingest and the log of outcomes.
+`worker.domain.changes.change` computes it. That module is slow to import, and a first version does not
+need it. Called by ingest and the log of outcomes.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class ChangeClass(StrEnum):
-    """What kind of change a version is, the weightiest first."""
+    """The kind of a change, the most important first."""
 
     CONTENT = "content"
     METADATA = "metadata"
-    REVIEW = "review"  # nothing but review dates or the reviewer
-    COSMETIC = "cosmetic"  # nothing but white space
+    REVIEW = "review"  # only review dates or the reviewer
+    COSMETIC = "cosmetic"  # only white space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
-    """One front-matter field; None where the field is absent on that side."""
+    """One changed front-matter field; None on the side that does not have it."""
 
     field: str
     old: Any
@@ -38,7 +38,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The difference of two versions; `reasons` say why a risk is high."""
+    """The difference between two versions; `reasons` say why the risk is high."""
 
     kind: ChangeClass
     fields: tuple[FieldChange, ...]
@@ -51,11 +51,11 @@ class Change:
     reasons: tuple[str, ...] = ()
 
     def fields_json(self) -> list[dict[str, Any]]:
-        """Return the fields as the store and `history --json` have them."""
+        """Return the fields in the form of the store and of `history --json`."""
         return [{"field": f.field, "old": f.old, "new": f.new} for f in self.fields]
 
     def details_json(self) -> dict[str, Any]:
-        """Return the sections, figures and links, and the risk, as the store and the commands have them."""
+        """Return sections, figures, links and risk in the form of the store and the commands."""
         return {
             "sections": [section.as_json() for section in self.sections],
             "figures": [figure.as_json() for figure in self.figures],
@@ -65,9 +65,9 @@ class Change:
 
 
 def first_change(body: str) -> Change:
-    """Return the change of a first version: all of it is new content.
+    """Return the change of a first version: every line is new content.
 
-    It replaces nothing, so that there is nothing to weigh: no sections, figures or links, and a low risk.
+    A first version replaces nothing, so it lists no sections, figures or links and has a low risk.
     """
     lines = body.count("\n") + (not body.endswith("\n") and body != "")
     return Change(kind=ChangeClass.CONTENT, fields=(), lines_added=lines, lines_removed=0)

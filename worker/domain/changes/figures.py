@@ -1,7 +1,7 @@
-"""Figures in a text, and which of them changed: numbers, doses, percentages, durations, dates, money.
+"""Find the figures that changed: numbers, doses, percentages, durations, dates and money.
 
-A figure is a number with its sign and unit, a range of two, or a date. Digits that belong to a name
-(`COVID-19`, `HER2`, `v1.2`) or an address are none. Two spellings of one value (`85%` and
+A figure is a number with its sign and unit, a range of two, or a date. Digits in a name
+(`COVID-19`, `HER2`, `v1.2`) or an address are not figures. Two spellings of one value (`85%` and
 `85 percent`, `1,000` and `1000`) are equal. Called by `worker.domain.changes.change`.
 """
 
@@ -18,9 +18,9 @@ from pygit2 import Patch
 from worker.domain.changes.overlap import common_end, common_start
 from worker.domain.changes.passages import Block
 
-#: Words told before and after a figure.
+#: Words reported before and after a figure.
 WORDS_AROUND = 3
-#: A figure is no longer than this, in characters.
+#: The most characters of a figure.
 LONGEST = 80
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -37,7 +37,7 @@ _DATES = (
 )
 _NUMBER = r"\d++(?:[.,:/]\d++)*+"
 _SIGN = r"(?:[<>≤≥±~≈]\s?=?\s?)?(?:(?:Rs\.?|INR|USD|EUR|GBP)\s?|[$€£₹]\s?)?(?:(?<![\w)\]])[-−+])?"
-# Spellings of one unit on one line; the first is its name. Longer spellings first where one begins another.
+# One unit a line: its name, and its spellings.
 _UNITS: dict[str, tuple[str, ...]] = {
     "%": ("%", "percent", "per cent"),
     "mg": ("mg", "milligrams", "milligram", "mgs"),
@@ -107,12 +107,12 @@ _EACH = r"(?:\s?/\s?|\s(?:per(?!\scent\b)|a|an|each|every)\s)"
 _FIGURE = rf"{_SIGN}{_NUMBER}(?:[\s-]?{_UNIT}(?:{_EACH}{_UNIT}){{0,3}})?(?!\w)"
 _TO = r"(?:\s[–—-]\s|[–—-]|\sto\s)"
 _TOKEN = re.compile(
-    # Most tokens: words that begin as no month, no currency and no address does.
+    # Most tokens: words that cannot begin a month, a currency or an address.
     r"(?P<plain>(?!https?://|www\.|INR|USD|EUR|GBP|Rs|[JFMASOND][a-z])[^\W\d]\w*+(?:[-.'’_]\w++)*+)"
     r"|(?P<address>(?:https?://|www\.)\S++)"
     rf"|(?P<date>(?:{_DATES})(?!\w|[.,:/]\d))"
     rf"|(?P<figure>{_FIGURE}(?:{_TO}{_FIGURE})?)"
-    # A word takes the digits along that belong to it.
+    # A word includes its digits.
     r"|(?P<word>\w++(?:[-.'’_]\w++)*+|[^\w\s])"
 )
 _PART = re.compile(
@@ -128,8 +128,8 @@ _DECIMAL = re.compile(r"0*(\d+)(?:\.(\d*?)0*)?")
 class FigureChange:
     """One figure as written on both sides, None where it is absent.
 
-    `before` and `after` are the words around it, and `line` its line in the body, counted from 1:
-    on the new side, or on the old one when it is gone.
+    `before` and `after` are the words around it; `line` is its line in the body, counted from 1.
+    All three are from the new side, or from the old side if the figure is gone.
     """
 
     old: str | None
@@ -139,7 +139,7 @@ class FigureChange:
     line: int
 
     def as_json(self) -> dict[str, str | int | None]:
-        """Return it as the store and the commands have it."""
+        """Return the change in the form of the store and the commands."""
         return {
             "old": self.old,
             "new": self.new,
@@ -151,7 +151,7 @@ class FigureChange:
 
 @dataclass(slots=True)
 class _Token:
-    """A word or a figure; tokens of one key are equal. `kind` is a figure's unit, empty for words."""
+    """A word or a figure. Tokens with the same key are equal; `kind` is a figure's unit, empty for words."""
 
     key: str
     kind: str
@@ -160,13 +160,13 @@ class _Token:
     start: int
 
 
-_Part = tuple[Block, int, int]  # the text of a block from here to there
+_Part = tuple[Block, int, int]  # a block, and where a part of its text begins and ends
 
 
 def compare_figures(old: Iterable[Block], new: Iterable[Block]) -> tuple[FigureChange, ...]:
-    """Return the figures that differ between two readings of one passage.
+    """Return the figures that differ between the two sides of a passage.
 
-    The words are compared, and the figures in each run of changed words are paired in their order.
+    The words are compared first; then the figures in each run of changed words are paired in order.
     """
     parts = _cut(list(old), list(new))
     if not any(
@@ -177,18 +177,20 @@ def compare_figures(old: Iterable[Block], new: Iterable[Block]) -> tuple[FigureC
     if [t.key for t in before if t.kind] == [t.key for t in after if t.kind]:
         return ()
     return tuple(
-        _describe(gone, came)
+        _describe(old_token, new_token)
         for some, others in _changed_runs(before, after)
-        for gone, came in _pair([t for t in some if t.kind], [t for t in others if t.kind])
-        if gone is None or came is None or gone.key != came.key
+        for old_token, new_token in _pair(
+            [t for t in some if t.kind], [t for t in others if t.kind]
+        )
+        if old_token is None or new_token is None or old_token.key != new_token.key
     )
 
 
 def without_moves(changes: Sequence[FigureChange]) -> tuple[FigureChange, ...]:
-    """Return the changes without the figures that only moved, with the words around them."""
-    gone = Counter(_place(change) for change in changes if change.new is None)
-    came = Counter(_place(change) for change in changes if change.old is None)
-    moved_away, moved_here = gone & came, gone & came
+    """Return the changes without the figures that only moved together with the words around them."""
+    removed = Counter(_place(change) for change in changes if change.new is None)
+    added = Counter(_place(change) for change in changes if change.old is None)
+    moved_away, moved_here = removed & added, removed & added
     kept = []
     for change in changes:
         moved = moved_away if change.new is None else moved_here
@@ -204,7 +206,7 @@ def _place(change: FigureChange) -> tuple[str | None, str, str]:
 
 
 def _cut(old: list[Block], new: list[Block]) -> tuple[list[_Part], list[_Part]]:
-    """Leave out the blocks, and of a single block the text, that both sides begin and end with."""
+    """Drop the blocks that both sides begin and end with; in a single block, drop such text."""
     while old and new and old[0].text == new[0].text:
         old, new = old[1:], new[1:]
     while old and new and old[-1].text == new[-1].text:
@@ -214,7 +216,7 @@ def _cut(old: list[Block], new: list[Block]) -> tuple[list[_Part], list[_Part]]:
     one, other = old[0].text, new[0].text
     begin = common_start(one, other)
     end = common_end(one, other, min(len(one), len(other)) - begin)
-    # Cut between two words, far enough from the change for a figure to be whole.
+    # Cut between two words, far enough from the change to keep each figure whole.
     begin = max(one.rfind(" ", 0, max(0, begin - LONGEST)), 0)
     found = one.find(" ", len(one) - max(0, end - LONGEST))
     end = len(one) - found if found >= 0 else 0
@@ -242,30 +244,30 @@ def _changed_runs(
     new = "".join(f"{token.key}\n" for token in after).encode()
     patch = Patch.create_from(old, new, context_lines=0)
     for hunk in patch.hunks:
-        # An empty side is told by the line before it.
+        # An empty side has the number of the line before it.
         i = hunk.old_start - 1 if hunk.old_lines else hunk.old_start
         j = hunk.new_start - 1 if hunk.new_lines else hunk.new_start
         yield before[i : i + hunk.old_lines], after[j : j + hunk.new_lines]
 
 
-def _pair(gone: list[_Token], came: list[_Token]) -> Iterator[tuple[_Token | None, _Token | None]]:
-    """Pair figures in their order; where one side has more, those of one unit."""
-    if len(gone) == len(came):
-        yield from zip(gone, came, strict=True)
+def _pair(old: list[_Token], new: list[_Token]) -> Iterator[tuple[_Token | None, _Token | None]]:
+    """Pair figures in order; if one side has more of them, pair only figures with the same unit."""
+    if len(old) == len(new):
+        yield from zip(old, new, strict=True)
         return
-    fewer, more = (gone, came) if len(gone) < len(came) else (came, gone)
+    fewer, more = (old, new) if len(old) < len(new) else (new, old)
     waiting = deque(fewer)
     pairs: list[tuple[_Token | None, _Token | None]] = [
         (waiting.popleft() if waiting and waiting[0].kind == other.kind else None, other)
         for other in more
     ]
     pairs.extend((one, None) for one in waiting)
-    yield from pairs if more is came else ((other, one) for one, other in pairs)
+    yield from pairs if more is new else ((other, one) for one, other in pairs)
 
 
 def _describe(old: _Token | None, new: _Token | None) -> FigureChange:
     shown = new or old
-    assert shown is not None  # noqa: S101 - one side is always there
+    assert shown is not None  # noqa: S101 - one side always exists
     text, end = shown.block.text, shown.start + len(shown.text)
     return FigureChange(
         old=old.text if old else None,
@@ -278,7 +280,7 @@ def _describe(old: _Token | None, new: _Token | None) -> FigureChange:
 
 @lru_cache(maxsize=512)
 def _key(text: str) -> tuple[str, str]:
-    """Return what equal figures have in common, and the same without its numbers."""
+    """Return the key that equal figures share, and the same key without its numbers."""
     key, kind = ["#"], ["#"]
     for part in _PART.finditer(text):
         match part.lastgroup:

@@ -1,11 +1,11 @@
-"""Which lines differ between two bodies: the runs taken out and put in, exact up to a limit.
+"""Find the lines that differ between two bodies: runs of lines removed and added, exact up to a limit.
 
-Equal text is passed over without being looked at line by line: behind a difference the comparison
-goes on where a stretch of whole lines, the only one of its kind nearby, stands on both sides. What
-lies between goes to libgit2's xdiff (through pygit2), at most `MOST_COMPARED` lines: for lines that
-repeat at random it takes half a minute for 5 MiB. A longer rest is compared line with line where both
-sides have as many, and else counts as replaced as a whole: that, too, turns the old body into the new
-one, but tells more lines than need be.
+Equal text is skipped without splitting it into lines. After a difference, the comparison continues
+where both sides have the same stretch of whole lines, if it is the only one of its kind nearby. The
+text between is compared by libgit2's xdiff (through pygit2), at most `MOST_COMPARED` lines, because
+xdiff takes half a minute for 5 MiB of lines that repeat at random. A longer region is compared line by
+line if both sides have the same number of lines, and otherwise counts as replaced as a whole. That
+also turns the old body into the new one, but reports more lines than necessary.
 Called by `worker.domain.changes.change`.
 """
 
@@ -20,20 +20,20 @@ from pygit2 import Patch
 
 from worker.domain.changes.overlap import common_end, common_start
 
-#: Lines of both sides that xdiff gets for one comparison: at most about 15 ms.
+#: The most lines of both sides that xdiff compares: about 15 ms.
 MOST_COMPARED = 20_000
-#: A stretch where both sides go on alike has so many characters at least.
+#: The fewest characters in a stretch that both sides have.
 _STRETCH = 64
-#: It is looked for so many characters ahead, and a few times farther.
+#: How many characters ahead the search for such a stretch goes, and how often it may go farther.
 _NEARBY = 4_000
 _FAR = 64_000
 _MOST_FAR = 8
-#: Differences that one comparison passes over in that way; what follows is left to xdiff.
+#: The most differences found in this way; the rest of the bodies is left to xdiff.
 _MOST_STEPS = 500
-#: Where xdiff will not do, a stretch that repeats has to do so many times.
+#: How often a stretch that repeats is accepted, where there are too many lines for xdiff.
 _MOST_UNSURE = 50
-#: Lines of one side that are compared with those of the same number where xdiff will not do, and
-#: how many runs of them may differ: at most about 15 ms.
+#: The most lines of one side that are compared by number, where there are too many for xdiff, and
+#: the most runs of them that may differ: about 15 ms.
 _MOST_IN_STEP = 80_000
 _MOST_RUNS = 8_000
 
@@ -41,10 +41,10 @@ Span = tuple[int, int]
 
 
 class Edit(NamedTuple):
-    """A run of changed lines: `old` was taken out, `new` put in; half-open, counted from 0.
+    """A run of changed lines: `old` was removed, `new` added; half-open, counted from 0.
 
-    `old_at` and `new_at` are the same runs in characters of the bodies; each begins where a line does.
-    A tuple, for a comparison makes thousands.
+    `old_at` and `new_at` are the same runs in characters of the bodies; each begins at a line start.
+    A tuple, because a comparison makes thousands.
     """
 
     old: Span
@@ -62,20 +62,20 @@ class LineDiff:
 
     @property
     def added(self) -> int:
-        """Return how many lines were put in."""
+        """Return how many lines were added."""
         return sum(edit.new[1] - edit.new[0] for edit in self.edits)
 
     @property
     def removed(self) -> int:
-        """Return how many lines were taken out."""
+        """Return how many lines were removed."""
         return sum(edit.old[1] - edit.old[0] for edit in self.edits)
 
 
 def compare_lines(old: str, new: str) -> LineDiff:
-    """Return the runs of lines that differ; a last line without its end differs from one with it."""
+    """Return the runs of lines that differ; a line end missing at the end of a body is a difference."""
     edits: list[Edit] = []
     left = MOST_COMPARED
-    old_line = new_line = done = 0  # the lines before that character of the old body
+    old_line = new_line = done = 0  # the lines before the character `done` of the old body
     for old_at, new_at in _find_regions(old, new):
         between = old.count("\n", done, old_at[0])
         old_line, new_line = old_line + between, new_line + between
@@ -87,7 +87,7 @@ def compare_lines(old: str, new: str) -> LineDiff:
         )
         size = region.old[1] - old_line + region.new[1] - new_line
         if min(region.old[1] - old_line, region.new[1] - new_line) == 0 or size == 2:
-            edits.append(region)  # nothing in it can be alike
+            edits.append(region)  # no line in it can be equal
         elif size <= left:
             left -= size
             edits.extend(_compare_region(old, new, region))
@@ -102,13 +102,13 @@ def compare_lines(old: str, new: str) -> LineDiff:
 
 
 def count_lines(text: str, begin: int, end: int) -> int:
-    """Return how many lines lie there; a last one may lack its end."""
+    """Return the number of lines between two indexes; the last may have no line end."""
     return text.count("\n", begin, end) + (end > begin and text[end - 1] != "\n")
 
 
 def _find_regions(old: str, new: str) -> Iterator[tuple[Span, Span]]:
-    """Yield the regions of whole lines, in characters, outside of which both bodies are equal."""
-    i = j = 0  # where lines begin, after which nothing is yielded yet
+    """Yield regions of whole lines, in characters; outside of them both bodies are equal."""
+    i = j = 0  # line starts on both sides: everything before them is compared
     first = common_start(old, new)
     old_stop, new_stop = _stop(old, new, first)
     far, unsure = _MOST_FAR, -1
@@ -120,16 +120,16 @@ def _find_regions(old: str, new: str) -> Iterator[tuple[Span, Span]]:
         i, j = _line_start(old, i, equal), _line_start(new, j, equal)
         following = None
         if step < _MOST_STEPS:
-            following = _find_alike(old, new, (i, old_stop), (j, new_stop), _NEARBY)
+            following = _find_equal(old, new, (i, old_stop), (j, new_stop), _NEARBY)
             if following is None and far:
                 far -= 1
-                following = _find_alike(old, new, (i, old_stop), (j, new_stop), _FAR)
+                following = _find_equal(old, new, (i, old_stop), (j, new_stop), _FAR)
             if following is None and unsure < 0:
                 many = old.count("\n") + new.count("\n") > MOST_COMPARED
                 unsure = _MOST_UNSURE if many else 0
             if following is None and unsure:
                 unsure -= 1
-                following = _find_alike(
+                following = _find_equal(
                     old, new, (i, old_stop), (j, new_stop), _NEARBY, unsure=True
                 )
         if following is None:
@@ -140,7 +140,7 @@ def _find_regions(old: str, new: str) -> Iterator[tuple[Span, Span]]:
 
 
 def _stop(old: str, new: str, begin: int) -> Span:
-    """Return where the lines begin that both bodies end with; they are alike up to `begin`."""
+    """Return where the lines that both bodies end with begin; both are equal up to `begin`."""
     end = common_end(old, new, min(len(old), len(new)) - begin)
     if not _begins_line(old, new, end):
         found = old.find("\n", len(old) - end)
@@ -149,20 +149,20 @@ def _stop(old: str, new: str, begin: int) -> Span:
 
 
 def _begins_line(old: str, new: str, end: int) -> bool:
-    """Return whether the last `end` characters begin with a line on both sides."""
+    """Return whether the last `end` characters begin at a line start on both sides."""
     return all(len(text) == end or text[len(text) - end - 1] == "\n" for text in (old, new))
 
 
 def _line_start(text: str, begin: int, equal: int) -> int:
-    """Return where the line begins that the first different character is in, not before `begin`."""
+    """Return the start of the line with the first different character, but not before `begin`."""
     found = text.rfind("\n", begin, begin + equal)
     return found + 1 if found >= 0 else begin
 
 
-def _find_alike(
+def _find_equal(
     old: str, new: str, old_at: Span, new_at: Span, within: int, *, unsure: bool = False
 ) -> Span | None:
-    """Return where both sides go on alike behind a difference, with the least text passed over."""
+    """Return where both sides are equal again after a difference, skipping as little text as possible."""
     (i, old_stop), (j, new_stop) = old_at, new_at
     place, there = (i, min(old_stop, i + within)), (j, min(new_stop, j + within))
     old_next = old.find("\n", *place) + 1
@@ -172,7 +172,7 @@ def _find_alike(
         at = _find_stretch(old, place, old_next, new, there, unsure=unsure)
         if at is not None:
             if at == new_next:
-                return old_next, at  # as a rule one line took the place of one
+                return old_next, at  # usually one line replaces one line
             found.append((old_next, at))
     if (at := _find_stretch(old, place, i, new, there, unsure=unsure)) is not None:
         found.append((i, at))
@@ -188,9 +188,9 @@ def _find_alike(
 def _find_stretch(
     text: str, place: Span, begin: int, other: str, there: Span, *, unsure: bool
 ) -> int | None:
-    """Return where the stretch that begins with a line at `begin` stands in the other text.
+    """Return where the other text has the stretch of lines that begins at `begin`.
 
-    None where it stands nowhere, or where a place holds it more than once and it has to be sure.
+    Return None if it does not have it, or, unless `unsure`, if either side has it more than once.
     """
     end = text.find("\n", begin + _STRETCH - 1, place[1]) + 1
     if not end:
@@ -210,19 +210,19 @@ def _find_stretch(
 
 def _compare_region(old: str, new: str, region: Edit) -> Iterator[Edit]:
     before, after = old[slice(*region.old_at)], new[slice(*region.new_at)]
-    # libgit2 does not hold the buffers itself: both stay in variables until the result is read.
+    # libgit2 does not copy the buffers: both must stay in variables until the result is read.
     one, other = before.encode(), after.encode()
     patch = Patch.create_from(one, other, context_lines=0)
     edit = _edits_of(region, before.split("\n"), after.split("\n"))
     for hunk in patch.hunks:
-        # An empty side is told by the line before it.
+        # An empty side has the number of the line before it.
         i = hunk.old_start - 1 if hunk.old_lines else hunk.old_start
         j = hunk.new_start - 1 if hunk.new_lines else hunk.new_start
         yield edit((i, i + hunk.old_lines), (j, j + hunk.new_lines))
 
 
 def _compare_in_step(old: str, new: str, region: Edit) -> list[Edit] | None:
-    """Return the runs of lines that differ from those of the same number; None where most do."""
+    """Return the runs of lines that differ from the line of the same number, or None if most do."""
     number = region.old[1] - region.old[0]
     if number != region.new[1] - region.new[0] or number > _MOST_IN_STEP:
         return None
@@ -231,7 +231,7 @@ def _compare_in_step(old: str, new: str, region: Edit) -> list[Edit] | None:
     pairs = zip(before, after, strict=False)
     differ = [k for k, (one, other) in enumerate(pairs) if one != other]
     if len(before) != len(after) and differ[-1:] != [number - 1]:
-        differ.append(number - 1)  # the same but for the end of the last line
+        differ.append(number - 1)  # only the end of the last line differs
     runs: list[list[int]] = []
     for k in differ:
         if runs and runs[-1][1] == k:
@@ -247,13 +247,13 @@ def _compare_in_step(old: str, new: str, region: Edit) -> list[Edit] | None:
 def _edits_of(
     region: Edit, before: Sequence[str], after: Sequence[str]
 ) -> Callable[[Span, Span], Edit]:
-    """Return a function that makes an edit of lines of a region, counted from its first ones."""
+    """Return a function that makes an edit of a region's lines, counted from its first lines."""
     (old, new), (old_begin, old_end), (new_begin, new_end) = (
         (region.old[0], region.new[0]),
         region.old_at,
         region.new_at,
     )
-    # Without the ends of the lines, of which the last one may be missing.
+    # Without line ends, because the last one may be missing.
     old_sizes = list(accumulate(map(len, before), initial=old_begin))
     new_sizes = list(accumulate(map(len, after), initial=new_begin))
 

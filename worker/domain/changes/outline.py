@@ -1,9 +1,9 @@
-"""The headings of a body, and its fenced code, as markdown-it-py's block rules find them.
+"""Find the headings and the fenced code of a body, as markdown-it-py's block rules do.
 
-A heading counts when it stands at the top level; those inside lists and quotes belong to the text.
-Parsing a megabyte takes 100 ms, so only what leaves a doubt is parsed: a line that begins with `#` is a
-heading unless a fence, an HTML block or an underlined heading may begin between the heading before it
-and itself. Of two bodies what both have is looked at once. Tests hold the result equal to that of a
+Only headings at the top level count; those inside lists and quotes are part of the text. Parsing a
+megabyte takes 100 ms, so only doubtful parts are parsed: a line that begins with `#` is a heading
+unless a fence, an HTML block or an underlined heading may begin between it and the previous heading.
+Of two bodies, the text that both have is searched once. Tests check that the result equals that of a
 full parse. Called by `worker.domain.changes.change`.
 """
 
@@ -21,15 +21,15 @@ from markdown_it.token import Token
 
 from worker.domain.changes.lines import Edit
 
-#: What one outline parses at most, in characters and lines: about 10 ms. Behind that, lines that
-#: begin with `#` count as headings as they stand.
+#: The most characters and lines that one outline parses: about 10 ms. After that, every line that
+#: begins with `#` counts as a heading.
 MOST_PARSED = 100_000
 MOST_LINES = 4_000
-#: Headings and doubts looked at in one body, and the lines of a body that is looked at.
+#: The most headings and doubtful lines read in one body, and the most lines of a body that is read.
 MOST_MARKS = 5_000
 MOST_BODY_LINES = 200_000
 
-# Begins with a literal line end, so that the search goes from line to line quickly.
+# Begins with a literal line end, so that the search jumps quickly from line to line.
 _MARK = re.compile(
     r"\n(?:"
     r"(?P<hashes>#{1,6})(?=[ \t\n]|\Z)"
@@ -39,13 +39,13 @@ _MARK = re.compile(
     r")"
 )
 _PARSER = MarkdownIt("commonmark")
-#: A heading without anything that Markdown would read otherwise than as it is written.
+#: A heading that Markdown reads exactly as it is written.
 _PLAIN_HEADING = re.compile(r"#{1,6}[ \t]+((?:[^\W_]|[ ,.;:()'\"?/%–’-])*[^\W_])\n?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """A heading: its first line in the body, counted from 0, its level, and its lines as written."""
+    """A heading: its first line in the body (counted from 0), its level, and its lines as written."""
 
     line: int
     level: int
@@ -53,7 +53,7 @@ class Heading:
 
     @property
     def title(self) -> str:
-        """Return what a reader sees of it, at most 200 characters."""
+        """Return the heading as a reader sees it, at most 200 characters."""
         return _title_of(self.source[:1000])
 
 
@@ -71,7 +71,7 @@ def _title_of(source: str) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Outline:
-    """The headings in their order, and the line ranges of fenced code; lines count from 0.
+    """The headings in order, and the line ranges of fenced code; lines count from 0.
 
     `complete` is false where a limit was reached.
     """
@@ -82,12 +82,12 @@ class Outline:
     _lines: list[int] = field(default_factory=list, compare=False, repr=False)
 
     def in_fence(self, line: int) -> bool:
-        """Return whether a line is fenced code, or one of its fences."""
+        """Return whether a line is fenced code or a fence."""
         at = bisect_right(self.fences, (line, 1 << 62)) - 1
         return at >= 0 and line < self.fences[at][1]
 
     def section(self, line: int) -> int:
-        """Return the number of the heading above a line, itself included; -1 before the first."""
+        """Return the number of the heading at or above a line, or -1 before the first heading."""
         if len(self._lines) != len(self.headings):
             self._lines = [heading.line for heading in self.headings]
         return bisect_right(self._lines, line) - 1
@@ -95,7 +95,7 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A line that begins with `#` (its level), or one that leaves a doubt (level 0)."""
+    """A line that begins with `#` (with its level), or a doubtful line (level 0)."""
 
     at: int
     line: int
@@ -113,7 +113,7 @@ def read_outline(body: str) -> Outline:
 
 
 def read_outlines(old: str, new: str, edits: Sequence[Edit]) -> tuple[Outline, Outline]:
-    """Return the outlines of two bodies; `edits` are all that differs between them, in their order."""
+    """Return the outlines of two bodies; `edits` holds every difference between them, in order."""
     lines = old.count("\n")
     longer = sum(edit.new[1] - edit.new[0] - edit.old[1] + edit.old[0] for edit in edits)
     if max(lines, lines + longer) > MOST_BODY_LINES:
@@ -125,9 +125,9 @@ def read_outlines(old: str, new: str, edits: Sequence[Edit]) -> tuple[Outline, O
 
 
 def _read(body: str, marks: Iterable[_Mark], pieces: _Pieces) -> Outline:
-    """Return the outline of a body with these marks; `pieces` are those that were parsed before."""
+    """Return the outline of a body with these marks; `pieces` caches the pieces already parsed."""
     outline = Outline()
-    start = _Mark(0, 0, 0)  # where the piece begins that is not settled yet
+    start = _Mark(0, 0, 0)  # where the undecided piece begins
     doubtful, next_try, budget = False, 0, MOST_PARSED
     for count, mark in enumerate(marks):
         if count == MOST_MARKS:
@@ -144,7 +144,7 @@ def _read(body: str, marks: Iterable[_Mark], pieces: _Pieces) -> Outline:
             budget -= size
             piece = _parse_piece(body[start.at : end], pieces)
             if not piece.headings or start.line + piece.headings[-1].line != mark.line:
-                # A fence that is still open swallows the heading; the next try is twice as long.
+                # The heading is inside an open fence; the next try is twice as long.
                 next_try = 2 * size
                 continue
             _append(outline, piece, start.line)
@@ -170,8 +170,8 @@ def _find_marks(body: str) -> Iterator[_Mark]:
 
 
 def _find_some_marks(body: str, begin: int, end: int, line: int) -> Iterator[_Mark]:
-    """Yield the marks of a stretch of whole lines, the first of which is `line`."""
-    if begin == 0:  # there is no line end before the first line, which underlines nothing
+    """Yield the marks in a stretch of whole lines that begins at line `line`."""
+    if begin == 0:  # the first line has no line end before it, and cannot underline another
         first = _MARK.match("\n" + body[: _line_end(body, 0)])
         if first is not None and not first["underline"]:
             yield _Mark(0, 0, len(first["hashes"] or ""))
@@ -179,20 +179,19 @@ def _find_some_marks(body: str, begin: int, end: int, line: int) -> Iterator[_Ma
     for match in _MARK.finditer(body, max(begin - 1, 0), end):
         here = match.start()
         if match["underline"] and body[here - 1 : here] in {"\n", ""}:
-            continue  # below an empty line it underlines nothing
+            continue  # below an empty line it is not an underline
         line += body.count("\n", at, here + 1)
         at = here + 1
         yield _Mark(at, line, len(match["hashes"] or ""))
 
 
 def _carry_over(marks: Sequence[_Mark], new: str, edits: Sequence[Edit]) -> Iterator[_Mark]:
-    """Yield the marks of a new body, of which but the lines of the edits are looked at.
+    """Yield the marks of a new body; only the lines of the edits are searched.
 
-    The line behind an edit is looked at, too: it may underline what now stands before it.
+    The line after an edit is searched too: it may underline the new line before it.
     """
-    number = lines = characters = (
-        0  # of the next old mark; by how much it stands behind its old place
-    )
+    number = 0  # of the next old mark
+    lines = characters = 0  # how far it has moved
     for edit in edits:
         while number < len(marks) and marks[number].line < edit.old[0]:
             mark = marks[number]
@@ -209,7 +208,7 @@ def _carry_over(marks: Sequence[_Mark], new: str, edits: Sequence[Edit]) -> Iter
 
 
 def _append(outline: Outline, piece: Outline, first_line: int) -> None:
-    """Add a piece, whose first heading may be the last one that is known."""
+    """Append a piece; its first heading may repeat the last heading of the outline."""
     known = outline.headings[-1].line if outline.headings else -1
     outline.headings.extend(
         Heading(line=first_line + heading.line, level=heading.level, source=heading.source)
@@ -220,7 +219,7 @@ def _append(outline: Outline, piece: Outline, first_line: int) -> None:
 
 
 def _parse_piece(piece: str, pieces: _Pieces) -> Outline:
-    """Return what a piece holds, its lines counted from its own first one."""
+    """Return the outline of a piece, with lines counted from its first line."""
     if (known := pieces.get(piece)) is not None:
         return known
     tokens: list[Token] = []

@@ -1,4 +1,4 @@
-"""What two texts begin and end with alike, in a few slice comparisons. Called by the comparisons."""
+"""Find the common start and end of two texts with a few slice comparisons. Called by the comparisons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_STEP = 1 << 16
 
 
 def common_start(old: Text, new: Text, i: int = 0, j: int = 0) -> int:
-    """Return how many characters or bytes both texts have alike from `i` and `j` on."""
+    """Return how many characters or bytes are equal from `i` in one text and `j` in the other."""
     most = min(len(old) - i, len(new) - j)
     equal, step, growing = 0, _LEAST_STEP, True
     while step:
@@ -28,7 +28,7 @@ def common_start(old: Text, new: Text, i: int = 0, j: int = 0) -> int:
 
 
 def common_end(old: Text, new: Text, most: int) -> int:
-    """Return how many characters or bytes, at most `most`, both texts end with."""
+    """Return how many characters or bytes are equal at the end of both texts, at most `most`."""
     i, j = len(old), len(new)
     most = min(most, i, j)
     equal, step = 0, _MOST_STEP

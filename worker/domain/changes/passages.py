@@ -1,10 +1,10 @@
-"""The changed passages of two bodies: the paragraphs that an edit touches, as a reader reads them.
+"""Find the changed passages of two bodies: the paragraphs that an edit touches, as a reader sees them.
 
-A passage is a run of changed lines with the lines around it up to the next empty one, three at most;
-a long line is a paragraph of its own, and is not taken along. It is a stretch of both bodies.
-markdown-it-py reads it, so that list numbers, link targets and code are told from text. A passage is
-read by itself: a reference link whose definition lies elsewhere stays text, and so does an indented
-code block. Called by `worker.domain.changes.change`; figures and links are compared elsewhere.
+A passage is a run of changed lines and up to three lines before and after it, as far as the next
+empty line. A long unchanged line is a paragraph and is left out. markdown-it-py parses the passage
+on both sides, to distinguish list numbers, link targets and code from text. Each passage is parsed
+alone, so a reference link stays text if its definition is elsewhere, and so does an indented code
+block. Called by `worker.domain.changes.change`; other modules compare figures and links.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from markdown_it.token import Token
 
 from worker.domain.changes.lines import Edit, Span
 
-#: What is read at most, by its cost: about 25 ms, or 60,000 characters of prose.
+#: The most that is read, by its cost: about 25 ms, or 60,000 characters of prose.
 MOST_READ = 22_000
-#: Unchanged lines that a hunk and a passage have around a change.
+#: Unchanged lines before and after a change in a hunk or a passage.
 LINES_AROUND = 3
-#: Longer lines are not wrapped text, so that no figure and no link goes on in the next one.
+#: A longer line is not wrapped text: no figure or link continues on the next line.
 WRAPPED = 200
 
-#: What reading a passage costs on both sides, in about microseconds: itself, that it is Markdown, a
-#: character, a word, a line, one that begins with a mark or a number, a number, a mark, these marks.
+#: The cost of reading a passage on both sides, in about microseconds: for a passage, for one with
+#: Markdown, for each character, word and line, for each line that begins with a mark or a number, for
+#: each number and mark, and for these marks.
 LEAST_COST, _MARKDOWN, _CHARACTER, _WORD, _LINE, _MARKED_LINE = 30, 50, 0.1, 1.4, 6, 20
 _NUMBER, _MARK = 4, 1.2
 _MARKS = {"[": 14, "!": 14, "*": 6, "_": 6, "`": 3, "<": 5, "&": 9, "\\": 6, ">": 3}
@@ -37,9 +38,9 @@ _COSTLY = re.compile(r"[^\w\s]|_|\d++")
 _MARKED = re.compile(r"^[^\S\n]*+(?:[^\w\s]|\d)", re.MULTILINE)
 
 _PARSER = MarkdownIt("commonmark")
-_PARSER.normalizeLink = str  # type: ignore[assignment] # a target is told as it is written
+_PARSER.normalizeLink = str  # type: ignore[assignment] # keep targets as they are written
 _TAG = re.compile(r"<[^<>]*+>")
-#: A line that is the same with Markdown and without it: an empty one, or words that begin no list.
+#: A line without Markdown: an empty line, or words that do not begin a list.
 _PLAIN = re.compile(
     r"[ \t]*|(?![0-9]{1,9}[.)](?:[ \t]|\Z))[^\W_](?:[^\\`*_\[\]<>&!\n]*[^\s\\`*_\[\]<>&!])?"
 )
@@ -48,7 +49,7 @@ _CITATION = re.compile(r"[\s\d.,;–-]*+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side of a passage as written; its first line is line `first`, counted from 0."""
+    """One side of a passage as written; `first` is the number of its first line, counted from 0."""
 
     first: int
     text: str
@@ -56,7 +57,7 @@ class Side:
 
 @dataclass(slots=True)
 class Passage:
-    """The same place on both sides: from where to where in each body, and its first lines from 0."""
+    """The same place on both sides: its span in each body, and its first lines, counted from 0."""
 
     old_at: Span
     new_at: Span
@@ -66,7 +67,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A paragraph, an item or a heading as read; `line` is its first, counted from 0."""
+    """A paragraph, a list item or a heading as read; `line` is its first line, counted from 0."""
 
     line: int
     text: str
@@ -74,24 +75,24 @@ class Block:
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """What a reader finds in one side of a passage: its text, and (text, target) of its links."""
+    """One side of a passage as a reader sees it: its text, and its links as (text, target)."""
 
     blocks: list[Block] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
 def find_passages(old: str, edits: Iterable[Edit]) -> Iterator[Passage]:
-    """Yield the changed passages; an unchanged line that is empty or long parts two of them."""
+    """Yield the changed passages; an unchanged line that is empty or long separates two of them."""
     last: Passage | None = None
     for edit in edits:
         lines, begin = _lines_before(old, edit.old_at[0])
         passage = Passage(
-            (begin, _end_of_lines_behind(old, edit.old_at[1])),
+            (begin, _end_of_lines_after(old, edit.old_at[1])),
             (0, 0),
             edit.old[0] - lines,
             edit.new[0] - lines,
         )
-        # What stands around an edit is the same on both sides.
+        # The text around an edit is the same on both sides.
         passage.new_at = (
             edit.new_at[0] - (edit.old_at[0] - begin),
             edit.new_at[1] + passage.old_at[1] - edit.old_at[1],
@@ -108,7 +109,7 @@ def find_passages(old: str, edits: Iterable[Edit]) -> Iterator[Passage]:
 
 
 def _lines_before(text: str, at: int) -> tuple[int, int]:
-    """Return how many lines before a place go with it, and where they begin."""
+    """Return how many lines before an edit belong to its passage, and where they begin."""
     for lines in range(LINES_AROUND):
         begin = text.rfind("\n", max(0, at - WRAPPED - 2), max(0, at - 1)) + 1
         if (begin == 0 and at > WRAPPED + 1) or not text[begin:at].strip():
@@ -117,7 +118,7 @@ def _lines_before(text: str, at: int) -> tuple[int, int]:
     return LINES_AROUND, at
 
 
-def _end_of_lines_behind(text: str, at: int) -> int:
+def _end_of_lines_after(text: str, at: int) -> int:
     for _ in range(LINES_AROUND):
         end = text.find("\n", at, at + WRAPPED + 1) + 1
         if end == 0 and len(text) - at <= WRAPPED:
@@ -129,7 +130,7 @@ def _end_of_lines_behind(text: str, at: int) -> int:
 
 
 def reading_cost(text: str) -> float:
-    """Return about how many microseconds it takes to read a text, its other side, and the figures."""
+    """Return about how many microseconds it takes to read both sides of a passage and their figures."""
     cost = LEAST_COST + _CHARACTER * len(text) + _WORD * text.count(" ") + _LINE * text.count("\n")
     if cost > MOST_READ:
         return cost
@@ -141,7 +142,7 @@ def reading_cost(text: str) -> float:
 
 
 def read_side(side: Side, in_fence: Callable[[int], bool]) -> Reading:
-    """Return the text and the links of one side; `in_fence` says which lines of the body are code."""
+    """Return the text and the links of one side; `in_fence` tests whether a line of the body is code."""
     lines = [
         "" if in_fence(side.first + n) else line for n, line in enumerate(side.text.split("\n"))
     ]
@@ -168,7 +169,7 @@ def read_side(side: Side, in_fence: Callable[[int], bool]) -> Reading:
 
 
 def _plain_blocks(lines: Iterable[str], first: int) -> Iterator[Block]:
-    """Yield the paragraphs of lines that are the same with Markdown and without it."""
+    """Yield the paragraphs of lines without Markdown."""
     paragraph: list[str] = []
     for number, line in enumerate([*lines, ""], start=first):
         if line.strip():
@@ -183,7 +184,7 @@ def _read_inline(tokens: Iterable[Token], links: list[tuple[str, str]]) -> str:
     target, start = None, 0
     for token in tokens:
         match token.type:
-            case "text" | "code_inline" | "image":  # of an image the words that stand for it
+            case "text" | "code_inline" | "image":  # an image gives its alternative text
                 parts.append(token.content)
             case "softbreak" | "hardbreak":
                 parts.append("\n")
@@ -192,7 +193,7 @@ def _read_inline(tokens: Iterable[Token], links: list[tuple[str, str]]) -> str:
             case "link_close" if target is not None:
                 words = "".join(parts[start:])
                 links.append((" ".join(words.split()), target))
-                # A bare number under a link is a citation, and an address is no text.
+                # A bare number as a link is a citation, and an address is not text.
                 if token.info == "auto" or _CITATION.fullmatch(words):
                     del parts[start:]
                     parts.append("\n" * words.count("\n"))

@@ -1,4 +1,4 @@
-"""The risk that a change carries, and why. Called by `worker.domain.changes.change`."""
+"""Rate the risk of a change and give the reasons. Called by `worker.domain.changes.change`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a policy needs the fields' names, and not what reads figures
+if TYPE_CHECKING:  # a policy needs the field names, but not the modules that read figures
     from worker.domain.changes.figures import FigureChange
     from worker.domain.changes.sections import SectionChange
 
-#: Fields whose change alone is a high risk, where the library has no other names for them.
+#: Fields whose change alone is a high risk, by their default names.
 GRAVE_FIELDS = frozenset({"status", "license"})
 
 
 class Risk(StrEnum):
-    """How carefully a reviewer should look at a change; the gravest first."""
+    """How carefully a reviewer should look at a change; the highest first."""
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -31,12 +31,12 @@ def weigh(
     sections: Sequence[SectionChange],
     complete: bool,
 ) -> tuple[Risk, tuple[str, ...]]:
-    """Return the risk of a change and its reasons; only a high risk has any.
+    """Return the risk of a change and its reasons; only a high risk has reasons.
 
-    `slight` says that nothing but white space or the review changed; `complete` is false when a
-    limit was reached, which is a high risk for that reason.
+    `slight` means that only white space or the review changed. `complete` is false when a limit was
+    reached, which alone makes the risk high.
     """
-    from worker.domain.changes.sections import SectionStatus  # noqa: PLC0415 - loaded by who compares
+    from worker.domain.changes.sections import SectionStatus  # noqa: PLC0415 - only comparisons need it
 
     reasons = [f"{name} changed" for name in fields if name in grave_fields]
     if figures:
@@ -51,7 +51,7 @@ def weigh(
             else f"{len(gone)} sections are gone"
         )
     if not complete:
-        reasons.append("too much to compare figure by figure")
+        reasons.append("too many changes to compare every figure")
     if reasons:
         return Risk.HIGH, tuple(reasons)
     return (Risk.LOW if slight else Risk.MEDIUM), ()

@@ -1,7 +1,7 @@
-"""Which sections an edit touches: from the outlines of both bodies and the lines that changed.
+"""Find the sections that an edit touches, from the outlines of both bodies and the changed lines.
 
-A section is a heading and the lines below it up to the next heading of any level; what stands before
-the first one is a section without a heading, of level 0. Called by `worker.domain.changes.change`.
+A section is a heading and the lines below it, up to the next heading of any level. The lines before
+the first heading are a section without a heading, of level 0. Called by `worker.domain.changes.change`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from worker.domain.changes.lines import Edit, Span
 from worker.domain.changes.outline import Heading, Outline
 from worker.domain.changes.passages import reading_cost
 
-#: Headings that are read as Markdown for one comparison, by their cost: about 10 ms.
+#: The most that one comparison spends on reading headings as Markdown, by their cost: about 10 ms.
 MOST_TITLES = 10_000
 
 
 class SectionStatus(StrEnum):
-    """What became of a section; one that was renamed or moved is changed."""
+    """How a section changed; a section that was renamed or moved is changed."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -30,7 +30,7 @@ class SectionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionChange:
-    """One section that was touched; the heading is the new one where there are two."""
+    """One touched section; `heading` is the new heading where it was renamed."""
 
     heading: str
     level: int
@@ -39,7 +39,7 @@ class SectionChange:
     lines_removed: int
 
     def as_json(self) -> dict[str, str | int]:
-        """Return it as the store and the commands have it."""
+        """Return the change in the form of the store and the commands."""
         return {
             "heading": self.heading,
             "level": self.level,
@@ -52,9 +52,9 @@ class SectionChange:
 def compare_sections(
     old: Outline, new: Outline, edits: Sequence[Edit]
 ) -> tuple[SectionChange, ...]:
-    """Return the sections touched, in the order of the new body, then those that are gone.
+    """Return the touched sections in the order of the new body, then the removed sections.
 
-    A heading is told as a reader sees it, and as it is written where there are too many.
+    A heading is given as a reader sees it, or as it is written if there are too many.
     """
     removed = _count(old, [edit.old for edit in edits])
     added = _count(new, [edit.new for edit in edits])
@@ -81,7 +81,7 @@ def compare_sections(
 
 
 class _Titles:
-    """Gives the titles of headings; reading Markdown costs 100 µs, and a body may have thousands."""
+    """The titles of headings, within a budget: one takes 100 µs to read, and a body may have thousands."""
 
     def __init__(self) -> None:
         self._left: float = MOST_TITLES
@@ -106,7 +106,7 @@ def _change(
 
 
 def _count(outline: Outline, spans: Sequence[Span]) -> Counter[int]:
-    """Return how many of the lines lie in each section."""
+    """Return how many of the lines are in each section."""
     counts: Counter[int] = Counter()
     for begin, end in spans:
         at = begin
@@ -122,10 +122,11 @@ def _count(outline: Outline, spans: Sequence[Span]) -> Counter[int]:
 
 
 def _match(old: Outline, new: Outline, edits: Sequence[Edit]) -> dict[int, int]:
-    """Return which old section is which new one.
+    """Return the new section of each old section that still exists.
 
-    Those are one whose heading stands on an unchanged line; then those whose last lines are the same
-    lines (a heading renamed); then those of one heading (a section moved, or rewritten as a whole).
+    Sections match first if their heading is on an unchanged line, then if they end with the same
+    lines (the heading was renamed), then if they have the same heading (the section was moved or
+    rewritten).
     """
     numbers = {heading.line: number for number, heading in enumerate(new.headings)}
     starts = [edit.old[0] for edit in edits]
@@ -161,7 +162,7 @@ def _match(old: Outline, new: Outline, edits: Sequence[Edit]) -> dict[int, int]:
 
 
 def _new_line(line: int, edits: Sequence[Edit], starts: Sequence[int]) -> int | None:
-    """Return where an old line stands in the new body, or None when it was taken out."""
+    """Return the line in the new body of an old line, or None if it was removed."""
     at = bisect_right(starts, line) - 1
     if at < 0:
         return line

@@ -1,7 +1,7 @@
-"""Which of the documents that are gone a new file continues: renamed and edited, as git finds it.
+"""Find the missing document that a new file continues: renamed and edited, as git detects renames.
 
-Bodies are compared by the lines that both have, in order; blank lines do not count, since half of
-any Markdown is blank. Nothing is read here and nothing stored. Called by `worker.ingest.batch`.
+Two bodies are compared by the lines that they share in the same order. Blank lines do not count,
+because half of any Markdown is blank. Called by `worker.ingest.decisions`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-#: How similar a body must be where something else says that it is the same document: the title, the
-#: address (`url`) or the file's name is equal. git's own bar for a rename.
+#: How similar a body must be if the title, the address (`url`) or the file name is equal, which also
+#: points to the same document. This is git's limit for a rename.
 LEAST_NAMED = 0.5
-#: ... and how similar where nothing else does, or where the body is too short to tell. Pages of one
-#: library are written alike: of 1,432 real pages 5,971 pairs of different ones pass the bar above.
+#: How similar it must be if none of them is equal, or if the body is short. The pages of a library
+#: resemble each other: among 1,432 real pages, 5,971 pairs of different pages pass the limit above.
 LEAST_ALONE = 0.8
 SHORT_LINES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
-    """A document's content at a path, prepared to be compared with many."""
+class Content:
+    """A document's metadata and body at a path, prepared for many comparisons."""
 
     path: str
     metadata: Mapping[str, Any]
@@ -31,12 +31,12 @@ class Text:
 
     @cached_property
     def lines(self) -> list[str]:
-        """Return the lines that count, without the white space around them."""
+        """Return the lines that are not blank, without the white space around them."""
         return [line for raw in self.body.split("\n") if (line := raw.strip())]
 
     @cached_property
     def packed(self) -> bytes:
-        """Return the lines as one buffer; it lives as long as this does, as a diff of it needs."""
+        """Return the lines as one buffer, cached because a diff needs it until its result is read."""
         return "".join(f"{line}\n" for line in self.lines).encode()
 
     @cached_property
@@ -46,7 +46,7 @@ class Text:
 
     @property
     def name(self) -> str:
-        """Return the file's name without its folder."""
+        """Return the file name without its folder."""
         return self.path.rpartition("/")[2]
 
 
@@ -58,20 +58,20 @@ class Match:
     similarity: float
 
 
-def similarity(old: Text, new: Text, *, least: float = 0.0) -> float:
-    """Return the share of lines that two bodies have in common, 0 to 1; 0 below `least`.
+def similarity(old: Content, new: Content, *, least: float = 0.0) -> float:
+    """Return the share of lines that two bodies have in common, from 0 to 1; 0 if it is below `least`.
 
     Two empty bodies have nothing in common.
     """
     total = len(old.lines) + len(new.lines)
     if not total:
         return 0.0
-    # What the lines could share in any order is quickly counted, and is never less.
+    # An upper bound that is quick to count: the lines that both share in any order.
     if 2 * sum((old.counts & new.counts).values()) < least * total:
         return 0.0
     if old.packed == new.packed:
         return 1.0
-    from pygit2 import Patch  # noqa: PLC0415 - 30 ms that only a new file beside one that is gone needs
+    from pygit2 import Patch  # noqa: PLC0415 - takes 30 ms, and only a possible move needs it
 
     _context, added, removed = Patch.create_from(old.packed, new.packed).line_stats
     share = 1 - (added + removed) / total
@@ -80,21 +80,21 @@ def similarity(old: Text, new: Text, *, least: float = 0.0) -> float:
 
 def find_moves(
     newcomers: Mapping[str, Sequence[str]],
-    texts: Mapping[str, Text],
+    contents: Mapping[str, Content],
     *,
     identity_fields: Sequence[str],
 ) -> dict[str, Match]:
-    """Return for each new path the document that it continues, where one is similar enough.
+    """Return the document that each new path continues, where one is similar enough.
 
-    `newcomers` has each new path's candidates, the likeliest first; `texts` all of them by path.
-    The most similar pair is matched first, and each document is used once. What the metadata say
-    decides between equals; `identity_fields` are those that tell one document from another.
+    `newcomers` maps each new path to its candidates, the likeliest first; `contents` has all of them
+    by path. The most similar pair is matched first, and each document is used once. Metadata decides
+    between equally similar pairs; `identity_fields` are the fields that identify a document.
     """
     scored = []
     for path, candidates in newcomers.items():
-        new = texts[path]
+        new = contents[path]
         for place, candidate in enumerate(candidates):
-            old = texts[candidate]
+            old = contents[candidate]
             named = _named_alike(old, new, identity_fields)
             short = min(len(old.lines), len(new.lines)) < SHORT_LINES
             least = LEAST_NAMED if named and not short else LEAST_ALONE
@@ -110,8 +110,8 @@ def find_moves(
     return matches
 
 
-def _named_alike(old: Text, new: Text, identity_fields: Sequence[str]) -> int:
-    """Return how many things say that both are one document."""
+def _named_alike(old: Content, new: Content, identity_fields: Sequence[str]) -> int:
+    """Return how many identity fields are equal, plus one for an equal file name."""
     named = [name for name in identity_fields if old.metadata.get(name) is not None]
     equal = [name for name in named if old.metadata[name] == new.metadata.get(name)]
     return len(equal) + (old.name == new.name)

@@ -1,7 +1,7 @@
-"""What changed with a version, in a few words: the figures first, for they do the harm.
+"""Summarise the change of a version in a few words, the figures first, because a wrong one does harm.
 
-Works on the JSON of a version as `history` has it. Called by `worker.library.timeline`, the
-digests and the text of `history`.
+It works on the JSON of a version, as in `history`. Called by `worker.library.timeline`, the digests
+and the text of `history`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _MOST_CHARACTERS = 60
 
 
 def changes_in_words(version: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:
-    """Return what changed with a version, the weightiest first: (what, old, new) each.
+    """Return the changes of a version as (what, old, new), the most important first.
 
-    `what` is a field's name, nothing for a figure, and all there is to say where old and new are None.
+    `what` is a field's name, or empty for a figure. Where old and new are None, it is the whole text.
     """
     words: list[tuple[str, str | None, str | None]] = []
     figures, fields = version.get("figures") or [], version.get("fields") or []
@@ -45,7 +45,7 @@ def changes_in_words(version: Mapping[str, Any]) -> list[tuple[str, str | None, 
 
 
 def in_words(what: str, old: str | None, new: str | None) -> str:
-    """Return one of these changes as text: `4.8 months → 4.9 months`, `status active → inactive`."""
+    """Return one change as text: `4.8 months → 4.9 months`, `status active → inactive`."""
     if old is None and new is None:
         return what
     if old is None:
