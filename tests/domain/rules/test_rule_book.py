@@ -94,4 +94,4 @@ def test_a_summary_is_the_first_sentence_without_its_stop():
     assert Entry("`v1.2` is no date.", "a", "b").summary == "`v1.2` is no date"
     assert Entry("X marks it.", "a", "b").summary == "X marks it"
     assert Entry("It is MAXX. Yes.", "a", "b").summary == "It is MAXX"
-    assert RULE_BOOK[codes.FIELD_NAME].summary == "A field's name is empty or no plain text"
+    assert RULE_BOOK[codes.FIELD_NAME].summary == "A field's name is empty or not plain text"

@@ -1,6 +1,7 @@
 """The rules: what metadata and body have to be, told with a code, a place and a way to fix it."""
 
 import json
+import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -22,12 +23,14 @@ from worker.domain.rules.rules import (
     unreadable_problem,
 )
 from worker.domain.seeds import codes, front_matter
+from worker.domain.seeds.codes import OFF_BY_DEFAULT
 from worker.domain.seeds.front_matter import MAX_BYTES
 from worker.domain.seeds.problem import Severity, refuses
 from worker.domain.seeds.seed import Fields
 
 SEEDS = Path(__file__).parents[3] / "seeds"
 LONG = "word " * 80
+DAY = date(2026, 11, 24)
 
 
 def only(examined):
@@ -120,6 +123,58 @@ def test_a_missing_field_is_told_at_the_closing_fence(spoiled, name):
     assert place(problem) == (11, 1, 11, 4)
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("title: When you feel sick\n", "write `title: …`"),
+        ("version: v1\n", "write `version: …`, such as v1, v2, v2.1"),
+        ("status: active\n", "write `status: …`; it may be active, inactive, deprecated"),
+        ("source: SCCF\n", "write `source: …`, such as NCI, WHO, SCCF"),
+    ],
+)
+def test_the_hint_of_a_missing_field_lists_the_choices_and_proposes_none(spoiled, line, hint):
+    assert only(spoiled(line, "")).hint == hint
+
+
+@pytest.mark.parametrize(
+    ("examples", "hint"),
+    [
+        (["NCI"], "write `source: …`"),
+        (["NCI", "NCI"], "write `source: …`"),
+        ([], "write `source: …`"),
+        (["NCI", "NCI", "WHO"], "write `source: …`, such as NCI, WHO"),
+        (["2026-01-15"], "write `source: …`, such as YYYY-MM-DD"),
+    ],
+)
+def test_a_single_example_is_no_hint_for_a_missing_field_unless_it_is_a_form(
+    schema, examples, hint
+):
+    source = {**schema["properties"]["source"], "examples": examples}
+    rules = compile_rules(
+        {**schema, "properties": {**schema["properties"], "source": source}}, Fields()
+    )
+    text = b"---\ntitle: a\nversion: v1\nstatus: inactive\n---\nbody\n"
+    assert only(examine(text, rules=rules, today=DAY, max_bytes=999)).hint == hint
+
+
+@pytest.mark.parametrize("written", [None, "", "x", "[x]", "{x: y}", "2026-13-01"])
+def test_no_hint_of_a_field_proposes_a_value_as_a_fact(schema, written):
+    names = list(schema["properties"])
+    every_rule = dict.fromkeys(OFF_BY_DEFAULT, Severity.WARNING)
+    rules = compile_rules({**schema, "required": names}, Fields(), every_rule)
+    for name in names:
+        fields = {"status": "active"} | ({} if written is None else {name: written})
+        lines = "".join(f"{field}: {value}\n" for field, value in fields.items())
+        text = f"---\n{lines}---\nbody\n".encode()
+        problems = examine(text, rules=rules, today=DAY, max_bytes=999).problems
+        assert len(problems) > len(names) // 2
+        for problem in problems:
+            hint = problem.hint.replace(written or "…", "…")
+            assert not re.search(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", hint), problem
+            # A field's name is followed by a placeholder, or by what the author wrote.
+            assert set(re.findall(r"`\w+: ([^`]*)`", hint)) <= {"…", "[…]", "YYYY-MM-DD"}, problem
+
+
 @pytest.mark.parametrize("nothing", ["", "''", '"  "'])
 def test_an_empty_field_counts_as_missing_and_is_told_at_its_name(spoiled, nothing):
     problem = only(spoiled("title: When you feel sick", f"title: {nothing}"))
@@ -149,7 +204,7 @@ def test_a_word_far_from_the_vocabulary_gets_the_vocabulary(spoiled):
 def test_a_version_is_v_and_a_number(spoiled, written):
     problem = only(spoiled("version: v1", f"version: {written}"))
     assert problem.code == codes.WRONG_FORM
-    assert problem.hint == "for example v1"
+    assert problem.hint == "for example v1, v2, v2.1"
 
 
 def test_a_text_where_a_list_is_asked_for_is_told_how_to_write_a_list(spoiled):
@@ -166,12 +221,12 @@ def test_a_list_where_a_text_is_asked_for_is_refused_as_a_whole(spoiled):
 
 def test_an_item_is_told_by_its_number(spoiled):
     problem = only(spoiled("- side-effects", "- {a: b}"))
-    assert problem.message == "item 2 of `tags` has to be a text"
+    assert problem.message == "item 2 of `tags` must be text"
     assert place(problem) == (11, 3, 11, 9)
 
 
 def test_a_field_that_is_wrong_as_a_whole_is_told_by_its_name(spoiled):
-    assert only(spoiled("source: SCCF", "source: [SCCF]")).message == "`source` has to be a text"
+    assert only(spoiled("source: SCCF", "source: [SCCF]")).message == "`source` must be text"
     assert only(spoiled("- nausea", "- ''")).message == "item 1 of `tags` is empty"
 
 
@@ -222,12 +277,12 @@ def test_places_hold_with_crlf_and_a_byte_order_mark(examined):
 @pytest.mark.parametrize(
     ("written", "hint"),
     [
-        ("2024-02-30", "write year, month and day, such as 2026-01-15"),
+        ("2024-02-30", "write year, month and day as YYYY-MM-DD"),
         ("2026-1-5", 'did you mean "2026-01-05"?'),
         ("2026/01/05", 'did you mean "2026-01-05"?'),
         ("2026-01-05T10:00:00Z", 'did you mean "2026-01-05"?'),
-        ("20260105", "write year, month and day, such as 2026-01-15"),
-        ("soon", "write year, month and day, such as 2026-01-15"),
+        ("20260105", "write year, month and day as YYYY-MM-DD"),
+        ("soon", "write year, month and day as YYYY-MM-DD"),
     ],
 )
 def test_a_review_date_is_a_real_iso_date(spoiled, written, hint):
@@ -475,7 +530,7 @@ def test_another_library_has_other_field_names(schema):
     ("spoil", "message"),
     [
         (lambda schema: schema.pop("properties"), "has no `properties`"),
-        (lambda schema: schema["required"].remove("status"), "has to require status"),
+        (lambda schema: schema["required"].remove("status"), "must require status"),
         (lambda schema: schema["properties"].pop("lastReviewed"), "fields.last_reviewed"),
         (lambda schema: schema["properties"]["url"].update(type="strin"), "not a JSON Schema"),
         (lambda schema: schema["properties"]["url"].update(pattern="("), "not a JSON Schema"),

@@ -89,7 +89,7 @@ def test_an_address_of_another_name_is_compared(schema):
 )
 def test_three_of_the_others_are_named(rules, number, others):
     told = check_library([an_entry(f"{n}.md", body="s") for n in range(number)], rules)
-    assert told["0.md"][0].message == f"the text is also that of {others}"
+    assert told["0.md"][0].message == f"the body is the same as in {others}"
 
 
 def test_an_address_is_compared_without_the_blanks_around_it(rules):

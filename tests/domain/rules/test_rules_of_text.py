@@ -86,7 +86,7 @@ def test_a_mark_that_reorders_text_is_told_in_body_and_metadata(spoiled, mark):
 )
 def test_hidden_characters_are_counted_up_to_a_thousand(spoiled, number, more):
     problem = only(spoiled("your team", "\x07" * number))
-    assert problem.message == f"the text holds the control character U+0007{more}"
+    assert problem.message == f"the body contains the control character U+0007{more}"
 
 
 def test_control_characters_are_told_before_marks(spoiled):
@@ -355,7 +355,7 @@ def test_a_trap_far_within_a_value_is_told(spoiled):
     [problem] = [problem for problem in problems if problem.code == codes.YAML_TRAP]
     assert problem.severity is Severity.WARNING
     assert place(problem) == (9, 17, 9, 19)
-    assert problem.hint == "put it into quotes: `'no'`"
+    assert problem.hint == "put it in quotes: `'no'`"
 
 
 def test_a_number_of_more_than_forty_digits_is_left_alone(spoiled):

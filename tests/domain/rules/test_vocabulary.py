@@ -80,7 +80,7 @@ def test_without_a_team_the_rules_are_as_severe_as_the_table_says():
 def test_a_schema_knows_each_field_that_the_service_reads(name):
     schema = a_schema()
     schema["properties"] = {known: {} for known in NEEDED if known != name}
-    with pytest.raises(ValueError, match=f"the schema does not know {name}, named by the setting"):
+    with pytest.raises(ValueError, match=f"the schema does not define {name}, which the setting"):
         compile_rules(schema, Fields())
 
 
@@ -88,7 +88,7 @@ def test_a_schema_knows_each_field_that_the_service_reads(name):
 def test_a_schema_requires_what_every_document_has(name):
     schema = a_schema()
     schema["required"] = [needed for needed in schema["required"] if needed != name]
-    with pytest.raises(ValueError, match=f"the schema has to require {name}"):
+    with pytest.raises(ValueError, match=f"the schema must require {name}"):
         compile_rules(schema, Fields())
 
 

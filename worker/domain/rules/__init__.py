@@ -1,1 +1,1 @@
-"""The rules: whether a file may be published, and what its author should fix."""
+"""Rules: decide whether a file may be published, and say what its author should fix."""

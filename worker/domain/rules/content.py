@@ -1,8 +1,8 @@
-"""Gates on a seed's body: metadata alone is no proof that there is content.
+"""Check that a seed's body is content; good metadata does not prove it.
 
-A body that is empty, that is what a crawler got instead of the page, or that is not the text which
-its author wrote. Nothing here judges what a text says. Every file is looked at, so what is asked
-of a whole body is asked of its bytes or in one pass. Called by `worker.domain.rules.rules`.
+These rules find a body that is empty, that a crawler got instead of the page, or that is not what its
+author wrote. They do not judge its meaning. They run on every file, so a check of a whole body works
+on its bytes or in one pass. Called by `worker.domain.rules.rules`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from worker.domain.rules.vocabulary import Rules
     from worker.domain.seeds.seed import Seed
 
-#: A page with so many words is content, whatever phrase is in it.
+#: A body with this many words is content, whatever phrase it contains.
 STUB_WORDS = 60
-#: A body longer than this cannot have so few words, unless one of them is no word.
+#: A longer body has more words than that.
 _STUB_CHARACTERS = 4000
 
-#: What web servers and their guards say instead of the page.
+#: What web servers and bot checks send instead of the page.
 _STUB_PHRASES = re.compile(
     r"""
       (?:enable|turn\ on|activate)\ (?:javascript|cookies)
@@ -49,21 +49,21 @@ _STUB_PHRASES = re.compile(
 )
 
 
-#: A text with a larger share of replaced characters was never a text.
+#: With a larger share of replaced characters, the body is not text.
 GARBLED_SHARE: Final = 0.01
 _LEAST_GARBLED: Final = 5
 _REPLACED: Final = "\ufffd"
 
 _CONTROL_BYTES: Final = bytes(c for c in range(0x20) if c not in b"\t\n\r") + b"\x7f"
-#: C1 controls, and the marks that reorder text, as UTF-8: two searches that begin with one byte.
+#: C1 controls and the marks that reorder text, as UTF-8: two fast searches, each for one first byte.
 _C1_BYTES: Final = re.compile(b"\xc2[\x80-\x9f]")
 _REORDERING_BYTES: Final = re.compile(b"\xe2(?:\x80[\xaa-\xae]|\x81[\xa6-\xa9])")
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-#: Embeddings, overrides and isolates. Marks without a scope (U+200E) and joiners are letters' kin.
+#: Embeddings, overrides and isolates. Marks without a scope (U+200E) and joiners are harmless.
 _REORDERING_MARKS: Final = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 REORDERING: Final = re.compile(f"[{_REORDERING_MARKS}]")
 
-#: What a browser would run: a script, a handler in a tag, a link that is a program.
+#: Code that a browser would run: a script, an event handler in a tag, a script as a link target.
 _SCRIPT: Final = re.compile(
     r"<(?:[sS][cC][rR][iI][pP][tT](?![\w-])|(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:"
     r"|[a-zA-Z][a-zA-Z0-9-]*+(?!:)[^<>]{0,2000}?(?:[\s\"'/][oO][nN][a-zA-Z]+\s*="
@@ -74,34 +74,35 @@ _SCRIPT_LINK: Final = re.compile(
     r"|[dD][aA][tT][aA]:text/html)"
 )
 
-#: Of a longer body it is asked first whether its bytes, with small letters and with blanks for what
-#: parts attributes, hold what every program does: patterns that begin with a tag take 200 ms for 5 MiB.
-#: That costs more than the patterns where few tags and links begin, as in every page that is text.
-_LOOKED_AT_WHOLE: Final = 100_000
+#: A longer body with many tags or links is first searched for the parts that all code contains, in a
+#: copy in lower case with spaces between attributes: the patterns above take 200 ms for 5 MiB of tags.
+#: In a body with few tags and links, as in every real page, the patterns alone are faster.
+_SEARCHED_DIRECTLY: Final = 100_000
 _FEW_TAGS, _FEW_LINKS = 100, 50_000
-#: The pattern for links takes 8 ms for so many characters at worst, and counting links of a long page 0.1.
+#: Links are counted only in longer bodies: for this many characters the pattern for links takes at most
+#: 8 ms. Counting takes 0.1 ms.
 _LINKS_COUNTED: Final = 500_000
-_PLAINLY: Final = bytes(
+_LOWER_AND_SPACED: Final = bytes(
     0x20 if c in b"\t\n\x0b\f\r\x1c\x1d\x1e\x1f\"'/" else ord(chr(c).lower()) if c < 0x80 else c
     for c in range(256)
 )
-_PROGRAM_BYTES: Final = (b"<script", b"script:", b"data:text ")
+_CODE_BYTES: Final = (b"<script", b"script:", b"data:text ")
 _HANDLER_BYTES: Final = re.compile(rb" on[a-z]++ *+=")
 
-#: A link's target without a scheme, that is neither a place on the page nor another seed.
+#: A link target without a scheme that is neither a place on the page nor another seed.
 _RELATIVE_LINK: Final = re.compile(
     r"\]\(\s*+<?(?![a-zA-Z][a-zA-Z0-9+.-]*+:|//|\#)"
     r"(?![^)\s>#]{0,2000}+(?:(?<=\.md)|(?<=\.markdown)|(?<=\.txt))(?:\#[^)\s>]*+)?[)\s>])"
     r"([^)\s>]++)"
 )
 
-#: Links are looked at in so many characters of the body: twice the longest page of the library.
+#: Links are checked in this many characters of the body: twice the longest page of the library.
 _LINKS_WITHIN: Final = 2_500_000
 
-#: So many findings of one kind are counted.
+#: Findings of one kind are counted up to this number.
 _MOST_COUNTED: Final = 1000
 
-#: The first heading is looked for in so many characters of the body.
+#: The first heading is searched for in this many characters of the body.
 _HEADING_WITHIN: Final = 4000
 _FIRST_HEADING: Final = re.compile(
     r"^[ ]{0,3}(?:(?P<fence>```|~~~)|(?P<marks>\#{1,6})[ \t]+(?P<text>[^\n]*)"
@@ -111,13 +112,13 @@ _FIRST_HEADING: Final = re.compile(
 
 
 def check_body(seed: Seed, data: bytes, rules: Rules) -> Iterator[Problem]:
-    """Yield what is wrong with a seed's body as content; `data` are the file's bytes."""
+    """Yield the problems of a seed's body; `data` is the file's bytes."""
     body = seed.body
     if not body or body.isspace():
         yield found(
             codes.EMPTY_BODY,
-            "the document has no text",
-            hint="write the text after the closing line `---`",
+            "the document has no body",
+            hint="write the body after the closing line `---`",
             span=Span(line=seed.body_line - 1, end_line=seed.body_line - 1, end_column=4),
         )
         return
@@ -133,7 +134,7 @@ def check_body(seed: Seed, data: bytes, rules: Rules) -> Iterator[Problem]:
 
 
 def has_hidden(data: bytes) -> bool:
-    """Return whether a file holds a control character or a mark that reorders text."""
+    """Return whether a file contains a control character or a mark that reorders text."""
     return _has_control(data) or (not data.isascii() and _REORDERING_BYTES.search(data) is not None)
 
 
@@ -152,8 +153,8 @@ def _check_stub(seed: Seed) -> Problem | None:
         return None
     return found(
         codes.CRAWL_STUB,
-        f"the text is what a crawler got instead of the page: {phrase[0]!r}",
-        hint="fetch the page again, or write its text",
+        f"the body is what a crawler got instead of the page: {phrase[0]!r}",
+        hint="fetch the page again, or write the body",
         span=_span(seed, *phrase.span()),
     )
 
@@ -167,14 +168,14 @@ def _check_replaced(seed: Seed) -> Problem | None:
     if number >= _LEAST_GARBLED and number > GARBLED_SHARE * len(seed.body):
         return found(
             codes.GARBLED_TEXT,
-            f"{number:,} of {len(seed.body):,} characters are lost (U+FFFD): this is no text",
-            hint="the file was no text, or was saved with a wrong encoding: fetch it again",
+            f"{number:,} of {len(seed.body):,} characters are lost (U+FFFD): this is not text",
+            hint="fetch the file again; it was not text, or was saved in the wrong encoding",
             span=span,
         )
     return found(
         codes.LOST_CHARACTER,
         "a character is lost (U+FFFD)" + (f", and {number - 1:,} more" if number > 1 else ""),
-        hint="write what stood there; it may have been a unit or a sign of a dose",
+        hint="write the lost character; in a dose it may be the unit or a sign",
         span=span,
     )
 
@@ -182,12 +183,12 @@ def _check_replaced(seed: Seed) -> Problem | None:
 def _check_script(seed: Seed, data: bytes) -> Problem | None:
     body = seed.body
     if (
-        len(body) > _LOOKED_AT_WHOLE
+        len(body) > _SEARCHED_DIRECTLY
         and (
             data.count(b"<") > _FEW_TAGS
             or (len(body) > _LINKS_COUNTED and data.count(b"]") > _FEW_LINKS)
         )
-        and not _may_hold_program(data.translate(_PLAINLY))
+        and not _may_hold_code(data.translate(_LOWER_AND_SPACED))
     ):
         return None
     match = _SCRIPT.search(body) if "<" in body else None
@@ -196,24 +197,24 @@ def _check_script(seed: Seed, data: bytes) -> Problem | None:
         return None
     return found(
         codes.SCRIPT,
-        f"the text holds a program: {' '.join(match[0][:60].split())!r}",
-        hint="remove it; where it is an example, write `&lt;` for the angle bracket",
+        f"the body contains code that a browser would run: {' '.join(match[0][:60].split())!r}",
+        hint="delete it; if it is an example, write `&lt;` for the angle bracket",
         span=_span(seed, *match.span()),
     )
 
 
-def _may_hold_program(data: bytes) -> bool:
-    return any(part in data for part in _PROGRAM_BYTES) or _HANDLER_BYTES.search(data) is not None
+def _may_hold_code(data: bytes) -> bool:
+    return any(part in data for part in _CODE_BYTES) or _HANDLER_BYTES.search(data) is not None
 
 
 def _check_hidden(seed: Seed, *, control: bool) -> Problem | None:
-    """Tell of control characters first: where both are, the file is no text anyhow."""
-    # Nine searches for one character each are quicker than one for any of nine.
+    """Report control characters before reordering marks: with both, the file is probably not text."""
+    # Nine searches for one character each are faster than one search for any of nine.
     marks = [at for mark in _REORDERING_MARKS if (at := seed.body.find(mark)) >= 0]
     for pattern, start, code, what in (
         *(((_CONTROL, 0, codes.CONTROL_IN_TEXT, "control character"),) if control else ()),
         *(
-            ((REORDERING, min(marks), codes.REORDERED_TEXT, "mark that reorders what is shown"),)
+            ((REORDERING, min(marks), codes.REORDERED_TEXT, "mark that reorders text"),)
             if marks
             else ()
         ),
@@ -226,15 +227,15 @@ def _check_hidden(seed: Seed, *, control: bool) -> Problem | None:
         rest = f", and {more} more" if more else ""
         return found(
             code,
-            f"the text holds the {what} U+{ord(first[0]):04X}{rest}",
-            hint="remove it; it is invisible, and mostly came with a copy",
+            f"the body contains the {what} U+{ord(first[0]):04X}{rest}",
+            hint="delete it; it is invisible and usually comes from copied text",
             span=_span(seed, *first.span()),
         )
     return None
 
 
 def _check_heading(seed: Seed, rules: Rules) -> Problem | None:
-    """Compare the title with a first heading of the first level; a lower one is no title."""
+    """Compare the title with the first heading, if that is of the first level."""
     title = seed.metadata.get(rules.fields.title)
     heading = _FIRST_HEADING.search(seed.body, 0, _HEADING_WITHIN)
     if heading is None or heading["fence"] or not isinstance(title, str) or not title.strip():
@@ -245,14 +246,14 @@ def _check_heading(seed: Seed, rules: Rules) -> Problem | None:
     if heading[group] == title:
         return None
     written, wanted = _plain(heading[group].rstrip("# \t")), _plain(title)
-    # A site's name at the end of the one ("… - NCI") is no other title.
+    # A site's name at the end of either ("… - NCI") does not make it another title.
     if not written or written.startswith(wanted) or wanted.startswith(written):
         return None
     start, end = heading.span(group)
     return found(
         codes.OTHER_HEADING,
-        f"the first heading is not the `{rules.fields.title}`",
-        hint="one of the two may be of another page",
+        f"the first heading differs from `{rules.fields.title}`",
+        hint="check that both belong to this page",
         span=_span(seed, start, min(end, start + len(heading[group].rstrip()))),
     )
 
@@ -267,20 +268,20 @@ def _check_links(seed: Seed, rules: Rules) -> Problem | None:
     url = rules.fields.url
     return found(
         codes.RELATIVE_LINK,
-        f"the link leads nowhere: it is relative, and there is no `{url}`{rest}",
+        f"the link is relative, and the page has no `{url}` to complete it{rest}",
         hint=f"write the whole address, or add the page's `{url}`",
         span=_span(seed, *first.span(1)),
     )
 
 
 def _plain(text: str) -> str:
-    """Return a heading or a title without Markdown, blind to case and white space."""
+    """Return a heading or a title in lower case, without Markdown and extra white space."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text[:500])
     return " ".join(re.sub(r"[\\*_`#]", "", text).casefold().split())
 
 
 def _span(seed: Seed, start: int, end: int) -> Span:
-    """Return the span of a part of the body in the file."""
+    """Return the span in the file of a part of the body."""
     body = seed.body
     line = seed.body_line + body.count("\n", 0, start)
     end_line = line + body.count("\n", start, end)
@@ -293,6 +294,6 @@ def _span(seed: Seed, start: int, end: int) -> Span:
 
 
 def _count_some(matches: Iterator[object]) -> str:
-    """Return how many there are, or that there are many: a hostile file has millions."""
+    """Return the number of matches as text, counted up to a limit: a hostile file has millions."""
     number = sum(1 for _ in islice(matches, _MOST_COUNTED))
     return f"over {_MOST_COUNTED:,}" if number == _MOST_COUNTED else str(number or "")

@@ -1,7 +1,7 @@
-"""Rules that need the version before: whether a document continues what the store holds of it.
+"""Rules that compare a document with its previous version.
 
-Asked inside the transaction that would store the next version, for only there the version before is
-known for certain. Pure; called by `worker.ingest.batch`.
+They run inside the transaction that would store the next version, because only there is the previous
+version certain. They are pure functions. Called by `worker.ingest.batch`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from worker.domain.rules.vocabulary import Rules
     from worker.domain.seeds.seed import Seed
 
-#: A text shorter than this may shrink as it likes: it is a few sentences.
+#: A shorter body, a few sentences long, may shrink by any amount.
 LEAST_CHARACTERS: Final = 500
 _LABEL: Final = re.compile(r"\D*([0-9]{1,9}(?:\.[0-9]{1,9})*)")
 
@@ -31,9 +31,9 @@ _LABEL: Final = re.compile(r"\D*([0-9]{1,9}(?:\.[0-9]{1,9})*)")
 def check_against(
     previous_metadata: Mapping[str, Any], previous_body: str, seed: Seed, rules: Rules
 ) -> tuple[Problem, ...]:
-    """Return what is wrong with a seed as the next version of a document.
+    """Return the problems of a valid seed as the next version of a document.
 
-    The seed itself is valid. An error refuses it, as any other error does.
+    An error refuses the seed, like an error of any other rule.
     """
     problems = [
         *_check_review(previous_metadata, seed, rules),
@@ -49,8 +49,8 @@ def _check_review(before: Mapping[str, Any], seed: Seed, rules: Rules) -> Iterat
     if then is not None and now is not None and now < then:
         problem = found(
             codes.EARLIER_REVIEW,
-            f"{now} is before {then}, the review of the version before",
-            hint="a review once made stays made: is this an older copy of the file?",
+            f"{now} is before {then}, the review date of the previous version",
+            hint="check that this is not an older copy of the file",
             span=_place(seed, name),
         )
         yield from rules.weigh([problem])
@@ -67,14 +67,14 @@ def _check_label(
         problem = found(
             codes.EARLIER_LABEL,
             f"`{name}` goes back from {old} to {new}",
-            hint="is this an older copy of the file?",
+            hint="check that this is not an older copy of the file",
             span=_place(seed, name),
         )
     elif old == new and not same_words(previous_body, seed.body):
         problem = found(
             codes.SAME_LABEL,
-            f"the text changed, and `{name}` is {new} as before",
-            hint="give the new text a new label, or set `same-label` to off in `[rules]`",
+            f"the body changed, but `{name}` is still {new}",
+            hint="give the new body a new label, or set `same-label` to off in `[rules]`",
             span=_place(seed, name),
         )
     if problem is not None:
@@ -84,9 +84,9 @@ def _check_label(
 def _check_length(
     before: Mapping[str, Any], previous_body: str, seed: Seed, rules: Rules
 ) -> Iterator[Problem]:
-    """Refuse a text that lost more than half, unless its author shows that it is meant.
+    """Refuse a body that lost more than half of its characters, unless the cut is intended.
 
-    A new label says so, and so does a document that is retracted: that must never be held up.
+    A new label means that it is. So does a status other than active: nothing may delay a retraction.
     """
     then, now = len(previous_body.strip()), len(seed.body.strip())
     if then < LEAST_CHARACTERS or 2 * now >= then:
@@ -95,18 +95,18 @@ def _check_length(
     label = before.get(fields.version)
     problem = found(
         codes.BODY_SHRANK,
-        f"the text shrank from {then:,} to {now:,} characters",
+        f"the body shrank from {then:,} to {now:,} characters",
         hint=(
-            f"if it is meant, change `{fields.version}: {label}`; a team that cuts often sets"
-            " `body-shrank` to warning in `[rules]`"
+            f"if this is intended, change `{fields.version}: {label}`; a team that often shortens"
+            " pages sets `body-shrank` to warning in `[rules]`"
         ),
         span=_beginning(seed),
     )
-    meant = (
+    intended = (
         label != seed.metadata.get(fields.version) or seed.metadata.get(fields.status) != "active"
     )
     for weighed in rules.weigh([problem]):
-        softened = meant and weighed.severity is Severity.ERROR
+        softened = intended and weighed.severity is Severity.ERROR
         yield replace(weighed, severity=Severity.WARNING) if softened else weighed
 
 
@@ -127,7 +127,7 @@ def _place(seed: Seed, field: str) -> Span:
 
 
 def _beginning(seed: Seed) -> Span:
-    """Return the span of the body's first line that is not blank."""
+    """Return the span of the first line of the body that is not blank."""
     start = len(seed.body) - len(seed.body.lstrip())
     if start == len(seed.body):
         return Span(line=seed.body_line - 1, end_line=seed.body_line - 1, end_column=4)

@@ -1,7 +1,7 @@
-"""A finding of a field before it has a place in the file.
+"""A finding about a field, before its place in the file is known.
 
-The checks of metadata know fields and no lines. `worker.domain.rules.rules` looks the places up, and only
-in a file that has findings.
+The checks of metadata know fields, not lines. `worker.domain.rules.rules` looks up the places, and only
+for a file with findings.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A problem of a field before it has a place; without the field, it stands at the fence.
+    """A problem of a field without a place; if the field is missing, the place is the closing fence.
 
-    One that is `only_plain` is none where the value turns out to be written in quotes.
+    An `only_plain` finding is dropped if the value is written in quotes.
     """
 
     code: str

@@ -1,9 +1,8 @@
-"""Fixes what is safe to fix: quotes round dates, and, when asked, a near-miss of the vocabulary.
+"""Fix what is safe to fix: add quotes to dates and, on request, correct misspelt vocabulary words.
 
-Text in, text out: an edit replaces the characters of one span, so that comments, order, quotes, line
-ends, a byte-order mark and the body stay byte for byte. What an edit did is read again before it is
-believed; where a value would come out otherwise than meant, nothing is fixed. Whether a file may be
-written is asked in `worker.cli.fix`. Called by `validate`.
+An edit replaces the characters of one span; comments, order, quotes, line ends, a byte-order mark and
+the body keep every byte. The result is parsed again, and nothing is fixed if a value does not read as
+intended. `worker.cli.fix` checks whether the file may be written. Called by `validate`.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ if TYPE_CHECKING:
     from worker.domain.seeds.problem import Problem, Span
 
 _A_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: What a date without quotes holds: most files have none, and need not be read once more.
+#: Part of every date without quotes: most files have none, and skip the second parse.
 _BARE_DATE: Final = re.compile(rf"(?<!['\"]){_A_DATE.pattern}")
-#: Codes of values that a list of words does not hold.
+#: Codes of values that are not in a list of words.
 _OFF_THE_LIST: Final = frozenset({codes.NOT_ALLOWED, codes.NOT_A_FREQUENCY})
-#: How near a word has to be. At 0.8 `actve` is near `active` and not near `inactive`.
+#: How similar a word must be. At 0.8 `actve` is near `active` but not near `inactive`.
 _NEAR: Final = 0.8
 _LONGEST_WORD: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """One replacement: `old` and `new` as they are written, `value` as the field `path` then reads."""
+    """One replacement: `old` and `new` as written, `value` as the field at `path` reads afterwards."""
 
     code: str
     span: Span
@@ -50,17 +49,17 @@ class Edit:
 
     @property
     def rule(self) -> str:
-        """Return the name of the rule whose finding this fixes."""
+        """Return the name of the rule that this edit satisfies."""
         return codes.CODES[self.code][0]
 
 
 def unquoted_dates(seed: Seed) -> tuple[Problem, ...]:
-    """Return a finding for every date without quotes: other YAML readers take it for no text."""
+    """Return a finding for every date without quotes: other YAML readers do not read it as text."""
     return tuple(
         found(
             codes.UNQUOTED_DATE,
-            f"the date {edit.value} has no quotes: other YAML readers take it for no text",
-            hint=f"write {edit.new}; `content-sync validate --fix` does so",
+            f"the date {edit.value} has no quotes: other YAML readers do not read it as text",
+            hint=f"write {edit.new}, or run `content-sync validate --fix`",
             span=edit.span,
             fixable=True,
         )
@@ -71,17 +70,17 @@ def unquoted_dates(seed: Seed) -> tuple[Problem, ...]:
 def edits_of(
     seed: Seed, problems: Sequence[Problem], rules: Rules, *, words: bool
 ) -> tuple[Edit, ...]:
-    """Return what can be fixed, in the order of the file; words only when asked."""
+    """Return the possible fixes in the order of the file; `words` includes misspelt words."""
     edits = [*_date_edits(seed), *(_word_edits(seed, problems, rules) if words else ())]
     return tuple(sorted(edits, key=lambda edit: (edit.span.line, edit.span.column)))
 
 
 def fix(data: bytes, edits: Sequence[Edit]) -> bytes:
-    """Return a seed's bytes with the edits made; the bytes as they were where an edit does not fit."""
+    """Return a seed's bytes with the edits made, or the same bytes if an edit does not fit."""
     before = parse_seed(data)
     if not edits or not isinstance(before, Seed):
         return data
-    # A byte-order mark stands in line 1, before the fence: no edit is there.
+    # A byte-order mark is in line 1, before the fence, where no edit is.
     source = Source(data.decode(), first_line=1)
     kept: list[str] = []
     end = 0
@@ -99,10 +98,10 @@ def fix(data: bytes, edits: Sequence[Edit]) -> bytes:
 
 
 def only_near(given: str, words: Sequence[str]) -> str | None:
-    """Return the one word that was meant, blind to case, hyphens and underscores.
+    """Return the only word that `given` can mean; case, hyphens and underscores do not matter.
 
-    None where there is no near one, and where there are several: a guess between `cc_by` and
-    `cc_by_nc_sa` is no fix.
+    Return None if no word is near, or if several are: a guess between `cc_by` and `cc_by_nc_sa` is not
+    a fix.
     """
     if len(given) > _LONGEST_WORD:
         return None
@@ -128,7 +127,7 @@ def _date_edits(seed: Seed) -> Iterator[Edit]:
     dates = {path: text for path, text in _texts(seed.metadata) if _is_date(text)}
     source = Source(seed.front_matter, first_line=2)
     for path, place in locate(seed.front_matter, dates).items():
-        # Between quotes, or in a block, the text is not what the field reads.
+        # In quotes, or in a block, the written text differs from the field's value.
         if source.at(place.value) == dates[path]:
             yield Edit(
                 code=codes.UNQUOTED_DATE,
@@ -166,7 +165,7 @@ def _word_edits(seed: Seed, problems: Sequence[Problem], rules: Rules) -> Iterat
 
 
 def _texts(value: Any, path: FieldPath = ()) -> Iterator[tuple[FieldPath, str]]:
-    """Yield every text of metadata with its path."""
+    """Yield every text value of the metadata with its path."""
     if isinstance(value, str):
         yield path, value
     else:

@@ -1,7 +1,7 @@
-"""Rules over many files: what no document shows alone.
+"""Rules that compare the files of a library with each other.
 
-Pure over what `validate` has read already. Which files count is the caller's choice; nothing here
-knows a store. Called by `worker.cli.check` when it is given more than one file.
+They are pure functions of what `validate` has already read. The caller chooses the files. Called by
+`worker.cli.check` for more than one file.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
     from worker.domain.rules.vocabulary import Rules
 
-#: A review date is suspicious on more files than this, if they are more than half of all.
+#: A review date is suspicious in more files than this, if they are also more than half of all files.
 MANY_FILES: Final = 50
-#: So many paths are named in one message.
+#: The most paths that one message names.
 _NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryEntry:
-    """A valid file of the library: its path as it is shown, and what was read of it.
+    """A valid file of the library: its path as shown to people, and its content.
 
-    `front_matter` and `body_line` are those of `Seed`; without them findings stand at line 1.
+    `front_matter` and `body_line` are as in `Seed`; without them, findings are at line 1.
     """
 
     path: str
@@ -44,13 +44,13 @@ class LibraryEntry:
 def check_library(
     entries: Sequence[LibraryEntry], rules: Rules
 ) -> Mapping[str, tuple[Problem, ...]]:
-    """Return the findings by path, only of files that have any."""
+    """Return the findings by path, only for files with findings."""
     by_path: dict[str, list[Problem]] = defaultdict(list)
     for check in (_same_urls, _same_bodies, _same_dates):
         for entry, problem in check(entries, rules):
             by_path[entry.path].append(problem)
-    told = {path: rules.weigh(problems) for path, problems in by_path.items()}
-    return {path: problems for path, problems in told.items() if problems}
+    weighed = {path: rules.weigh(problems) for path, problems in by_path.items()}
+    return {path: problems for path, problems in weighed.items() if problems}
 
 
 def _same_urls(
@@ -67,8 +67,8 @@ def _same_urls(
                 entry,
                 found(
                     codes.SAME_URL,
-                    f"this `{rules.fields.url}` is also that of {_others(group, entry)}",
-                    hint="keep one of them, or give each page its own address",
+                    f"the `{rules.fields.url}` is the same as in {_others(group, entry)}",
+                    hint="keep one of these files, or give each page its own address",
                     span=_place(entry, rules.fields.url),
                 ),
             )
@@ -87,8 +87,8 @@ def _same_bodies(
                 entry,
                 found(
                     codes.SAME_BODY,
-                    f"the text is also that of {_others(group, entry)}",
-                    hint="keep one of them; a reader would be answered from both",
+                    f"the body is the same as in {_others(group, entry)}",
+                    hint="keep one of these files",
                     span=span,
                 ),
             )
@@ -97,7 +97,7 @@ def _same_bodies(
 def _same_dates(
     entries: Sequence[LibraryEntry], rules: Rules
 ) -> Iterator[tuple[LibraryEntry, Problem]]:
-    """Tell of a date once, at the first file: a line for each of a thousand files helps nobody."""
+    """Report a date once, at the first file: the same line for a thousand files helps nobody."""
     name = rules.fields.last_reviewed
     groups: dict[str, list[LibraryEntry]] = defaultdict(list)
     for entry in entries:
@@ -107,7 +107,7 @@ def _same_dates(
     for date, group in groups.items():
         if len(group) > MANY_FILES and 2 * len(group) > len(entries):
             message = f"{len(group):,} of {len(entries):,} files have the review date {date}"
-            hint = "nobody reads so many in a day: write when each was reviewed"
+            hint = "write the day on which each page was reviewed; nobody reads so many in a day"
             place = _place(group[0], name)
             yield group[0], found(codes.SAME_REVIEW_DATE, message, hint=hint, span=place)
 

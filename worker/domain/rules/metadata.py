@@ -1,8 +1,9 @@
-"""Checks metadata: against the schema, and for what a schema cannot say of the review clock.
+"""Check metadata against the schema, and against what a schema cannot express about the review clock.
 
-The schema's validator is asked for yes or no first; only a no costs its list of errors, which is
-put into words here. A finding names the field that it is about; `worker.domain.rules.rules` gives it a
-place in the file.
+The validator first answers only yes or no; its slower list of errors is read only after a no, and
+put into words here. A finding names its field, and `worker.domain.rules.rules` adds the place in the
+file. A hint lists the choices or shows the form of a value. It never proposes one value as a fact,
+because an author might copy a wrong source, owner or date.
 """
 
 from __future__ import annotations
@@ -29,32 +30,34 @@ if TYPE_CHECKING:
     from worker.domain.rules.vocabulary import Rules
     from worker.domain.seeds.places import FieldPath
 
-#: So many findings of one kind are told of one file; a hostile file has ten thousand.
+#: The most findings of one kind for one file; a hostile file has ten thousand.
 MOST_FINDINGS: Final = 30
 
-#: The words for a review frequency that the clock knows.
+#: The words for a review frequency that the clock understands.
 FREQUENCIES: Final = ("monthly", "quarterly", "semiannual", "annual", "biennial", "as_needed")
+_FREQUENCY_FORMS: Final = ", ".join((*FREQUENCIES, "6 months", "90 days", "P6M"))
+_DATE_FORM: Final = "YYYY-MM-DD"
 
-#: The schema's keywords that offer a choice, and those that ask for a form.
+#: The schema keywords that offer choices, and those that require a form.
 _CHOICES: Final = frozenset({"enum", "const", "anyOf", "oneOf"})
 _FORMS: Final = frozenset({"pattern", "format", "minLength", "maxLength", "minItems", "maxItems"})
 
 
-#: The longest value that YAML 1.1 could take for something else than a text.
+#: The longest value that YAML 1.1 could read as anything but text.
 _LONGEST_SCALAR: Final = 40
-#: How such a value begins: most do not, and need no pattern to tell.
+#: The first characters of such values; a value that begins otherwise needs no pattern.
 _FIRSTS_OF_TRAPS: Final = frozenset("-+.0123456789ynoYNO~")
 _MAYBE_TRAP: Final = re.compile(r"[-+.0-9]|(?:yes|no|on|off|y|n|null|~)\Z", re.IGNORECASE)
 
 
 def check_metadata(metadata: dict[str, Any], rules: Rules, today: date) -> Iterator[Finding]:
-    """Yield what is wrong with metadata; `today` is a date in the team's zone."""
-    # A field that is left empty counts as not given: it is neither required nor wrong.
+    """Yield the findings of metadata; `today` is a date in the team's zone."""
+    # An empty field counts as not given. It cannot be wrong, but it may be required.
     given = metadata
     if "" in metadata.values():
         given = {name: value for name, value in metadata.items() if value != ""}
     wrong: set[str | int] = set()
-    told: set[str | int] = set()  # of these the schema has more to say
+    explained: set[str | int] = set()  # fields with a finding of the schema
     for finding in _check_review(given, rules, today):
         wrong.add(finding.path[0])
         yield finding
@@ -63,12 +66,12 @@ def check_metadata(metadata: dict[str, Any], rules: Rules, today: date) -> Itera
         for error in islice(errors, MOST_FINDINGS):
             if not (error.instance_path and error.instance_path[0] in wrong):
                 finding = _explain(error, metadata, rules)
-                told.add(finding.path[0] if finding.path else "")
+                explained.add(finding.path[0] if finding.path else "")
                 yield finding
     if not metadata.keys() <= rules.known:
         yield from _check_names(metadata, rules)
     for finding in _check_scalars(metadata):
-        if finding.path[0] not in wrong | told:
+        if finding.path[0] not in wrong | explained:
             yield finding
     fields = rules.fields
     if codes.MISSING_OWNER not in rules.off and not (
@@ -78,13 +81,13 @@ def check_metadata(metadata: dict[str, Any], rules: Rules, today: date) -> Itera
             code=codes.MISSING_OWNER,
             path=(fields.owner,),
             message=f"`{fields.owner}` is missing: nobody answers for the document",
-            hint=f"write `{fields.owner}: …`",
+            hint=f"add `{fields.owner}: …` with the name of who answers for it",
             on_key=True,
         )
 
 
 def _check_review(given: Mapping[str, Any], rules: Rules, today: date) -> Iterator[Finding]:
-    """Find what is wrong with the review date and frequency; other types are the schema's part."""
+    """Yield the findings of the review date and frequency; the schema checks their types."""
     fields = rules.fields
     reviewed, frequency = given.get(fields.last_reviewed), given.get(fields.review_frequency)
     cadence = parse_cadence(frequency) if isinstance(frequency, str) else None
@@ -98,17 +101,15 @@ def _check_review(given: Mapping[str, Any], rules: Rules, today: date) -> Iterat
         )
     if isinstance(reviewed, str):
         yield from _check_date(fields.last_reviewed, reviewed, today)
-    # Without the one or the other an active document has no review clock.
+    # An active document needs both for a review clock.
     if given.get(fields.status) != "active" or (cadence is not None and cadence.every is None):
         return
     if reviewed is None:
         yield Finding(
             code=codes.NO_REVIEW_DATE,
             path=(fields.last_reviewed,),
-            message=(
-                f"`{fields.last_reviewed}` is missing: nobody will be told when a review is due"
-            ),
-            hint=f"add the day of the last review: `{fields.last_reviewed}: YYYY-MM-DD`",
+            message=f"`{fields.last_reviewed}` is missing: nobody is notified when a review is due",
+            hint=f"add the day of the last review: `{fields.last_reviewed}: {_DATE_FORM}`",
             on_key=True,
         )
     if frequency is None:
@@ -117,9 +118,9 @@ def _check_review(given: Mapping[str, Any], rules: Rules, today: date) -> Iterat
             path=(fields.review_frequency,),
             message=(
                 f"`{fields.review_frequency}` is missing: unless the settings have a default,"
-                " nobody will be told when a review is due"
+                " nobody is notified when a review is due"
             ),
-            hint=f"add a frequency: `{fields.review_frequency}: quarterly`",
+            hint=f"add `{fields.review_frequency}: …`; it may be {_FREQUENCY_FORMS}",
             on_key=True,
         )
 
@@ -134,7 +135,7 @@ def _check_date(name: str, text: str, today: date) -> Iterator[Finding]:
             message=(
                 f"{_quote(text)} is not a day of the calendar"
                 if shaped
-                else f"{_quote(text)} is not a date of the form YYYY-MM-DD"
+                else f"{_quote(text)} is not a date of the form {_DATE_FORM}"
             ),
             hint=_date_hint(text),
         )
@@ -143,7 +144,7 @@ def _check_date(name: str, text: str, today: date) -> Iterator[Finding]:
             code=codes.DATE_IN_FUTURE,
             path=(name,),
             message=f"{reviewed} is in the future: today is {today}",
-            hint="write the day on which the document was reviewed",
+            hint=f"write the day on which the document was reviewed, as {_DATE_FORM}",
         )
 
 
@@ -152,19 +153,18 @@ def _date_hint(text: str) -> str:
     meant = "{}-{:0>2}-{:0>2}".format(*parts.groups()) if parts else None
     if meant and parse_date(meant):
         return f'did you mean "{meant}"?'
-    return "write year, month and day, such as 2026-01-15"
+    return f"write year, month and day as {_DATE_FORM}"
 
 
 def _frequency_hint(text: str) -> str:
-    every = ", ".join((*FREQUENCIES, "6 months", "90 days", "P6M"))
     meant = _did_you_mean(text, FREQUENCIES)
-    return f"{meant} ({every})" if meant else f"it may be {every}"
+    return f"{meant} ({_FREQUENCY_FORMS})" if meant else f"it may be {_FREQUENCY_FORMS}"
 
 
 def _explain(
     error: jsonschema_rs.ValidationError, metadata: Mapping[str, Any], rules: Rules
 ) -> Finding:
-    """Put an error of the schema's validator into words for people who write documents."""
+    """Return the finding of a validator's error, worded for the document's author."""
     kind, path, value = error.kind.name, tuple(error.instance_path), error.instance
     if kind == "required" and not path:
         return _missing(str(error.kind.as_dict()["property"]), metadata, rules)
@@ -180,10 +180,10 @@ def _explain(
     if blank:
         code, message = codes.WRONG_FORM, f"{what} is empty"
     elif kind == "type" and "array" in error.kind.as_dict()["types"]:
-        code, message = codes.WRONG_TYPE, f"{what} has to be a list"
+        code, message = codes.WRONG_TYPE, f"{what} must be a list"
         hint = f"write `{name}: [{_shorten(value)}]`" if isinstance(value, str) else ""
     elif kind == "type":
-        code, message = codes.WRONG_TYPE, f"{what} has to be a text"
+        code, message = codes.WRONG_TYPE, f"{what} must be text"
         hint = "write one value, without brackets or hyphens"
     elif words and kind in _CHOICES:
         expected = ", ".join(dict.fromkeys(words if kind == "enum" else (*words, *examples)))
@@ -193,20 +193,36 @@ def _explain(
         fixable = isinstance(value, str) and only_near(value, words) is not None
     elif kind in _FORMS:
         code, message = codes.WRONG_FORM, f"{what} does not have the right form: {_quote(value)}"
-        hint = f"for example {examples[0]}" if examples else ""
+        hint = f"for example {_forms(examples)}" if examples else ""
     return Finding(code=code, path=path, message=message, hint=hint, fixable=fixable)
 
 
 def _missing(name: str, metadata: Mapping[str, Any], rules: Rules) -> Finding:
     word = "empty" if name in metadata else "missing"
-    example = next(iter((*rules.words.get(name, ()), *rules.examples.get(name, ()))), "…")
     return Finding(
         code=codes.MISSING_FIELD,
         path=(name,),
         message=f"`{name}` is {word}",
-        hint=f"write `{name}: {example}`",
+        hint=f"write `{name}: …`{_expected(name, rules)}",
         on_key=True,
     )
+
+
+def _expected(name: str, rules: Rules) -> str:
+    """Return the choices of a field or the form of its values, to end a hint; "" if there are none.
+
+    A single example is left out: it reads as the value to write.
+    """
+    words, examples = rules.words.get(name, ()), rules.examples.get(name, ())
+    if words:
+        return f"; it may be {_forms((*words, *examples))}"
+    forms = _forms(examples)
+    return f", such as {forms}" if len(set(examples)) > 1 or forms == _DATE_FORM else ""
+
+
+def _forms(examples: Iterable[str]) -> str:
+    """Return examples as one list, each once; a date becomes its form."""
+    return ", ".join(dict.fromkeys(_DATE_FORM if parse_date(e) else e for e in examples))
 
 
 def _check_names(metadata: Mapping[str, Any], rules: Rules) -> Iterator[Finding]:
@@ -230,7 +246,7 @@ def _check_names(metadata: Mapping[str, Any], rules: Rules) -> Iterator[Finding]
 
 
 def _did_you_mean(given: Any, known: Iterable[str]) -> str:
-    """Return a suggestion among the known words, blind to case, hyphens and underscores."""
+    """Return a suggestion from the known words; case, hyphens and underscores do not matter."""
     if not isinstance(given, str) or len(given) > 60:
         return ""
     plain = {re.sub(r"[\W_]", "", word).lower(): word for word in reversed(list(known))}
@@ -252,7 +268,7 @@ def _shorten(value: Any) -> str:
 
 
 def _check_scalars(metadata: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield what is told of single values, wherever they stand in metadata."""
+    """Yield the findings of single values, at any depth of the metadata."""
     for path, text in _scalars(metadata, ()):
         if (
             text[:1] in _FIRSTS_OF_TRAPS
@@ -264,16 +280,16 @@ def _check_scalars(metadata: Mapping[str, Any]) -> Iterator[Finding]:
                 yield Finding(
                     code=codes.YAML_TRAP,
                     path=path,
-                    message=f"other programs read `{text}` as {meaning}; here it is a text",
-                    hint=f"put it into quotes: `'{text}'`",
+                    message=f"other programs read `{text}` as {meaning}, this service as text",
+                    hint=f"put it in quotes: `'{text}'`",
                     only_plain=True,
                 )
         if not text.isascii() and (mark := REORDERING.search(text)):
             yield Finding(
                 code=codes.REORDERED_TEXT,
                 path=path,
-                message=f"the value holds the mark U+{ord(mark[0]):04X}, which reorders what is shown",
-                hint="remove it; it is invisible, and mostly came with a copy",
+                message=f"the value contains the mark U+{ord(mark[0]):04X}, which reorders text",
+                hint="delete it; it is invisible and usually comes from copied text",
             )
 
 

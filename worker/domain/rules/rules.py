@@ -1,11 +1,10 @@
-"""The rules of a library: what metadata has to be, and whether a file may be published.
+"""Validate a file: parse it and apply the rules that need only the file.
 
-The vocabulary is the JSON Schema's (`worker.domain.rules.vocabulary`), so that a team changes that file
-and not the code. What a schema cannot say is said in `worker.domain.rules.metadata` (real dates, the
-future, frequencies that the clock understands) and in `worker.domain.rules.content` (text that is
-content). What only the version before or the other files show is asked in `worker.domain.rules.context`
-and `worker.domain.rules.library_rules`. A file is never fixed here. Called by ingest, and by the
-command `validate`.
+The vocabulary is a JSON Schema (`worker.domain.rules.vocabulary`), so a team changes that file, not the
+code. `worker.domain.rules.metadata` adds what a schema cannot express: real dates, dates in the future,
+and frequencies that the clock understands. `worker.domain.rules.content` checks the body. The rules that
+need the previous version or the other files are in `worker.domain.rules.context` and
+`worker.domain.rules.library_rules`. Called by ingest and by the command `validate`.
 """
 
 from __future__ import annotations
@@ -42,27 +41,30 @@ __all__ = [
     "unreadable_problem",
 ]
 
-#: The codes of files whose bytes could not be taken.
+#: The codes of files whose bytes could not be read.
 TOO_LARGE: Final = codes.TOO_LARGE
 NO_PERMISSION: Final = codes.NO_PERMISSION
 UNREADABLE: Final = codes.UNREADABLE
 
-#: How a value begins that is the same text for every YAML reader.
+#: The first character of a value that every YAML reader reads as the same text.
 _QUOTES: Final = frozenset("'\"|>")
 
 _UNREADABLE: Final = {
     TOO_LARGE: ("the file is too large", "split the document, or raise `intake.max_file_bytes`"),
-    NO_PERMISSION: ("the file may not be read", "let the service's user read it"),
+    NO_PERMISSION: (
+        "the service has no permission to read the file",
+        "give the service's user permission to read it",
+    ),
     UNREADABLE: (
         "the file could not be read",
-        "it is tried again; look after the disk or the share",
+        "check the disk or the share; the service tries again",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """What examining a file gave; `facts` only where no problem refuses it."""
+    """The result of examining a file; `facts` is None if a problem refuses it."""
 
     seed: Seed | None
     facts: Facts | None
@@ -70,7 +72,7 @@ class Examined:
 
 
 def unreadable_problem(code: str, detail: str) -> Problem:
-    """Return the problem of a file whose bytes could not be taken, for one of the three codes."""
+    """Return the problem of a file whose bytes could not be read; `code` is one of the three above."""
     message, hint = _UNREADABLE[code]
     return found(code, f"{message}: {detail}" if detail else message, hint=hint)
 
@@ -78,7 +80,7 @@ def unreadable_problem(code: str, detail: str) -> Problem:
 def examine(data: bytes, *, rules: Rules, today: date, max_bytes: int) -> Examined:
     """Parse and validate a file's bytes; `today` is a date in the team's zone. Nothing raises."""
     if len(data) > max_bytes:
-        detail = f"{len(data):,} bytes, and at most {max_bytes:,} are taken"
+        detail = f"{len(data):,} bytes, and the limit is {max_bytes:,}"
         return Examined(seed=None, facts=None, problems=(unreadable_problem(TOO_LARGE, detail),))
     seed = parse_seed(data)
     if isinstance(seed, tuple):
@@ -98,13 +100,13 @@ def examine(data: bytes, *, rules: Rules, today: date, max_bytes: int) -> Examin
     if findings:
         problems.extend(_place(findings, seed))
     problems.sort(key=lambda problem: (problem.span.line, problem.span.column, problem.code))
-    told = rules.weigh(problems)
-    facts = None if refuses(told) else read_facts(seed.metadata, rules.fields)
-    return Examined(seed=seed, facts=facts, problems=told)
+    weighed = rules.weigh(problems)
+    facts = None if refuses(weighed) else read_facts(seed.metadata, rules.fields)
+    return Examined(seed=seed, facts=facts, problems=weighed)
 
 
 def _place(findings: Sequence[Finding], seed: Seed) -> Iterator[Problem]:
-    """Yield the findings as problems with their places in the file; a missing field is at the fence."""
+    """Yield the findings as problems with places; the place of a missing field is the closing fence."""
     places = locate(seed.front_matter, {finding.path for finding in findings})
     closing = seed.body_line - 1
     lines: list[str] = []

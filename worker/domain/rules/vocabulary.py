@@ -1,8 +1,8 @@
 """The library's vocabulary: its JSON Schema, compiled once in each process that checks documents.
 
-A schema that the service could not work with is refused at start and not at the first document.
-Nothing is fetched: a reference to another address is an error. How severe a team holds a rule to be
-goes along. Called by `worker.domain.rules.rules`.
+A schema that the service cannot use is refused at start, not at the first document. Nothing is
+fetched: a reference to another address is an error. `Rules` also holds the severities that a team
+sets. Called by `worker.domain.rules.rules`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Rules:
     """A schema, the names of the fields that the service reads, and the vocabulary.
 
-    `severities` holds what a team sets by code, `off` the codes of rules that are silent.
+    `severities` maps codes to the severities that a team sets; `off` holds the codes of rules that are
+    off.
     """
 
     fields: Fields
@@ -39,9 +40,9 @@ class Rules:
 
     @cached_property
     def validator(self) -> jsonschema_rs.Validator:
-        """Return the compiled schema; raise `ValueError` in one line when it is none.
+        """Return the compiled schema; raise a one-line `ValueError` if it is not a JSON Schema.
 
-        Compiled when it is first asked for: whoever checks no document saves 7 MiB.
+        It is compiled on first use: a process that checks no documents saves 7 MiB.
         """
         import jsonschema_rs  # noqa: PLC0415
 
@@ -52,7 +53,7 @@ class Rules:
             raise ValueError(f"the schema is not a JSON Schema: {first_line}") from error
 
     def weigh(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-        """Return the problems as severe as the team holds them, without those of silent rules."""
+        """Return the problems with the team's severities, without those of rules that are off."""
         return tuple(
             replace(problem, severity=self.severities[problem.code])
             if problem.code in self.severities
@@ -67,9 +68,9 @@ def compile_rules(
     fields: Fields,
     severities: Mapping[str, Severity | None] | None = None,
 ) -> Rules:
-    """Return the rules of a schema, compiled; raise `ValueError` in one line when it cannot be used.
+    """Return the rules of a schema, compiled; raise a one-line `ValueError` if it cannot be used.
 
-    The arguments are those of `read_rules`.
+    The arguments are the same as for `read_rules`.
     """
     rules = read_rules(schema, fields, severities)
     _ = rules.validator
@@ -81,27 +82,27 @@ def read_rules(
     fields: Fields,
     severities: Mapping[str, Severity | None] | None = None,
 ) -> Rules:
-    """Return the rules of a schema that is not compiled yet; raise `ValueError` as `compile_rules` does.
+    """Return the rules of a schema without compiling it; raise `ValueError` as `compile_rules` does.
 
-    `severities` are a team's own by code, None for a rule that is to be silent. The schema has to
-    know the fields that the service reads for the store and the review clock, and to require the
-    title, the version and the status.
+    `severities` maps codes to a team's own severities, with None for a rule that is off. The schema must
+    define the fields that the store and the review clock need, and must require the title, the version
+    and the status.
     """
     own = dict(severities or {})
     properties = schema.get("properties")
     required = schema.get("required")
     if not isinstance(properties, Mapping) or not isinstance(required, list):
-        # A wrong value of a file, not of a programmer: hence no TypeError.
+        # The mistake is in a file, not in the program: hence no TypeError.
         raise ValueError("the schema has no `properties`, or no list `required`")  # noqa: TRY004
     for setting in ("title", "version", "status", "last_reviewed", "review_frequency"):
         name = getattr(fields, setting)
         if name not in properties:
             raise ValueError(
-                f"the schema does not know {name}, named by the setting fields.{setting}"
+                f"the schema does not define {name}, which the setting fields.{setting} names"
             )
     for name in (fields.title, fields.version, fields.status):
         if name not in required:
-            raise ValueError(f"the schema has to require {name}")
+            raise ValueError(f"the schema must require {name}")
     return Rules(
         fields=fields,
         schema=schema,
@@ -115,7 +116,7 @@ def read_rules(
 
 
 def _words(schema: Any) -> Iterator[str]:
-    """Yield the words that a field's schema allows, wherever it lists them."""
+    """Yield the words that a field's schema allows, in every place that lists some."""
     if not isinstance(schema, Mapping):
         return
     yield from (word for word in schema.get("enum", ()) if isinstance(word, str))
