@@ -107,7 +107,7 @@ def wrong_reviewers(tmp_path, seeds):
 def test_a_reviewers_file_that_is_wrong_ends_the_command_with_its_line(wrong_reviewers, command):
     result = run(command, cwd=wrong_reviewers)
     assert result.returncode == 2
-    assert "config/reviewers, line 2: 'asha' is no owner; write @name" in result.stderr
+    assert "config/reviewers, line 2: 'asha' is not an owner; write @name" in result.stderr
 
 
 @pytest.mark.parametrize(

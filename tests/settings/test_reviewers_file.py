@@ -29,7 +29,7 @@ def test_the_file_that_the_settings_name_must_be_there(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"* @asha\n\n/a/ ravi\n", "reviewers, line 3: 'ravi' is no owner"),
+        (b"* @asha\n\n/a/ ravi\n", "reviewers, line 3: 'ravi' is not an owner"),
         (b"* @asha\xff", "reviewers is not UTF-8"),
     ],
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from worker.domain.reviews.ladder import state_told
+from worker.domain.reviews.ladder import state_of_rung
 from worker.domain.reviews.notice import Notice
 from worker.domain.reviews.review import ReviewState
 from worker.ingest import holds
@@ -295,7 +295,7 @@ def notices(connection: Connection, state: str | None) -> list[dict[str, Any]]:
         {
             "id": row.id,
             "kind": row.kind,
-            "stage": state_told(row.stage) if row.stage else None,
+            "stage": state_of_rung(row.stage) if row.stage else None,
             "rung": row.stage,
             "path": row.path,
             "due_on": _iso(row.due_on),
@@ -316,7 +316,7 @@ def reminders(owed: list[Notice]) -> dict[str, Any]:
         "notices": [
             {
                 "path": n.path,
-                "stage": state_told(n.stage) if n.stage else None,
+                "stage": state_of_rung(n.stage) if n.stage else None,
                 "rung": n.stage,
                 "due_on": _iso(n.due_on),
                 "route": n.route,

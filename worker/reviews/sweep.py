@@ -57,7 +57,7 @@ def owed_now(
             today=today,
             ladder=policy.ladder_of(row.path, row.source_type, row.review_frequency),
             routes=policy.routes,
-            cycle=Cycle(given=row.given, told_on=told.get(row.document_id, {})),
+            cycle=Cycle(given=row.given, notified_on=told.get(row.document_id, {})),
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.reviews.ladder import Audience, Rung, rungs, state_told
+from worker.domain.reviews.ladder import Audience, Rung, rungs, state_of_rung
 from worker.domain.reviews.review import NONE_GIVEN, Acknowledgement, Clock, Ladder
 
 LADDER = Ladder(lead_days=(30, 7), repeat_days=7, backup_days=7, lead_escalation_days=21)
@@ -26,7 +26,7 @@ def stages(number, *, told=None, ladder=LADDER, **answers):
         today=day(number),
         ladder=ladder,
         given=Acknowledgement(**answers),
-        told_on=None if told is None else day(told),
+        notified_on=None if told is None else day(told),
     )
     return [rung.stage for rung in reached]
 
@@ -57,7 +57,7 @@ def test_what_was_missed_while_nothing_ran_is_told_once():
 
 
 def test_whoever_answers_is_told_first_and_the_others_when_it_waits():
-    reached = rungs(CLOCK, today=day(21), ladder=LADDER, given=NONE_GIVEN, told_on=None)
+    reached = rungs(CLOCK, today=day(21), ladder=LADDER, given=NONE_GIVEN, notified_on=None)
     assert list(reached) == [
         Rung(stage="overdue"),
         Rung(stage="backup", audience=Audience.BACKUP),
@@ -100,7 +100,9 @@ def test_where_nobody_steps_in_nothing_is_escalated():
     "clock", [Clock(due_on=None, exempt=False), Clock(due_on=DUE, exempt=True)]
 )
 def test_what_never_falls_due_owes_nothing(clock):
-    assert list(rungs(clock, today=day(99), ladder=LADDER, given=NONE_GIVEN, told_on=None)) == []
+    assert (
+        list(rungs(clock, today=day(99), ladder=LADDER, given=NONE_GIVEN, notified_on=None)) == []
+    )
 
 
 @given(st.sets(st.integers(-40, 60)), st.integers(1, 14))
@@ -136,4 +138,4 @@ def test_two_sweeps_at_once_owe_the_same(number, told):
     ],
 )
 def test_a_rung_tells_a_state(rung, state):
-    assert state_told(rung) == state
+    assert state_of_rung(rung) == state

@@ -160,8 +160,8 @@ def test_what_happened_in_the_cycle_counts():
         ]
 
     assert told() == ["overdue"]
-    assert told(told_on={"team": DUE + timedelta(days=1)}) == []
-    assert told(told_on={"team": DUE - timedelta(days=1)}) == ["overdue+6"]
+    assert told(notified_on={"team": DUE + timedelta(days=1)}) == []
+    assert told(notified_on={"team": DUE - timedelta(days=1)}) == ["overdue+6"]
     assert told(given=Acknowledgement(snoozed_until=date.max)) == []
 
 

@@ -94,13 +94,13 @@ def test_a_field_names_several_only_where_each_is_an_owner_of_its_own(named, own
     [
         (
             "* @a\n* asha",
-            "line 2: 'asha' is no owner; write @name, @organisation/team or an e-mail",
+            "line 2: 'asha' is not an owner; write @name, @organisation/team or an e-mail",
         ),
-        ("\n# x\n* @a, @b", "line 3: '@a,' is no owner"),
-        ("!drafts/ @a", "line 1: `!` has no meaning here"),
-        ("[Pages]\n* @a", "line 1: sections are not known here"),
+        ("\n# x\n* @a, @b", "line 3: '@a,' is not an owner"),
+        ("!drafts/ @a", "line 1: `!` is not supported"),
+        ("[Pages]\n* @a", "line 1: sections are not supported"),
         ("^[Pages] @a", "line 1: sections"),
-        ("* @a b\n* c\n* d", r"line 1: 'b' is no owner.* \(and 2 more\)"),
+        ("* @a b\n* c\n* d", r"line 1: 'b' is not an owner.* \(and 2 more\)"),
         ("drafts\\", "line 1: the line ends with a backslash"),
     ],
 )

@@ -1,1 +1,1 @@
-"""The review calendar: due dates, who answers for a page, and which notices are owed."""
+"""Reviews: due dates, who answers for a page, and which notices are owed."""

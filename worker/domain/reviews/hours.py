@@ -1,8 +1,8 @@
-"""The hours in which a route wants to be told: a window a day, on some days, but on no holiday.
+"""The hours in which a route accepts messages: one window a day, on chosen days, except holidays.
 
-Windows are told in local time of their zone; instants that come in and go out are aware, and in UTC. A
-window belongs to the day on which it opens, also where it runs past midnight. Where a clock change
-leaves nothing of a window, there is none that day. What a holiday is, the caller knows. Called by
+Windows are in local time of their zone. Instants are aware: arguments in any zone, results in UTC. A
+window belongs to the day on which it opens, even if it ends after midnight. If a clock change leaves
+nothing of a window, that day has none. The caller defines holidays. Called by
 `worker.messages.deliver`.
 """
 
@@ -15,22 +15,22 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-#: After so many days without a window a message goes out anyway: late is better than never.
+#: After this many days without a window a message is sent anyway: late is better than never.
 _MOST_DAYS_CLOSED = 366
 _A_DAY = timedelta(days=1)
 
 
 def never(_day: date) -> bool:
-    """Return that no day is a holiday."""
+    """Return False: no day is a holiday."""
     return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """From `start` until `end`, or all day where both are the same; `days` are names as in `DAYS`.
+    """A window from `start` to `end`, or all day if both are equal; `days` are names from `DAYS`.
 
-    With `jitter_minutes` each window opens later by up to so much, for each reader and day alike, so
-    that many routes do not all begin at once; the end stays.
+    With `jitter_minutes`, each window opens later by up to that much, so that routes do not all begin
+    at the same time. The delay depends only on the route and the day, and the end does not move.
     """
 
     days: tuple[str, ...]
@@ -42,17 +42,17 @@ class Hours:
 
 
 def is_open(hours: Hours, now: datetime, *, who: str) -> bool:
-    """Return whether `who` may be told now."""
+    """Return whether a message may be sent to `who` now."""
     return opens_at(hours, now, who=who) <= now.astimezone(UTC)
 
 
 def opens_at(hours: Hours, now: datetime, *, who: str) -> datetime:
-    """Return the first instant from `now` on at which `who` may be told, in UTC.
+    """Return the first instant from `now` on at which a message may be sent to `who`, in UTC.
 
-    It is `now` within a window, and also where no window opens for a year.
+    It is `now` within a window, and also if no window opens for a year.
     """
     now = now.astimezone(UTC)
-    yesterday = now.astimezone(hours.zone).date() - _A_DAY  # whose window may run past midnight
+    yesterday = now.astimezone(hours.zone).date() - _A_DAY  # its window may end after midnight
     for days in range(_MOST_DAYS_CLOSED + 2):
         window = _window(hours, yesterday + days * _A_DAY, who)
         if window is not None and now < window[1]:
@@ -66,7 +66,7 @@ def _window(hours: Hours, day: date, who: str) -> tuple[datetime, datetime] | No
         return None
     last_day = day if hours.start < hours.end else day + _A_DAY
     opens = _instant(day, hours.start, hours.zone, fold=0)
-    # Of an hour that comes twice both belong to the window; one that is left out shifts its end.
+    # If the clock repeats an hour, the window includes both; if it skips one, the end shifts.
     closes = max(_instant(last_day, hours.end, hours.zone, fold=fold) for fold in (0, 1))
     if closes <= opens:
         return None
@@ -78,7 +78,7 @@ def _instant(day: date, at: time, zone: tzinfo, *, fold: int) -> datetime:
 
 
 def _delay(hours: Hours, day: date, who: str) -> timedelta:
-    """Return by how much the window opens later: the same in every process, another each day."""
+    """Return how much later the window opens: the same in every process, different each day."""
     if not hours.jitter_minutes:
         return timedelta(0)
     digest = hashlib.blake2b(f"{day} {who}".encode(), digest_size=8).digest()

@@ -1,8 +1,8 @@
-"""The rungs of a review: which messages its due date, its ladder and people's answers owe on a day.
+"""The rungs of a review: the notices owed on a day, from its due date, its ladder and people's answers.
 
-Each rung is climbed once a cycle, and a new `lastReviewed`, which moves the due date, begins the next
-cycle. What was missed while nothing ran is not made up for: only the nearest announcement is owed,
-and one message for all the days overdue. Called by `worker.domain.reviews.notice`.
+Each rung is reached once a cycle. A new `lastReviewed` moves the due date and begins the next cycle.
+Rungs missed while the service did not run are not made up for: only the nearest announcement is owed,
+or one notice for all the days overdue. Called by `worker.domain.reviews.notice`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ AHEAD, REPEAT = "ahead-", "overdue+"
 
 
 class Audience(StrEnum):
-    """Who is told of a rung: whoever answers for the document, or those who step in."""
+    """Who gets the notice of a rung: the owner of the document, or those who step in."""
 
     OWNER = "owner"
     BACKUP = "backup"
@@ -28,14 +28,14 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One message of a cycle: `stage` is its name, unique in the cycle."""
+    """One step of a cycle; `stage` is its name, unique in the cycle."""
 
     stage: str
     audience: Audience = Audience.OWNER
 
 
-def state_told(rung: str) -> str:
-    """Return the state of a review that a rung tells: `upcoming` for `ahead-7`, and so on."""
+def state_of_rung(rung: str) -> str:
+    """Return the state of a review that a rung announces, such as `upcoming` for `ahead-7`."""
     if rung.startswith(AHEAD) or rung == PLANNED:
         return ReviewState.UPCOMING
     if rung in {BACKUP, LEAD}:
@@ -49,11 +49,11 @@ def rungs(
     today: date,
     ladder: Ladder,
     given: Acknowledgement,
-    told_on: date | None,
+    notified_on: date | None,
 ) -> Iterator[Rung]:
-    """Yield the rungs that are reached on a day, climbed before or not: their names tell.
+    """Yield the rungs reached by a day, with those of earlier days; their names distinguish them.
 
-    `told_on` is the day on which the owner was last told that it is overdue, in this cycle.
+    `notified_on` is the day of the owner's last notice in this cycle that the review is overdue.
     """
     state = review_state(clock, today=today, ladder=ladder, given=given)
     due = clock.due_on
@@ -69,10 +69,10 @@ def rungs(
     elif days_over == 0:
         yield Rung(stage=DUE)
     else:
-        if told_on is None:
+        if notified_on is None:
             yield Rung(stage=OVERDUE)
-        elif (again := _told_again_on(told_on, ladder, given)) <= today:
-            # Named by the day that it was owed on, so that two sweeps at once owe the same.
+        elif (again := _repeats_on(notified_on, ladder, given)) <= today:
+            # Named by the day on which it is owed, so that two sweeps at once owe the same notice.
             yield Rung(stage=f"{REPEAT}{(again - due).days}")
         if ladder.backup_days is not None and days_over >= ladder.backup_days:
             yield Rung(stage=BACKUP, audience=Audience.BACKUP)
@@ -80,9 +80,9 @@ def rungs(
             yield Rung(stage=LEAD, audience=Audience.LEAD)
 
 
-def _told_again_on(told_on: date, ladder: Ladder, given: Acknowledgement) -> date:
-    """Return when an overdue review is told again: after a snooze at once, else after the repeat."""
-    if given.snoozed_until is not None and given.snoozed_until > told_on:
+def _repeats_on(notified_on: date, ladder: Ladder, given: Acknowledgement) -> date:
+    """Return the day of the next overdue notice: the end of a snooze, or `repeat_days` after the last."""
+    if given.snoozed_until is not None and given.snoozed_until > notified_on:
         return given.snoozed_until
-    again = told_on + timedelta(days=ladder.repeat_days)
+    again = notified_on + timedelta(days=ladder.repeat_days)
     return max(again, given.acknowledged_until or again)

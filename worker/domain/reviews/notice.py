@@ -1,4 +1,4 @@
-"""Notices: one message owed to one route about one fact, with a key that makes it unique."""
+"""Notices: one fact owed to one route, with a unique key."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from worker.domain.reviews.route import Route, Subject, routes_for
 REVIEW, REFUSED, HELD = "review", "refused", "held"
 RETRACTED, FAILING, SILENT, WELL = "retracted", "failing", "silent", "well"
 KINDS = (REVIEW, REFUSED, HELD, RETRACTED, FAILING, SILENT, WELL)
-#: What a route is told of unless its settings say otherwise.
+#: The kinds that a route gets unless its settings say otherwise.
 ROUTINE_KINDS = tuple(kind for kind in KINDS if kind != WELL)
-#: What cannot wait for somebody's working hours.
+#: The kinds that do not wait for a route's hours.
 URGENT_KINDS = frozenset({REFUSED, HELD, RETRACTED, FAILING, SILENT})
-#: The stage of a review that an edit of high risk asks for; the version's number follows.
+#: The stage of a review requested because of a high-risk edit; the version's number follows.
 ASKED = "asked-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A message that is owed. `key` is unique in the store: owing it twice is owing it once."""
+    """A fact that is owed to a route. `key` is unique in the store, so a notice is stored only once."""
 
     key: str
     kind: str
@@ -39,13 +39,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:
-    """What has happened since a review was last done.
+    """What has happened since the last review.
 
-    `told_on` says, by route, when it was last told that the review is overdue.
+    `notified_on` maps each route to the day of its last notice that the review is overdue.
     """
 
     given: Acknowledgement = NONE_GIVEN
-    told_on: Mapping[str, date] = field(default_factory=dict)
+    notified_on: Mapping[str, date] = field(default_factory=dict)
 
 
 NEW_CYCLE = Cycle()
@@ -62,24 +62,29 @@ def review_notices(
     routes: Iterable[Route],
     cycle: Cycle = NEW_CYCLE,
 ) -> Iterator[Notice]:
-    """Yield the notices that a live document's review owes on a day: none while it is current.
+    """Yield the notices that a live document's review owes on a day; none while it is current.
 
-    A notice is unique by (document, due date, stage, route), so each stage is told once a cycle,
-    and a new `lastReviewed`, which moves the due date, starts the next cycle.
+    A notice is unique by document, due date, stage and route, so each stage has one notice a cycle. A
+    new `lastReviewed` moves the due date and starts the next cycle.
     """
     by_name = {route.name: route for route in routes}
     for route in routes_for(REVIEW, subject, by_name.values()):
-        told_on = cycle.told_on.get(route.name)
-        for rung in rungs(clock, today=today, ladder=ladder, given=cycle.given, told_on=told_on):
+        for rung in rungs(
+            clock,
+            today=today,
+            ladder=ladder,
+            given=cycle.given,
+            notified_on=cycle.notified_on.get(route.name),
+        ):
             match rung.audience:
                 case Audience.OWNER:
-                    told: Route | None = route
+                    receiver: Route | None = route
                 case Audience.BACKUP:
-                    told = by_name.get(route.backup or "")
+                    receiver = by_name.get(route.backup or "")
                 case Audience.LEAD:
-                    told = by_name.get(route.lead or "")
-            if told is not None:
-                yield _of_review(subject, document_id, clock.due_on, rung.stage, title, told)
+                    receiver = by_name.get(route.lead or "")
+            if receiver is not None:
+                yield _of_review(subject, document_id, clock.due_on, rung.stage, title, receiver)
 
 
 def asking_notices(
@@ -91,7 +96,7 @@ def asking_notices(
     title: str,
     routes: Iterable[Route],
 ) -> Iterator[Notice]:
-    """Yield the notices that ask for a review now, since version `number` is an edit of high risk."""
+    """Yield the notices that request a review now, because version `number` is a high-risk edit."""
     for route in routes_for(REVIEW, subject, routes):
         yield _of_review(subject, document_id, due_on, f"{ASKED}{number}", title, route)
 
@@ -122,9 +127,9 @@ def refusal_notices(
     kept: int | None,
     routes: Iterable[Route],
 ) -> Iterator[Notice]:
-    """Yield the notices of a file that was refused at an observation: one for each route.
+    """Yield the notices of a file that was refused at an observation, one for each route.
 
-    `kept` is the number of the version that stays published, None where there is none.
+    `kept` is the number of the version that stays published, or None.
     """
     for route in routes_for(REFUSED, subject, routes):
         yield Notice(
@@ -148,7 +153,7 @@ def retraction_notices(
     observed: int,
     routes: Iterable[Route],
 ) -> Iterator[Notice]:
-    """Yield the notices of a document that was served and is no more: `status` says why."""
+    """Yield the notices of a document that is no longer served; `status` says why."""
     for route in routes_for(RETRACTED, subject, routes):
         yield Notice(
             key=f"{RETRACTED}:{document_id}:{observed}:{route.name}",
@@ -164,9 +169,10 @@ def retraction_notices(
 def hold_notices(
     hold_id: int, what: str, number: int, *, live: int, routes: Iterable[Route]
 ) -> Iterator[Notice]:
-    """Yield the notices of a mass change that is held: every route that takes them is told.
+    """Yield the notices of a hold, for every route that takes its kind.
 
-    `what` says of what there are `number` among `live` documents: "removals" or "refusals".
+    `what` is "removals" or "refusals", `number` is how many wait, and `live` is the number of live
+    documents.
     """
     return _for_everyone(HELD, str(hold_id), {what: number, "live": live}, routes)
 
@@ -174,7 +180,7 @@ def hold_notices(
 def failing_notices(
     channel: str, *, since: datetime, error: str, routes: Iterable[Route]
 ) -> Iterator[Notice]:
-    """Yield the notices of a channel that fails, for the routes over every other channel."""
+    """Yield the notices of a failing channel, for the routes of every other channel."""
     others = [route for route in routes if route.channel != channel]
     data = {"channel": channel, "since": since.isoformat(), "error": error}
     return _for_everyone(FAILING, f"{channel}:{since.isoformat()}", data, others)
@@ -183,7 +189,7 @@ def failing_notices(
 def silent_notices(
     part: str, *, since: datetime | None, today: date, routes: Iterable[Route]
 ) -> Iterator[Notice]:
-    """Yield the notices of a part that was not heard of since an instant: once a day."""
+    """Yield the notices of a part of the service that stopped reporting at `since`, once a day."""
     data = {"part": part, "since": since.isoformat() if since else None}
     return _for_everyone(SILENT, f"{part}:{today}", data, routes)
 
@@ -191,7 +197,7 @@ def silent_notices(
 def well_notices(
     today: date, *, live: int, current: int, next_week: int, routes: Iterable[Route]
 ) -> Iterator[Notice]:
-    """Yield the notices that say once a month that all is well."""
+    """Yield the monthly notices that all is well."""
     data = {"live": live, "current": current, "next_week": next_week}
     return _for_everyone(WELL, f"{today:%Y-%m}", data, routes)
 

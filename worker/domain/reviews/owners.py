@@ -1,12 +1,12 @@
-r"""Who answers for a document: who its front matter names, else who a line of the reviewers file does.
+r"""Who answers for a document: the owner in its front matter, else a line of the reviewers file.
 
-The reviewers file is written as a CODEOWNERS file: a pattern and its owners (`@name`, `@org/team` or an
-e-mail address) a line, and the last line that matches wins; one without owners takes them away. The
-package `codeowners` reads such files too, but it drops a word that is no owner without saying so, and
-its patterns miss names with a space. pathspec is here already, as quick, and right in both. Its
-`GitIgnoreSpec` would be wrong: there a folder that matches comes before a later line.
-`worker.settings.reviewers_file` reads the file; `worker.domain.reviews.policy` and
-`worker.reviews.ownership` call this.
+The reviewers file has the format of a CODEOWNERS file: each line has a pattern and its owners (`@name`,
+`@org/team` or an e-mail address), and the last matching line wins. A line without owners takes them
+away. The package `codeowners` reads such files too, but it silently drops a word that is not an owner,
+and its patterns miss names with a space. pathspec, which the service already uses, is as fast and
+handles both. Its `GitIgnoreSpec` would be wrong, because there a matching folder overrides a later
+line. `worker.settings.reviewers_file` reads the file; `worker.domain.reviews.policy` and
+`worker.reviews.ownership` call this module.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BETWEEN_NAMES = re.compile(r"[\s,;]+")
 
 
 class OwnerSource(StrEnum):
-    """Where it is said who answers for a document."""
+    """Where the owners of a document are named."""
 
     FRONT_MATTER = "front matter"
     REVIEWERS = "reviewers"
@@ -40,7 +40,7 @@ class OwnerSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """Who answers for a document, as it is written, and where that is said."""
+    """Who answers for a document, as written, and where they are named."""
 
     owners: tuple[str, ...]
     source: OwnerSource
@@ -51,13 +51,13 @@ NOBODY = Ownership(owners=(), source=OwnerSource.NOBODY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owners:
-    """The lines of a reviewers file: `names[n]` are the owners of what the pattern `n` matches."""
+    """The lines of a reviewers file; `names[n]` are the owners of the paths that pattern `n` matches."""
 
     patterns: PathSpec[Pattern] | None = None
     names: tuple[tuple[str, ...], ...] = ()
 
     def of(self, path: str, named: str | None) -> Ownership:
-        """Return who answers for the document at a path; `named` is who its front matter names."""
+        """Return who answers for the document at a path; `named` is the owner in its front matter."""
         if named and (owners := _names(named)):
             return Ownership(owners=owners, source=OwnerSource.FRONT_MATTER)
         last = self.patterns.check_file(path).index if self.patterns is not None else None
@@ -67,7 +67,7 @@ class Owners:
 
 
 def parse_owners(text: str) -> Owners:
-    """Read the text of a reviewers file; raise `ValueError` that names the first line with an error."""
+    """Parse a reviewers file; raise a `ValueError` that names the first line with an error."""
     patterns, names, errors = [], [], []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -90,7 +90,7 @@ def parse_owners(text: str) -> Owners:
 
 
 def answering_routes(subject: Subject, routes: Iterable[Route]) -> list[Route]:
-    """Return the routes of those who answer for a document: of its owners, and told of its reviews."""
+    """Return the routes of a document's owners that take notices of its reviews."""
     return [
         route
         for route in routes
@@ -100,9 +100,11 @@ def answering_routes(subject: Subject, routes: Iterable[Route]) -> list[Route]:
 
 def _read_line(line: str) -> tuple[Pattern, tuple[str, ...]]:
     if line.startswith("!"):
-        raise ValueError("`!` has no meaning here; a later line without owners takes them away")
+        raise ValueError(
+            "`!` is not supported; to take owners away, add a later line without owners"
+        )
     if line.startswith(("[", "^[")):
-        raise ValueError("sections are not known here; begin with a pattern, such as /folder/")
+        raise ValueError("sections are not supported; begin with a pattern, such as /folder/")
     match = _PATTERN_AND_REST.fullmatch(line)
     if match is None:
         raise ValueError("the line ends with a backslash")
@@ -111,7 +113,7 @@ def _read_line(line: str) -> tuple[Pattern, tuple[str, ...]]:
 
     pattern: Pattern = lookup_pattern("gitignore")(written)
     if pattern.include is None:
-        raise ValueError(f"{written!r} is no pattern")
+        raise ValueError(f"{written!r} is not a pattern")
     return pattern, _owners(rest or "")
 
 
@@ -122,15 +124,15 @@ def _owners(rest: str) -> tuple[str, ...]:
             break
         if _OWNER.fullmatch(word) is None:
             raise ValueError(
-                f"{word!r} is no owner; write @name, @organisation/team or an e-mail address,"
-                " with spaces between"
+                f"{word!r} is not an owner; write @name, @organisation/team or an e-mail address,"
+                " separated by spaces"
             )
         owners.append(word)
     return _once(owners)
 
 
 def _names(named: str) -> tuple[str, ...]:
-    """Return the names in the text of a field: several only where each could be an owner above."""
+    """Return the names in a field; it has several only if each has the form of an owner."""
     words = [word for word in _BETWEEN_NAMES.split(named) if word]
     if len(words) > 1 and all(_OWNER.fullmatch(word) for word in words):
         return _once(words)

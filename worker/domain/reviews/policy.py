@@ -1,4 +1,4 @@
-"""The team's choices that ingest and sweeps need, taken from the settings once at start."""
+"""The team's settings that ingest and sweeps need, read once at start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from worker.domain.seeds.facts import ACTIVE, Facts, Fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """When the review of a document is due, who is told, and how large a seed may be, in bytes."""
+    """When reviews are due, who gets notices of them, and how large a seed may be, in bytes."""
 
     fields: Fields
     routes: tuple[Route, ...]
@@ -39,7 +39,7 @@ class Policy:
     max_file_bytes: int
 
     def clock_of(self, path: str, facts: Facts) -> Clock:
-        """Return the review clock that its metadata sets for a document."""
+        """Return the review clock that a document's metadata sets."""
         return set_clock(
             path=path,
             active=facts.status == ACTIVE,
@@ -50,7 +50,7 @@ class Policy:
         )
 
     def ladder_of(self, path: str, source_type: str | None, frequency: str | None) -> Ladder:
-        """Return when the review of a document is told; `frequency` is what its front matter says."""
+        """Return when a document's review owes notices; `frequency` is the one in its front matter."""
         named = frequency or default_frequency(path, source_type, self.default_frequencies)
         return Ladder(
             lead_days=self.leads.for_frequency(named),
@@ -63,28 +63,28 @@ class Policy:
 
     @property
     def defaults_by_path(self) -> bool:
-        """Return whether a document's path decides how often it is reviewed, where it does not say."""
+        """Return whether the review frequency of a document that names none depends on its path."""
         return any(default.paths for default in self.default_frequencies)
 
     def state_of(self, row: ReviewRow | ReviewGroup, *, today: date) -> ReviewState:
-        """Return where a live document stands on a day, or each of a group."""
+        """Return the review state on a day of a live document, or of each document in a group."""
         ladder = self.ladder_of(row.path, row.source_type, row.review_frequency)
         return review_state(row.clock, today=today, ladder=ladder, given=row.given)
 
     def owner_of(self, path: str, named: str | None) -> str | None:
-        """Return who answers for a document in one text; `named` is who its front matter names."""
+        """Return who answers for a document, as one string; `named` is the owner in its front matter."""
         return ", ".join(self.owners.of(path, named).owners) or None
 
     def subject(
         self, path: str, *, source_type: str | None, owner: str | None, tags: tuple[str, ...]
     ) -> Subject:
-        """Return what routes look at; `owner` is who the front matter names."""
+        """Return a document as routes match it; `owner` is the owner in its front matter."""
         owners = self.owners.of(path, owner).owners
         return Subject(path=path, source_type=source_type, owners=owners, tags=tags)
 
     @property
     def review_fields(self) -> frozenset[str]:
-        """Return the names of the fields that only say who reviewed, and when."""
+        """Return the names of the fields that only say who reviewed the document and when."""
         return frozenset(
             {self.fields.last_reviewed, self.fields.reviewer, self.fields.review_status}
         )

@@ -1,7 +1,7 @@
 """The review calendar: cadences, due dates and states, from arguments alone.
 
-Due dates add calendar months once from `lastReviewed`, clamped to the month's end: 31 January and
-one month is 28 or 29 February. Dates are dates in the team's zone; whoever calls gives `today`.
+A due date is `lastReviewed` plus calendar months, added once and clamped to the month's end: 31
+January plus one month is 28 or 29 February. Dates are in the team's zone; the caller passes `today`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ANY_DAY = date(2001, 1, 1)
 
 
 class ReviewState(StrEnum):
-    """Where a live document stands on the review clock."""
+    """The review state of a live document."""
 
     CURRENT = "current"
     UPCOMING = "upcoming"
@@ -33,7 +33,7 @@ class ReviewState(StrEnum):
     UNKNOWN = "unknown"
 
 
-#: The states of a review that somebody should do, in the order in which a cycle passes them.
+#: The states in which somebody should do the review, in the order of a cycle.
 OPEN_STATES = (
     ReviewState.UPCOMING,
     ReviewState.DUE,
@@ -41,7 +41,7 @@ OPEN_STATES = (
     ReviewState.ESCALATED,
 )
 
-#: The words of the library for a review frequency. None: reviewed when somebody asks, so never due.
+#: The library's words for a review frequency. None means reviewed on request, so never due.
 CADENCE_WORDS: dict[str, relativedelta | None] = {
     "monthly": relativedelta(months=1),
     "quarterly": relativedelta(months=3),
@@ -57,14 +57,14 @@ _ISO_8601 = re.compile(r"P(?=\d)(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cadence:
-    """How often a document is reviewed; `every` is None where it never falls due."""
+    """How often a document is reviewed; `every` is None if it is never due."""
 
     every: relativedelta | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultFrequency:
-    """The review frequency of documents that name none: of one source type, or of some paths."""
+    """The review frequency of documents that name none, for one source type or for some paths."""
 
     frequency: str
     source_type: str | None = None
@@ -73,10 +73,10 @@ class DefaultFrequency:
 
 @lru_cache(maxsize=1024)
 def parse_cadence(text: str) -> Cadence | None:
-    """Read `quarterly`, `6 months`, `90 days` or `P6M`; return None when it is no review frequency.
+    """Parse `quarterly`, `6 months`, `90 days` or `P6M`; return None if it is not a review frequency.
 
-    An interval of nothing (`0 days`) is no frequency. Durations follow ISO 8601-1:2019, 5.5.2,
-    without a time part.
+    An empty interval (`0 days`) is not a frequency. Durations follow ISO 8601-1:2019, 5.5.2, without a
+    time part.
     """
     word = text.strip()
     if word.lower() in CADENCE_WORDS:
@@ -92,7 +92,7 @@ def parse_cadence(text: str) -> Cadence | None:
 
 
 def due_on(last_reviewed: date, cadence: Cadence) -> date | None:
-    """Return the day on which the next review is due, or None where none ever is.
+    """Return the day on which the next review is due, or None if it is never due.
 
     A due date past the end of the calendar (year 9999) counts as never.
     """
@@ -106,7 +106,7 @@ def due_on(last_reviewed: date, cadence: Cadence) -> date | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """A document's review clock: a due date, or the reason why there is none."""
+    """A document's review clock: a due date, or whether the document is exempt."""
 
     due_on: date | None
     exempt: bool
@@ -123,8 +123,8 @@ def set_clock(
 ) -> Clock:
     """Return the review clock of a document.
 
-    Exempt: it is not active, or it is reviewed `as_needed`. Neither exempt nor due: its date or its
-    frequency is missing or unusable, so its state is unknown, and it is listed as such.
+    A document is exempt if it is not active or is reviewed `as_needed`. If its date or its frequency is
+    missing or unusable, it is neither exempt nor due: its state is unknown, and it is listed as such.
     """
     named = frequency or default_frequency(path, source_type, defaults)
     cadence = parse_cadence(named) if named else None
@@ -137,7 +137,7 @@ def set_clock(
 
 @lru_cache(maxsize=1024)
 def _clock_from(last_reviewed: date, named: str) -> Clock:
-    """Return the clock of a review; a library has few days and fewer frequencies."""
+    """Return the clock of a review, cached: a library has few review dates and fewer frequencies."""
     cadence = parse_cadence(named)
     return Clock(due_on=due_on(last_reviewed, cadence) if cadence else None, exempt=False)
 
@@ -145,7 +145,7 @@ def _clock_from(last_reviewed: date, named: str) -> Clock:
 def default_frequency(
     path: str, source_type: str | None, defaults: tuple[DefaultFrequency, ...]
 ) -> str | None:
-    """Return the review frequency of a document that names none: the first default that fits."""
+    """Return the review frequency of a document that names none: the first default that matches."""
     for default in defaults:
         if default.source_type is not None and default.source_type != source_type:
             continue
@@ -157,10 +157,10 @@ def default_frequency(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ladder:
-    """When a review is told, in days from its due date: ahead of it, and how often after it.
+    """When a review owes notices, in days from its due date: before it, and how often after it.
 
-    `lead_days` run downwards, as (30, 7). `backup_days` and `lead_escalation_days` are None where
-    nobody steps in, so that nothing is escalated.
+    `lead_days` are in descending order, such as (30, 7). `backup_days` and `lead_escalation_days` are
+    None if nobody steps in, so that nothing is escalated.
     """
 
     lead_days: tuple[int, ...]
@@ -169,20 +169,20 @@ class Ladder:
     lead_escalation_days: int | None = None
 
     def escalates(self, days_over: int) -> bool:
-        """Return whether a review that is overdue for so many days is told to others too."""
+        """Return whether others also get notices of a review that is `days_over` days overdue."""
         steps = (self.backup_days, self.lead_escalation_days)
         return any(step is not None and days_over >= step for step in steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leads:
-    """How many days ahead reviews are announced: one entry a review frequency, shortest first."""
+    """How many days ahead reviews are announced: one entry for each review frequency, shortest first."""
 
     by_length: tuple[tuple[int, tuple[int, ...]], ...]
 
     @classmethod
     def of(cls, lead_days: Mapping[str, Iterable[int]]) -> Leads:
-        """Order the entries of the settings, as `{"quarterly": (14, 3)}`; each key falls due."""
+        """Return the entries of the settings, such as `{"quarterly": (14, 3)}`, sorted by frequency."""
         entries = {
             length: tuple(sorted(set(days), reverse=True))
             for word, days in lead_days.items()
@@ -191,12 +191,12 @@ class Leads:
         return cls(by_length=tuple(sorted(entries.items())))
 
     def for_frequency(self, frequency: str | None) -> tuple[int, ...]:
-        """Return the entry of the longest frequency not longer than this one, else the shortest."""
+        """Return the entry of the longest frequency not longer than this one, or else of the shortest."""
         return _leads_for(self.by_length, frequency)
 
     @property
     def longest(self) -> int:
-        """Return the days ahead at which the earliest announcement comes."""
+        """Return how many days ahead the earliest announcement is."""
         return max((days for _, leads in self.by_length for days in leads), default=0)
 
 
@@ -220,10 +220,10 @@ def _length_days(frequency: str) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
-    """What people have answered in this cycle of a review; each is a date in the team's zone.
+    """People's answers in this cycle of a review; dates are in the team's zone.
 
-    Until `snoozed_until` no message goes out; until `acknowledged_until` none is repeated. On
-    `planned_on`, which is before the due date, the review is asked for already.
+    Until `snoozed_until` no notice is owed; until `acknowledged_until` none is repeated. From
+    `planned_on`, a day before the due date, the review counts as upcoming.
     """
 
     snoozed_until: date | None = None
@@ -237,7 +237,7 @@ NONE_GIVEN = Acknowledgement()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewRow:
-    """What the review calendar needs of one live document."""
+    """The columns of a live document that the review calendar needs."""
 
     document_id: int
     path: str
@@ -261,7 +261,7 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewGroup:
-    """Live documents that are in one state on any day: a path is named only where it matters."""
+    """Live documents that have the same state on any day; `path` is set only where it matters."""
 
     count: int
     path: str
@@ -282,7 +282,7 @@ def review_state(
 ) -> ReviewState:
     """Return a live document's state on a day.
 
-    A snooze hides no due date: it only says that nobody is told until it ends.
+    A snooze does not move the due date: it only suspends notices until it ends.
     """
     if clock.exempt:
         return ReviewState.EXEMPT
@@ -300,6 +300,6 @@ def _open_state(due: date, today: date, ladder: Ladder, given: Acknowledgement) 
         return ReviewState.ESCALATED if escalated else ReviewState.OVERDUE
     if days_over == 0:
         return ReviewState.DUE
-    asked = given.planned_on is not None and given.planned_on <= today
+    planned = given.planned_on is not None and given.planned_on <= today
     announced = -days_over <= max(ladder.lead_days, default=0)
-    return ReviewState.UPCOMING if asked or announced else ReviewState.CURRENT
+    return ReviewState.UPCOMING if planned or announced else ReviewState.CURRENT

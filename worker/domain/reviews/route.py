@@ -1,4 +1,4 @@
-"""Routes: who is told of which document. Matching is by path, source type, tag and owner."""
+"""Routes: who gets notices of which documents, matched by path, source type, tag and owner."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What a notice is about, as far as routes care; a refused file may be known by its path alone."""
+    """What a notice is about, as routes match it; a refused file may have only a path."""
 
     path: str
     source_type: str | None = None
@@ -25,11 +25,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Who is told, over which channel, of what. An empty condition means: every document.
+    """Who gets notices, over which channel, and about what. An empty condition matches every document.
 
-    Each condition that is not empty has to hold; `paths` are patterns as in `.gitignore`, `owners`
-    the names that a person goes by. A `fallback` is told only of what nobody else answers for.
-    `backup` and `lead` are the routes that are told too when a review stays undone.
+    All conditions must match. `paths` are patterns as in `.gitignore`, `owners` the names of one
+    person. A `fallback` gets only notices of documents that nobody else answers for. `backup` and
+    `lead` are the routes that also get notices of a review that stays overdue.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Route:
     hours: Hours | None = None
 
     def takes(self, kind: str, subject: Subject) -> bool:
-        """Return whether this route is told of a notice of `kind` about `subject`."""
+        """Return whether this route gets a notice of `kind` about `subject`."""
         return (
             kind in self.kinds
             and (not self.paths or matches_path(subject.path, self.paths))
@@ -56,13 +56,13 @@ class Route:
         )
 
     def answers_for(self, subject: Subject) -> bool:
-        """Return whether this is a route of somebody who owns the document."""
+        """Return whether this is a route of an owner of the document."""
         mine = {plain_name(name) for name in self.owners}
         return any(plain_name(name) in mine for name in subject.owners)
 
 
 def routes_for(kind: str, subject: Subject, routes: Iterable[Route]) -> list[Route]:
-    """Return who is told of a notice: a fallback only where nobody answers for the document."""
+    """Return the routes that get a notice; fallbacks only if nobody answers for the document."""
     taking = [route for route in routes if route.takes(kind, subject)]
     if any(route.owners and not route.fallback for route in taking):
         return [route for route in taking if not route.fallback]
@@ -70,17 +70,17 @@ def routes_for(kind: str, subject: Subject, routes: Iterable[Route]) -> list[Rou
 
 
 def plain_name(name: str) -> str:
-    """Return a person's name as it is compared: without case, outer space and a leading `@`."""
+    """Return a person's name in the form to compare: lower case, no outer space, no leading `@`."""
     return name.strip().removeprefix("@").casefold()
 
 
 def matches_path(path: str, patterns: tuple[str, ...]) -> bool:
-    """Return whether a path matches gitignore patterns; a later `!pattern` takes it out again."""
+    """Return whether a path matches gitignore patterns; a later `!pattern` excludes it again."""
     return _spec(patterns).match_file(path)
 
 
 @lru_cache(maxsize=256)
 def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - for a team that has patterns
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - only a team with patterns needs it
 
     return GitIgnoreSpec.from_lines(patterns)

@@ -1,8 +1,8 @@
-"""The load of the reviews to come, week by week, and a plan that spreads it over earlier weeks.
+"""Forecast the reviews of each week, and plan some of them in earlier weeks to even out the load.
 
-Weeks are ISO weeks: Monday to Sunday, named by their Monday. A plan proposes days on which to review
-early; it never moves a due date. Dates are dates in the team's zone; whoever calls gives `today`.
-Called by `worker.library.review_plan`.
+Weeks are ISO weeks, Monday to Sunday, named by their Monday. A plan proposes days for early reviews;
+it never moves a due date. Dates are in the team's zone; the caller passes `today`. Called by
+`worker.library.review_plan`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from datetime import date, timedelta
 
 _WEEK = timedelta(weeks=1)
 _WORKING_DAYS = 5
-#: From the category that is reviewed first to the one that can wait; what has none can wait longest.
+#: Risk categories in the order of review; a document without one can wait longest.
 _RISKS = {"A": 0, "B": 1, "C": 2}
 NO_RISK = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """The next review of one document; `planned_on` where somebody means to do it before it is due."""
+    """The next review of one document; `planned_on` if somebody plans to do it before it is due."""
 
     path: str
     due_on: date
@@ -33,7 +33,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """What one week holds: reviews due, reviews planned, and how many to do, by risk."""
+    """One week: the reviews due, the reviews planned, and the load by risk."""
 
     monday: date
     due: int
@@ -42,13 +42,13 @@ class Week:
 
     @property
     def total(self) -> int:
-        """Return how many reviews the week holds, each on its planned day or else its due day."""
+        """Return the number of reviews to do in the week, each on its planned day or else its due day."""
         return sum(self.load.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """The reviews of a library by week; `pace` is how many a week keep up with its frequencies."""
+    """The reviews of a library by week; `pace` is how many a week its frequencies require."""
 
     overdue: int
     weeks: tuple[Week, ...]
@@ -57,17 +57,18 @@ class Forecast:
 
     @property
     def mean(self) -> float:
-        """Return the reviews a week over the weeks of the forecast, what is overdue left out."""
+        """Return the mean number of reviews a week in the forecast, without overdue reviews."""
         return sum(week.total for week in self.weeks) / len(self.weeks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """A proposal: who is reviewed earlier, and on which day.
+    """A proposal: which documents to review earlier, and on which day.
 
-    `first` is overdue, or due before the next working day, and takes the first places without a day
-    of its own. `stays` is done in the week in which it is due. `unfit` found no place and stays on
-    its due date, too. With `needed` a week, everything has a place.
+    The reviews in `first` are overdue or due before the next working day. They take the first places
+    and get no planned day. Those in `stays` are done in the week in which they are due. Those in
+    `unfit` have no place and keep their due date. With `needed` reviews a week, every review has a
+    place.
     """
 
     planned: Mapping[str, date]
@@ -84,15 +85,15 @@ def monday_of(day: date) -> date:
 
 
 def next_working_day(day: date) -> date:
-    """Return the day itself from Monday to Friday, else the Monday after it."""
+    """Return the day itself if it is Monday to Friday, or else the next Monday."""
     return day if day.weekday() < _WORKING_DAYS else monday_of(day) + _WEEK
 
 
 def forecast(reviews: Iterable[Review], *, today: date, weeks: int) -> Forecast:
-    """Return the load of so many weeks, the one of `today` first.
+    """Return the load of `weeks` weeks, beginning with the week of `today`.
 
-    A review counts in the week of its planned day, else of its due date; a planned day that has
-    passed counts as today. What is overdue counts apart, planned or not.
+    A review counts in the week of its planned day, or else of its due date. A planned day in the past
+    counts as today. Overdue reviews are counted separately, planned or not.
     """
     everything = list(reviews)
     first = monday_of(today)
@@ -124,13 +125,13 @@ def forecast(reviews: Iterable[Review], *, today: date, weeks: int) -> Forecast:
 
 
 def spread(reviews: Iterable[Review], *, today: date, per_week: int | None = None) -> Spread:
-    """Propose earlier reviews, so that no week holds more than `per_week` where that is possible.
+    """Propose earlier reviews, so that no week has more than `per_week` reviews if possible.
 
-    Without `per_week`, take the smallest with which everything has a place. Reviews stay as late as
-    they can: weeks are filled from the last to the first, and the least risky that was reviewed last
-    keeps its date. Where there are too many, as many as possible get a place, the riskiest and
-    longest unreviewed before others. Planned days are working days, even over the week; none is
-    before `today` or after the due date. Plans made before are not looked at.
+    Without `per_week`, use the smallest number with which every review has a place. Reviews stay as
+    late as possible: weeks are filled from the last to the first, and the least risky, most recently
+    reviewed documents keep their dates. If there are too many reviews, as many as possible get a place,
+    the riskiest and longest unreviewed first. Planned days are working days, spread evenly over the
+    week; none is before `today` or after the due date. Existing plans are ignored.
     """
     start = next_working_day(today)
     everything = sorted(reviews, key=_urgency)
@@ -142,9 +143,9 @@ def spread(reviews: Iterable[Review], *, today: date, per_week: int | None = Non
     weeks = _fill(kept, start, places)
     planned: dict[str, date] = {}
     stays = []
-    for week, there in weeks.items():
-        earlier = [review for review in there if _weeks_between(start, review.due_on) > week]
-        stays += [review for review in there if _weeks_between(start, review.due_on) == week]
+    for week, placed in weeks.items():
+        earlier = [review for review in placed if _weeks_between(start, review.due_on) > week]
+        stays += [review for review in placed if _weeks_between(start, review.due_on) == week]
         days = _working_days(start, week)
         for place, review in enumerate(earlier):
             planned[review.path] = days[place * len(days) // len(earlier)]
@@ -159,19 +160,19 @@ def spread(reviews: Iterable[Review], *, today: date, per_week: int | None = Non
 
 
 def risk_of(review: Review) -> str:
-    """Return a review's risk category, `none` where it has none of the known."""
+    """Return a review's risk category, or `none` if it is not a known one."""
     return review.risk if review.risk in _RISKS else NO_RISK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Places:
-    """The places of each week, where what is overdue has taken the first of them."""
+    """The places of each week; overdue reviews have taken the first ones."""
 
     per_week: int
     taken: int
 
     def until(self, week: int) -> int:
-        """Return the free places up to a week, counted from 0, and in it."""
+        """Return the number of free places up to and including a week, counted from 0."""
         return max(0, self.per_week * (week + 1) - self.taken)
 
     def of(self, week: int) -> int:
@@ -181,10 +182,10 @@ class _Places:
 def _fit(
     coming: Sequence[Review], start: date, places: _Places
 ) -> tuple[list[tuple[int, Review]], tuple[Review, ...]]:
-    """Part the reviews, given by urgency, into those that find a place in time and those that do not.
+    """Split the reviews, sorted by urgency, into those that have a place in time and those that do not.
 
-    The exchange rule of scheduling with deadlines: whenever more are due by a week than there are
-    places, the least urgent so far gives way. That keeps as many as can be kept.
+    This is the exchange rule of deadline scheduling: if more reviews are due by a week than there are
+    places, drop the least urgent so far. It keeps as many reviews as possible.
     """
     kept: list[tuple[int, Review]] = []
     unfit = []
@@ -198,7 +199,7 @@ def _fit(
 def _fill(
     kept: Sequence[tuple[int, Review]], start: date, places: _Places
 ) -> dict[int, list[Review]]:
-    """Give each review a week, from the last week to the first; the most urgent of a week first."""
+    """Assign each review a week, from the last week to the first; in a week, the most urgent is first."""
     waiting = sorted(kept, key=lambda one: one[1].due_on)
     pool: list[tuple[int, Review]] = []
     weeks: dict[int, list[Review]] = {}
@@ -208,13 +209,13 @@ def _fill(
         week = week - 1 if pool else newest
         while waiting and _weeks_between(start, waiting[-1][1].due_on) >= week:
             heapq.heappush(pool, waiting.pop())
-        there = [heapq.heappop(pool) for _ in range(min(places.of(week), len(pool)))]
-        weeks[week] = [review for _, review in reversed(there)]
+        placed = [heapq.heappop(pool) for _ in range(min(places.of(week), len(pool)))]
+        weeks[week] = [review for _, review in reversed(placed)]
     return weeks
 
 
 def _needed(coming: Sequence[Review], start: date, taken: int) -> int:
-    """Return how many places a week has to have, so that everything finds one; at least 1."""
+    """Return how many places a week needs so that every review has one, at least 1."""
     due = Counter(_weeks_between(start, review.due_on) for review in coming)
     needed, until = 1, taken
     for week in sorted(due):
@@ -235,7 +236,7 @@ def _urgency(review: Review) -> tuple[int, date, date, str]:
 
 
 def _a_week(review: Review) -> float:
-    """Return how many reviews a week a document asks for, by the time between its last and next."""
+    """Return how many reviews a week a document requires, from the time between its last and its next."""
     if review.last_reviewed is None or review.due_on <= review.last_reviewed:
         return 0.0
     return _WEEK / (review.due_on - review.last_reviewed)
