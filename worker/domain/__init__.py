@@ -1,1 +1,1 @@
-"""What the service knows of documents, without any I/O: nothing here reads a clock, a file or a table."""
+"""The domain: rules and decisions about documents, without I/O. Nothing here reads a clock, file or table."""

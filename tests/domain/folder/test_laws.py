@@ -66,10 +66,10 @@ def test_a_story_that_leads_to_the_document_is_no_breach(state, story):
     [
         ("live", [], "its events end at None"),
         ("live", [(STORED, "b")], "its events end at b"),
-        ("live", [(STORED, "b"), (MOVED, "a", "c")], "moves it from c, and it was at b"),
-        ("live", [(STORED, "b"), (STORED, "a")], "finds it at a, and it was at b"),
-        ("live", [(STORED, "a"), (RETIRED, "a")], "it is live, and its events say that it is ret"),
-        ("retired", [(STORED, "a")], "it is retired, and its events say that it is live"),
+        ("live", [(STORED, "b"), (MOVED, "a", "c")], "moves it from c, but it was at b"),
+        ("live", [(STORED, "b"), (STORED, "a")], "has it at a, but it was at b"),
+        ("live", [(STORED, "a"), (RETIRED, "a")], "it is live, but its events say ret"),
+        ("retired", [(STORED, "a")], "it is retired, but its events say live"),
     ],
 )
 def test_a_story_that_leads_elsewhere_is_a_breach(state, story, what):

@@ -1,1 +1,1 @@
-"""The folder and the store side by side: what was seen, and what it means for each path."""
+"""The folder: compare it with the store, and decide what each observation means for its path."""

@@ -1,4 +1,4 @@
-"""An event of the library as CloudEvents 1.0: what the stream, `events` and every follower speak.
+"""The library's events as CloudEvents 1.0, the format of the stream, of `events` and of every follower.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 """
@@ -15,7 +15,7 @@ TYPE_PREFIX = "org.content-sync."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One row of the change feed: `at` is aware, `number` is the version's, `data` is JSON."""
+    """One row of the change feed. `at` is aware, `number` is the version number, `data` is JSON."""
 
     id: int
     at: datetime
@@ -27,7 +27,7 @@ class Event:
 
 
 def cloud_event(event: Event) -> dict[str, Any]:
-    """Return the event as CloudEvents 1.0 in its JSON form; `time` is RFC 3339 in UTC."""
+    """Return the event in the JSON form of CloudEvents 1.0; `time` is RFC 3339 in UTC."""
     named = {"document_id": event.document_id, "number": event.number}
     return {
         "specversion": "1.0",

@@ -1,7 +1,8 @@
-"""What one observation of a path means for its document, decided from values alone.
+"""Decide what one observation of a path means for its document, from values alone.
 
-The ingest gathers heads and refusals, asks here, and writes what was decided. The order of
-observations decides, never the order of arrival: what is not newer than what was seen is stale.
+Ingest collects heads and refusals, calls these functions, and writes the decisions. Observations
+count in the order in which they were made, not in which they arrive: an observation that is not newer
+than the last one of its path is stale.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from worker.domain.seeds.facts import Facts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What the store holds of a document: its newest version and the file it came from."""
+    """A document as the store has it: its newest version and the file of that version."""
 
     document_id: int
     path: str
@@ -29,7 +30,7 @@ class Head:
 
 
 def head_values(facts: Facts, clock: Clock, *, number: int) -> dict[str, Any]:
-    """Return what a document's newest version and the settings decide of it, by the store's names."""
+    """Return the columns of a document that its newest version and the settings determine."""
     return {
         "number": number,
         "title": facts.title,
@@ -48,7 +49,7 @@ def head_values(facts: Facts, clock: Clock, *, number: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """The newest content of a path that was refused."""
+    """The newest refused content of a path."""
 
     sha256: str
     observed: int
@@ -56,40 +57,40 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stale:
-    """Nothing to do: the store has seen this observation, or a newer one."""
+    """Nothing to do: the store already has this observation or a newer one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse:
-    """Keep the last good version and record the problems; `new` when this content was not refused yet."""
+    """Keep the last good version and record the problems; `new` if this content was not refused before."""
 
     new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
-    """Make a document and its version 1."""
+    """Create a document and its version 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """Store the next version of a document; `revives` when it was retired."""
+    """Store the next version of a document; `revives` if the document was retired."""
 
     revives: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
-    """The content is the head's: only stamp and hash of the file are noted; `revives` as above."""
+    """Record only the file's stamp and hash: the content equals the head's. `revives` as in `Advance`."""
 
     revives: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """The document of another path continues here; `advances` when its content is another.
+    """Continue the document of another path here; `advances` if its content changed.
 
-    `similarity` is the share of lines that both bodies have, 1.0 where the content is the same.
+    `similarity` is the share of lines that both bodies have, 1.0 if the content is the same.
     """
 
     source: Head
@@ -99,19 +100,20 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retire:
-    """The document's file is gone."""
+    """Retire the document: its file is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdraw:
-    """A file that was refused is gone; no live document stands behind it."""
+    """Drop the refusal: the refused file is gone, and the path has no live document."""
 
 
 Decision = Stale | Refuse | Create | Advance | Touch | Move | Retire | Withdraw
 
 
-#: So much earlier or later than its new path was seen may a file's old path have been retired: the
-#: two travel apart. Later it is a deletion, and a file like it is another document.
+#: How long before or after the new path is seen the old path of a moved file may have been retired:
+#: the two observations can arrive in different batches. Beyond that, the removal was a deletion, and a
+#: similar file is a new document.
 RETIRED_WITH_MICROSECONDS = 300_000_000
 
 
@@ -128,7 +130,7 @@ def decide_snapshot(
     """Decide on an accepted content.
 
     `source` is the head at `snapshot.moved_from`, if there is one. With a `similarity` it is the
-    candidate (see `may_continue`) that this content was found to be an edited one of.
+    candidate (see `may_continue`) whose edited content this is.
     """
     if snapshot.observed <= last_seen(head, refusal):
         return Stale()
@@ -148,8 +150,8 @@ def decide_snapshot(
 def may_continue(source: Head, refusal: Refusal | None, observed: int) -> bool:
     """Return whether a candidate's document may continue at the path that was seen at `observed`.
 
-    Its file is gone, and nothing newer was seen of it; or it is retired already, because the
-    removal that belongs to the move was taken in first. `refusal` is that of the old path.
+    It may if its file is gone and it has no newer observation, or if it is already retired because the
+    removal of the same move was ingested first. `refusal` is the refusal of the old path.
     """
     if refusal is not None and refusal.observed >= observed:
         return False
@@ -161,7 +163,7 @@ def may_continue(source: Head, refusal: Refusal | None, observed: int) -> bool:
 def decide_refusal(
     item: Snapshot | Unreadable, sha256: str, head: Head | None, refusal: Refusal | None
 ) -> Stale | Refuse:
-    """Decide on a content that has errors, or that could not be read."""
+    """Decide on a content that has errors or could not be read."""
     if item.observed <= last_seen(head, refusal):
         return Stale()
     return Refuse(new=refusal is None or refusal.sha256 != sha256)
@@ -179,10 +181,10 @@ def decide_removal(
 
 
 def last_seen(head: Head | None, refusal: Refusal | None) -> int:
-    """Return the newest observation of a path that the store has taken in; 0 before the first."""
+    """Return the newest observation of a path that the store has, or 0 if it has none."""
     return max(head.observed if head else 0, refusal.observed if refusal else 0)
 
 
 def unread_sha256(stamp: Stamp, code: str) -> str:
-    """Return what stands for the hash of a file that could not be read: distinct by stamp and reason."""
+    """Return the stand-in for the hash of a file that could not be read, distinct by stamp and reason."""
     return f"unread-{code}-{stamp.size}-{stamp.mtime_ns}"

@@ -1,11 +1,11 @@
-"""The known files of a whole library in little memory: each is packed, and unpacked when asked for.
+"""The known files of a library, packed to save memory.
 
-Who says what is known is the store; who compares is `worker.domain.folder.reconcile`. Called by the store,
-which fills it, and by `worker.watch`.
+The store fills this mapping, and `worker.domain.folder.reconcile` compares it with the folder. Called by the
+store and by `worker.watch`.
 
-What it gains: a watcher of 100,000 pages holds 101 MiB at its peak, and 131 with a dictionary of `Known`
-tuples, of the 110 that it may (two pairs, Python 3.11, 2026-11-30). A sync after one edit of them takes
-0.88 s, and 1.01 s with the dictionary (medians of 7 pairs). That is the plain way, and the tests' oracle.
+What it gains: a watcher of 100,000 pages needs 101 MiB at its peak, and 131 MiB with a dictionary of `Known`
+tuples; its bound is 110 (two pairs, Python 3.11, 2026-11-30). A sync after one edit takes 0.88 s, and 1.01 s
+with the dictionary (medians of 7 pairs). The dictionary is the plain way, and the tests' oracle.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worker.domain.folder.reconcile import (
 )
 from worker.domain.folder.snapshot import Known, Stamp
 
-#: One row as the store has it: path, size, mtime_ns, inode, sha256, observed.
+#: One row of the store: path, size, mtime_ns, inode, sha256, observed.
 Row = tuple[str, int, int, int, str, int]
 
 _STAMP = struct.Struct("<qqq")
@@ -34,17 +34,17 @@ _KEY_BYTES = 8
 
 
 class KnownFiles(MutableMapping[str, Known]):
-    """What is known of each path; like a dictionary, whose values are made anew each time."""
+    """A mapping from each path to its `Known`, which is unpacked anew on each access."""
 
     def __init__(self, known: Mapping[str, Known] | None = None) -> None:
         self._packed: dict[str, bytes] = {path: _pack(held) for path, held in (known or {}).items()}
 
     def take(self, rows: Iterable[Row]) -> None:
-        """Take in rows of live documents."""
+        """Add rows of live documents."""
         packed, pack, unhex = self._packed, _HEAD.pack, bytes.fromhex
         for row in rows:
             path, size, mtime_ns, inode, sha256, observed = row
-            # As `_pack` does it, without its calls
+            # The same as `_pack`, without its function calls
             racy = mtime_ns // 1000 + RACY_MICROSECONDS >= observed
             if racy or len(sha256) != SHA256_LETTERS:
                 self[path] = Known(Stamp(size, mtime_ns, inode), sha256, observed, True)
@@ -52,15 +52,15 @@ class KnownFiles(MutableMapping[str, Known]):
                 packed[path] = pack(size, mtime_ns, inode, observed, _LIVE) + unhex(sha256)
 
     def share(self, path: str, other: KnownFiles) -> None:
-        """Take over what another one holds of a path, without a second copy; `KeyError` for nothing."""
+        """Take the entry of a path from `other` without a copy; raise `KeyError` if it has none."""
         self._packed[path] = other._packed[path]
 
     def discard(self, path: str) -> None:
-        """Forget a path; one that is not known is fine."""
+        """Remove a path, if it is known."""
         self._packed.pop(path, None)
 
     def is_same(self, path: str, other: KnownFiles) -> bool:
-        """Return whether another one holds the same stamp and content of a path, whenever observed."""
+        """Return whether `other` has the same stamp and content of a path; `observed` may differ."""
         ours, theirs = self._packed.get(path), other._packed.get(path)
         if ours is None or theirs is None:
             return False
@@ -68,7 +68,7 @@ class KnownFiles(MutableMapping[str, Known]):
         return same_stamp and ours[_HEAD.size :] == theirs[_HEAD.size :]
 
     def unproven(self, page: Iterable[Seen]) -> list[Seen]:
-        """Return the files of a page that are not known to be unchanged: look at those one by one."""
+        """Return the files of a page that may have changed and need a closer look."""
         packed, pack = self._packed, _STAMP.pack
         found = []
         for seen in page:
@@ -81,12 +81,12 @@ class KnownFiles(MutableMapping[str, Known]):
                     or held[_FLAGS] & _DOUBTFUL
                 ):
                     found.append(seen)
-            except struct.error:  # a time that no store can hold
+            except struct.error:  # a time that the store cannot hold
                 found.append(seen)
         return found
 
     def live_contents(self) -> Iterator[tuple[str, int]]:
-        """Yield the paths of live documents with `content_key` of their content, where it was read."""
+        """Yield the path and the `content_key` of each live document whose content was read."""
         for path, held in self._packed.items():
             if held[_FLAGS] & (_LIVE | _WORDS) == _LIVE:
                 yield path, int.from_bytes(held[-_KEY_BYTES:])
@@ -115,7 +115,7 @@ class KnownFiles(MutableMapping[str, Known]):
 
 
 def content_key(sha256: str) -> int:
-    """Return the last 64 bits of a hash: enough to look a content up, and no proof that it is the same."""
+    """Return the last 64 bits of a hash: enough to look up a content, but not to prove that it is equal."""
     return int(sha256[-2 * _KEY_BYTES :], 16)
 
 

@@ -1,7 +1,7 @@
-"""The laws that the data can show, and whether what is stored keeps them, decided from values alone.
+"""The laws that stored data must keep, and the checks of each, from values alone.
 
-A breach says which law, where, what is wrong, and whether a repair fixes it. Nothing is repaired
-here and nothing read: rows, files and counts are given by `worker.run.verify`.
+A breach names the law, the path and the error, and says whether a repair fixes it. `worker.run.verify`
+passes rows, files and counts in; nothing is read or repaired here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STORED, _MOVED, _RETIREMENT = "version.stored", "document.moved", "document.ret
 
 
 class Law(StrEnum):
-    """What must hold, by the name that people and programs see."""
+    """The laws, by the names that people and programs see."""
 
     DATABASE = "database"
     BODY = "body"
@@ -43,39 +43,36 @@ class Law(StrEnum):
     RETIRED = "retired"
 
 
-#: What each law says, and what a person does about a breach of it.
+#: Each law: what it says, and what a person can do about a breach.
 LAWS: Mapping[Law, tuple[str, str]] = {
     Law.DATABASE: ("the database is sound", "restore a backup; keep a copy of this file"),
-    Law.BODY: ("a body is stored under its own hash", "put the body of a backup in its place"),
+    Law.BODY: ("a body is stored under its own hash", "restore the body from a backup"),
     Law.VERSION: (
-        "a version's file, built again, has the hash that it had",
+        "a version's file, rebuilt, has its recorded hash",
         "compare `content-sync show PATH --version N` with a backup",
     ),
     Law.NUMBERS: ("versions are numbered 1, 2, 3", "restore a backup"),
-    Law.HEAD: ("a document says what its newest version says", "restore a backup"),
+    Law.HEAD: ("a document matches its newest version", "restore a backup"),
     Law.DUE_DATE: (
-        "a due date is that of the newest version, by the settings of now",
-        "put the settings back",
+        "a due date follows from the newest version and the current settings",
+        "restore the settings",
     ),
     Law.EVENT: ("each version has its event, and each event its version", "restore a backup"),
-    Law.STORY: (
-        "a document is where its events say, and lives if they say so",
-        "restore a backup",
-    ),
-    Law.SUBJECT: ("events, notices and answers are about documents that are there", "restore a backup"),
-    Law.NOTICE: ("a notice is there once, and is sent when it says so", "restore a backup"),
-    Law.LEASE: ("no notice is leased for ever", "set the clock of the machine that leased it"),
-    Law.REMINDER: ("a review that is due was told to each of its routes", "content-sync remind"),
-    Law.FILE: ("the store holds what the folder holds", "content-sync sync --full"),
+    Law.STORY: ("a document has the path and the state that its events give it", "restore a backup"),
+    Law.SUBJECT: ("events, notices and answers are about existing documents", "restore a backup"),
+    Law.NOTICE: ("a notice is stored once, and a notice marked as sent was sent", "restore a backup"),
+    Law.LEASE: ("no notice is leased forever", "correct the clock of the machine that leased it"),
+    Law.REMINDER: ("each route of a due review has a notice of it", "content-sync remind"),
+    Law.FILE: ("the store matches the folder", "content-sync sync --full"),
     Law.MISSING: ("a live document has its file", "content-sync sync --full"),
-    Law.REFUSAL: ("a refused file is there, and is still refused", "content-sync sync --full"),
+    Law.REFUSAL: ("a refused file exists and is still refused", "content-sync sync --full"),
     Law.RETIRED: ("a retired document has no file", "content-sync sync --full"),
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
-    """One law that does not hold at one place; `repairable` where `verify --repair` fixes it."""
+    """One law broken at one path; `repairable` if `verify --repair` fixes it."""
 
     law: Law
     path: str
@@ -87,8 +84,8 @@ class Breach:
 class Breaches:
     """What was checked, how often each law is broken, and the first `most` breaches of each.
 
-    Of `checked`, `waiting` are files that the next look at the folder takes in, and `unproven`
-    versions whose file cannot be built again byte for byte, so that no hash proves them.
+    In `checked`, `waiting` counts files that the next scan of the folder ingests, and `unproven`
+    counts versions whose file cannot be rebuilt byte for byte, so that no hash proves them.
     """
 
     most: int
@@ -103,11 +100,11 @@ class Breaches:
 
     @property
     def unsound(self) -> bool:
-        """Return whether the database itself is damaged: then nothing else was checked."""
+        """Return whether the database itself is damaged; if so, nothing else was checked."""
         return Law.DATABASE in self.found
 
     def add(self, breaches: Iterable[Breach | None]) -> None:
-        """Take in what was found, None where nothing was."""
+        """Count and keep the breaches; skip None, the result of a check that found none."""
         for breach in breaches:
             if breach is None:
                 continue
@@ -134,7 +131,7 @@ class Breaches:
 
 
 class StoredVersion(Protocol):
-    """A row of a version with its body; `body` is None where that is missing."""
+    """A version's row with its body; `body` is None if it is missing."""
 
     number: int
     sha256: str
@@ -164,7 +161,7 @@ class StoredHead(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeEvent:
-    """An event that says where a document is, or whether it lives."""
+    """An event that changes a document's path or state."""
 
     id: int
     kind: str
@@ -174,7 +171,7 @@ class LifeEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownFile:
-    """What the store holds of a path: the document, its head version's hash, the refused hash."""
+    """A path as the store has it: its document, the hash of the newest version, and the refused hash."""
 
     state: str | None = None
     sha256: str | None = None
@@ -183,7 +180,7 @@ class KnownFile:
 
 
 def check_body(path: str, sha256: str, body: str | None) -> Breach | None:
-    """Return what is wrong with a body that is stored under a hash."""
+    """Return the breach of a body that is stored under a hash, or None."""
     if body is None:
         return Breach(law=Law.BODY, path=path, detail=f"the body {sha256} is missing")
     if (found := body_sha256(body)) == sha256:
@@ -192,42 +189,43 @@ def check_body(path: str, sha256: str, body: str | None) -> Breach | None:
 
 
 def check_version(path: str, version: StoredVersion, file: bytes, *, exact: bool) -> Breach | None:
-    """Return what is wrong with a version whose body is sound, from its file as it was built again.
+    """Return the breach of a version whose body is sound, from its rebuilt file, or None.
 
-    `exact` where that file has the version's hash. Where it has not, its line ends may have been
-    mixed: only its metadata is compared then, and `check_head_file` may prove the rest.
+    `exact` means that the rebuilt file has the version's hash. If it does not, the line ends may have
+    been mixed; only the metadata is compared then, and `check_head_file` may prove the rest.
     """
     seed = parse_seed(file)
     if isinstance(seed, Seed) and seed.metadata == version.metadata:
         return None
-    built = "has the hash of then" if exact else "cannot be built again"
+    rebuilt = "has its recorded hash" if exact else "cannot be rebuilt"
     return Breach(
         law=Law.VERSION,
         path=path,
-        detail=f"version {version.number}: its metadata is not that of its front matter, "
-        f"and its file {built}",
+        detail=f"version {version.number}: its metadata differs from its front matter, "
+        f"and its file {rebuilt}",
     )
 
 
 def check_head_file(path: str, version: StoredVersion, seed: Seed, sha256: str) -> Breach | None:
-    """Return what is wrong with a newest version, from the document's file, which has that hash.
+    """Return the breach of a newest version, from the document's file and its hash, or None.
 
-    Where the hash is not the version's, only what makes no version (a comment, line ends) differs.
+    If the hash is not the version's, the file may differ only in what does not make a new version:
+    comments and line ends.
     """
     same = seed.metadata == version.metadata and body_sha256(seed.body) == version.body_sha256
     if version.sha256 != sha256:
         if same:
             return None
-        detail = f"the file holds something else than version {version.number}, its newest"
+        detail = f"the file differs from version {version.number}, the newest"
         return Breach(law=Law.FILE, path=path, detail=detail, repairable=True)
     if same and seed.front_matter == version.front_matter:
         return None
-    detail = f"version {version.number} is not what the file with its hash holds"
+    detail = f"version {version.number} differs from the file that has its hash"
     return Breach(law=Law.VERSION, path=path, detail=detail)
 
 
 def check_numbers(path: str, numbers: tuple[int, int, int]) -> Breach | None:
-    """Return what is wrong with a document's lowest and highest version number and their count."""
+    """Return the breach of a document's version numbers (lowest, highest, count), or None."""
     lowest, highest, count = numbers
     if count and lowest == 1 and highest == count:
         return None
@@ -238,7 +236,7 @@ def check_numbers(path: str, numbers: tuple[int, int, int]) -> Breach | None:
 def derive_head(
     path: str, number: int, metadata: Mapping[str, Any], policy: Policy
 ) -> dict[str, Any]:
-    """Return the columns of a document that its newest version and the settings decide."""
+    """Return the columns of a document that its newest version and the settings determine."""
     facts = read_facts(metadata, policy.fields)
     clock = policy.clock_of(path, facts)
     return head_values(facts, clock, number=number)
@@ -247,7 +245,7 @@ def derive_head(
 def head_differences(
     head: StoredHead, number: int, metadata: Mapping[str, Any], policy: Policy
 ) -> dict[str, tuple[Any, Any]]:
-    """Return the columns of a document that are not as derived: what is stored, and what should be."""
+    """Return the columns of a document that differ, each with the stored and the derived value."""
     derived = derive_head(head.path, number, metadata, policy)
     return {
         name: (stored, value)
@@ -259,7 +257,7 @@ def head_differences(
 def check_head(
     head: StoredHead, number: int, metadata: Mapping[str, Any], policy: Policy
 ) -> Iterator[Breach]:
-    """Yield what is wrong with a document's columns, from its newest version."""
+    """Yield the breaches of a document's columns, derived from its newest version."""
     different = head_differences(head, number, metadata, policy)
     clock: dict[str, tuple[Any, Any]] = {
         name: different.pop(name) for name in ("due_on", "exempt") if name in different
@@ -271,43 +269,43 @@ def check_head(
 
 
 def check_story(path: str, state: str, story: Iterable[LifeEvent]) -> Breach | None:
-    """Return where a document's events, oldest first, do not lead to its path and state."""
+    """Return where a document's events, oldest first, do not lead to its path and state, or None."""
     here: str | None = None
     retired = False
     for event in story:
         if event.kind == _MOVED and event.moved_from != here:
-            detail = f"event {event.id} moves it from {event.moved_from}, and it was at {here}"
+            detail = f"event {event.id} moves it from {event.moved_from}, but it was at {here}"
             return Breach(law=Law.STORY, path=path, detail=detail)
         if event.kind != _MOVED and here is not None and event.path != here:
-            detail = f"event {event.id} finds it at {event.path}, and it was at {here}"
+            detail = f"event {event.id} has it at {event.path}, but it was at {here}"
             return Breach(law=Law.STORY, path=path, detail=detail)
         here = event.path
         retired = event.kind == _RETIREMENT
     if here != path:
         return Breach(law=Law.STORY, path=path, detail=f"its events end at {here}")
     if retired != (state == _RETIRED):
-        told = _RETIRED if retired else _LIVE
-        detail = f"it is {state}, and its events say that it is {told}"
+        expected = _RETIRED if retired else _LIVE
+        detail = f"it is {state}, but its events say {expected}"
         return Breach(law=Law.STORY, path=path, detail=detail, repairable=True)
     return None
 
 
 def check_file(path: str, sha256: str, known: KnownFile) -> Breach | None:
-    """Return what is wrong with a file in the folder, by its hash and what the store holds there."""
+    """Return the breach of a file in the folder, from its hash and what the store has, or None."""
     if known.refused_sha256 == sha256:
         return None
     is_live = known.state == _LIVE
     if is_live and known.sha256 == sha256:
         if known.refused_sha256 is None:
             return None
-        detail = "what is there is accepted, and another content of it counts as refused"
+        detail = "the file's content is accepted, but another content counts as refused"
         return Breach(law=Law.REFUSAL, path=path, detail=detail, repairable=True)
     if not is_live and known.sha256 == sha256:
-        detail = "it is retired, and its file is there"
+        detail = "it is retired, but its file exists"
         return Breach(law=Law.RETIRED, path=path, detail=detail, repairable=True)
     held = known.sha256 if is_live else known.refused_sha256
     detail = (
-        f"the folder holds {sha256}, the store {held}"
+        f"the folder has {sha256}, the store has {held}"
         if held
         else "the store does not know this file"
     )
@@ -315,20 +313,20 @@ def check_file(path: str, sha256: str, known: KnownFile) -> Breach | None:
 
 
 def check_absent(path: str, *, refused: bool) -> Breach:
-    """Return the breach of a path that the folder should hold and does not."""
+    """Return the breach of a path whose file is missing from the folder."""
     if refused:
-        detail = "it counts as refused, and there is no such file"
+        detail = "it counts as refused, but its file does not exist"
         return Breach(law=Law.REFUSAL, path=path, detail=detail, repairable=True)
-    detail = "it is live, and there is no such file"
+    detail = "it is live, but its file does not exist"
     return Breach(law=Law.MISSING, path=path, detail=detail, repairable=True)
 
 
 def _differs(law: Law, path: str, columns: Mapping[str, tuple[Any, Any]]) -> Breach:
-    told = ", ".join(
+    detail = ", ".join(
         f"{name} is {_shown(stored)}, not {_shown(value)}"
         for name, (stored, value) in sorted(columns.items())
     )
-    return Breach(law=law, path=path, detail=told, repairable=True)
+    return Breach(law=law, path=path, detail=detail, repairable=True)
 
 
 def _shown(value: Any) -> str:

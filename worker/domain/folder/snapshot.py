@@ -1,7 +1,7 @@
-"""What the watcher has seen of the folder: stamps, snapshots, removals, and the batch that carries them.
+"""The watcher's observations: stamps, snapshots, removals, and the batch that carries them.
 
-A batch is the small message of the claim check: it names its snapshots, whose bytes travel beside it
-in the spool. Its JSON form is the contract between watchers and workers of different versions.
+A batch is the small message of the claim check pattern: it names its snapshots, and their bytes are in
+the spool. Its JSON form is the contract between watchers and workers of different versions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-#: The newest format: a batch that names no candidates is written as 1, which every worker reads.
+#: The newest format. A batch without candidates is written in format 1, which every worker reads.
 BATCH_FORMAT = 2
 _PLAIN_FORMAT = 1
 
@@ -19,13 +19,13 @@ _BATCH_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NOT_IN_PATHS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
 _MOST_PATH_CHARACTERS = 4096
-_LARGEST = 2**63 - 1  # that the store's columns hold
+_LARGEST = 2**63 - 1  # the largest number that the store's columns hold
 
 
 class Stamp(NamedTuple):
-    """What the file system says of a file: size in bytes, `mtime_ns` since the epoch, inode.
+    """A file's status in the file system: size in bytes, `mtime_ns` since the epoch, inode.
 
-    A tuple, as `Known` is: each scan makes one of both for every document that the store has.
+    A tuple, like `Known`: each scan makes one of each for every document in the store.
     """
 
     size: int
@@ -35,12 +35,12 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A seed's bytes as they were read once.
+    """A seed's bytes as read once.
 
     `observed` increases with every snapshot: microseconds since the epoch, or one more than the
-    last where the clock stood still or stepped back. `moved_from` is the path that the same bytes
-    had before, when the old path is gone. `candidates` are paths that are gone and of which this
-    may be an edited one, the likeliest first; who has the bodies decides.
+    last value if the clock stood still or stepped back. `moved_from` is the previous path of the same
+    bytes, if that path is gone. `candidates` are missing paths whose document this may be, edited, the
+    likeliest first; ingest compares the bodies and decides.
     """
 
     path: str
@@ -53,7 +53,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """A seed whose bytes could not be taken: `code` is that of the problem it is refused for."""
+    """A seed whose bytes could not be read; `code` is the code of the problem that refuses it."""
 
     path: str
     stamp: Stamp
@@ -71,7 +71,7 @@ class Removal:
 
 
 class Known(NamedTuple):
-    """What the store holds of one path in the folder, whether it was accepted or refused."""
+    """What the store has of one path in the folder, accepted or refused."""
 
     stamp: Stamp
     sha256: str
@@ -81,9 +81,9 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one message carries. The bytes of `snapshots` lie in the spool in this order.
+    """The content of one message. The bytes of `snapshots` are in the spool, in the same order.
 
-    `attempts` is how often its files were sent before, and were begun, and not taken in.
+    `attempts` counts how often an ingest of these files was begun before and not finished.
     """
 
     id: str
@@ -95,7 +95,7 @@ class Batch:
 
     @property
     def paths(self) -> list[str]:
-        """Return every path that the batch speaks of, (possible) old ones included, sorted."""
+        """Return every path in the batch, sorted, with old paths and candidates."""
         items: tuple[Snapshot | Unreadable | Removal, ...]
         items = (*self.snapshots, *self.unreadable, *self.removals)
         moved_from = {s.moved_from for s in self.snapshots if s.moved_from}
@@ -104,11 +104,11 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Return the bytes that the batch has in the spool."""
+        """Return the number of bytes of the batch in the spool."""
         return sum(snapshot.stamp.size for snapshot in self.snapshots)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the message's JSON: lists, not objects, so that 128 files stay near 20 kB."""
+        """Return the message's JSON, with lists in place of objects, so that 128 files take about 20 kB."""
         plain = not any(s.candidates for s in self.snapshots)
         return {
             "format": _PLAIN_FORMAT if plain else BATCH_FORMAT,
@@ -131,9 +131,9 @@ class Batch:
 
     @classmethod
     def from_json(cls, message: Mapping[str, Any]) -> Batch:
-        """Read a message's JSON; raise `ValueError` when it is not a batch of a known format.
+        """Read a message's JSON; raise `ValueError` if it is not a batch of a known format.
 
-        Paths that lead out of the folder, and values that no file has, are no batch either.
+        Paths outside the folder and impossible values are refused too.
         """
         if message.get("format") not in {_PLAIN_FORMAT, BATCH_FORMAT}:
             raise ValueError(f"batch format {message.get('format')!r} is not {BATCH_FORMAT}")
@@ -176,37 +176,37 @@ class Batch:
 
 def _batch_id(value: Any) -> str:
     if not isinstance(value, str) or not _BATCH_ID.fullmatch(value):
-        raise ValueError("not a batch: its id is not one")
+        raise ValueError("not a batch: its id is not valid")
     return value
 
 
 def _path(value: Any) -> str:
-    """Return a path below the folder: relative, plain, of characters that a seed's name may have."""
+    """Return a path below the folder: relative, without `..`, with characters allowed in a seed's name."""
     if (
         not isinstance(value, str)
         or len(value) > _MOST_PATH_CHARACTERS
         or any(part in {"", ".", ".."} for part in value.split("/"))
         or _NOT_IN_PATHS.search(value)
     ):
-        raise ValueError(f"not a batch: {value!r:.200} is no path in the folder")
+        raise ValueError(f"not a batch: {value!r:.200} is not a path in the folder")
     return value
 
 
 def _whole(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= _LARGEST:
-        raise ValueError(f"not a batch: {value!r:.100} is no number that it may have")
+        raise ValueError(f"not a batch: {value!r:.100} is not a valid number")
     return value
 
 
 def _sha256(value: Any) -> str:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise ValueError("not a batch: a hash is none")
+        raise ValueError("not a batch: a hash is not a SHA-256")
     return value
 
 
 def _stamp(size: Any, mtime_ns: Any, inode: Any) -> Stamp:
     if type(mtime_ns) is not int or abs(mtime_ns) > _LARGEST:  # before 1970 it is negative
-        raise ValueError("not a batch: a time of modification is none")
+        raise ValueError("not a batch: a modification time is not valid")
     return Stamp(size=_whole(size), mtime_ns=mtime_ns, inode=_whole(inode))
 
 
