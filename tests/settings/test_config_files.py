@@ -17,7 +17,7 @@ from worker.settings.reading import fields_of
 CHECKOUT = Path(__file__).parents[2]
 SETTINGS_FILE = CHECKOUT / "config/content-sync.toml"
 OURS = ("migrate", "watcher", "worker", "beat")
-#: They have no value of their own as a default: the file tells what stands in.
+#: Settings without a default value: the file says what applies instead.
 WITHOUT_DEFAULT = re.compile(
     r"(?m)^#(broker_secret|broker_old_secret|schema_file|templates|reviewers_file|marker|file|url) = .*\n"
 )
@@ -41,6 +41,7 @@ def _load(path, monkeypatch):
 
 
 def test_the_settings_file_changes_no_default(defaults, monkeypatch):
+    monkeypatch.chdir(CHECKOUT)  # the project's root, so that paths stay as they are written
     assert replace(_load(SETTINGS_FILE, monkeypatch), config=None) == defaults
 
 

@@ -36,14 +36,14 @@ def test_years_that_are_only_estimated_are_answered_without_a_warning():
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("XX", r"of 'XX'; write a country as in ISO 3166, such as IN, or its subdivision"),
-        ("", r"of ''; write a country"),
-        ("HolidayBase", r"of 'HolidayBase'; write a country"),
-        ("Indai", r"of 'Indai'; did you mean IN\?"),
+        ("XX", r"for 'XX'; write a country code of ISO 3166, such as IN, or one with"),
+        ("", r"for ''; write a country code"),
+        ("HolidayBase", r"for 'HolidayBase'; write a country code"),
+        ("Indai", r"for 'Indai'; did you mean IN\?"),
         ("United Kingdom", r"did you mean GB\?"),
-        ("IN-Karnatka", r"of 'IN-Karnatka'; did you mean IN-KA\?"),
-        ("IN-ZZ", r"of 'IN-ZZ'; there are AN, AP, .*, WB$"),
-        ("VA-XX", r"of 'VA-XX'; write VA alone$"),
+        ("IN-Karnatka", r"for 'IN-Karnatka'; did you mean IN-KA\?"),
+        ("IN-ZZ", r"for 'IN-ZZ'; its subdivisions are AN, AP, .*, WB$"),
+        ("VA-XX", r"for 'VA-XX'; write VA without a subdivision$"),
     ],
 )
 def test_an_unknown_place_is_an_error_that_says_what_is_known(code, message):

@@ -20,7 +20,9 @@ def test_where_none_is_named_there_need_be_none(tmp_path):
 
 def test_the_file_that_the_settings_name_must_be_there(tmp_path):
     write(tmp_path / "config" / "content-sync.toml", '[review]\nreviewers_file = "who"\n')
-    with pytest.raises(ConfigurationError, match="there is no reviewers file who"):
+    with pytest.raises(
+        ConfigurationError, match=f"the reviewers file {tmp_path}/who does not exist"
+    ):
         load_owners(load_settings())
     write(tmp_path / "who", "* @ravi")
     assert load_owners(load_settings()).of("x.md", None).owners == ("@ravi",)

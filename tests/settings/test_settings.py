@@ -105,7 +105,7 @@ def test_a_secret_comes_from_a_file(settings_of, tmp_path):
 
 def test_a_secret_in_a_file_that_is_no_text_is_told_in_one_line(settings_of, tmp_path):
     (tmp_path / "password").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigurationError, match="it is no text"):
+    with pytest.raises(ConfigurationError, match="it is not text"):
         settings_of(environment={"BROKER_SECRET_FILE": str(tmp_path / "password")})
 
 
@@ -143,16 +143,16 @@ ROUTE = '[routes.team]\nchannel = "console"\n'
             "unknown setting routes.team.hours.opnes; did you mean opens?",
         ),
         ("[watch]\nstill_ms = -1", "setting watch.still_ms: expected a number > 0.0"),
-        ("[watch]\nstill_ms = 'x'", "setting watch.still_ms: expected a number, got a text"),
-        ("[watch]\nsuffixes = '.md'", "setting watch.suffixes: expected a list, got a text"),
+        ("[watch]\nstill_ms = 'x'", "setting watch.still_ms: expected a number, got a string"),
+        ("[watch]\nsuffixes = '.md'", "setting watch.suffixes: expected a list, got a string"),
         ("[intake]\nbatch_files = 1.5", "setting intake.batch_files: expected a whole number, got"),
         ("[brake]\nshare = 2", "setting brake.share: expected a number <= 1.0"),
         ("[brake]\nmarker = 'a/b'", "setting brake: marker 'a/b' is not the name of a file"),
         ("watch = 5", "setting watch: expected a table, got a whole number"),
         ("channels = 5", "setting channels: expected a table"),
         ("[channels]\nmail = 5", "setting channels.mail: expected a table"),
-        ("[fields]\ntitle = 5", "setting fields.title: expected a text, got a whole number"),
-        ("seeds = 5", "setting seeds: expected a text"),
+        ("[fields]\ntitle = 5", "setting fields.title: expected a string, got a whole number"),
+        ("seeds = 5", "setting seeds: expected a string"),
         ("log_level = 'debug'", "setting log_level: 'debug' is not DEBUG, INFO, WARNING or ERROR"),
         (
             "[channels.mail]\nkind = 'emil'",
@@ -166,29 +166,32 @@ ROUTE = '[routes.team]\nchannel = "console"\n'
         ("[routes.team]\nto = []", "setting routes.team.channel is missing"),
         (
             MAIL + "[routes.team]\nchannel = 'mial'",
-            "routes.team.channel is 'mial', and there is no",
+            "routes.team.channel is 'mial', but no channel has that name",
         ),
         (MAIL + "[routes.team]\nchannel = 'mail'", "routes.team.to is empty"),
-        (ROUTE + "lead = 'x'", "routes.team.lead is 'x', and there is no such route"),
+        (ROUTE + "lead = 'x'", "routes.team.lead is 'x', but no route has that name"),
         (ROUTE + "kinds = ['reviw']", "did you mean review?"),
         (
             ROUTE + "hours = {days = ['monday']}",
             "setting routes.team.hours.days.0: 'monday' is not mon, tue, wed, thu, fri, sat or sun",
         ),
-        (ROUTE + "hours = {days = []}", "hours on no day never open"),
+        (ROUTE + "hours = {days = []}", "hours without days never open"),
         (ROUTE + "hours = {opens = '25:00'}", "setting routes.team.hours.opens: hour must be in"),
-        (ROUTE + "hours = {opens = '09:00+02:00'}", "hours are told without an offset"),
-        (ROUTE + "hours = {timezone = 'Nowhere'}", "'Nowhere' is not of the IANA database"),
-        ("[review]\ntimezone = 'Mars/X'", "timezone 'Mars/X' is not of the IANA database"),
-        ("[review]\nlead_days = {fortnightly = [1]}", "lead_days: 'fortnightly' is no review"),
+        (ROUTE + "hours = {opens = '09:00+02:00'}", "hours have no offset; set timezone"),
+        (ROUTE + "hours = {timezone = 'Nowhere'}", "'Nowhere' is not in the IANA database"),
+        ("[review]\ntimezone = 'Mars/X'", "timezone 'Mars/X' is not in the IANA database"),
+        (
+            "[review]\nlead_days = {fortnightly = [1]}",
+            "lead_days: 'fortnightly' is not a review frequency",
+        ),
         ("[review]\nlead_days = {annual = [0]}", "setting review.lead_days: expected a whole"),
         (
             "[[review.default_cadences]]\npaths = ['a/']",
             "setting review.default_cadences.0.frequency is missing",
         ),
-        ("[[review.default_cadences]]\nfrequency = 'x'", "frequency 'x' is no review frequency"),
+        ("[[review.default_cadences]]\nfrequency = 'x'", "frequency 'x' is not a review frequency"),
         ("[rules]\nscript = 'fatal'", "setting rules.script: 'fatal' is not off, info, warning or"),
-        ("broker_secret = 'short'", "setting broker_secret needs 16 letters at least"),
+        ("broker_secret = 'short'", "setting broker_secret needs at least 16 characters"),
         ("not toml", "content-sync.toml is not TOML"),
     ],
 )
@@ -204,10 +207,10 @@ def test_what_is_wrong_is_told_in_one_line(settings_of, text, said):
     ("environment", "said"),
     [
         ({"SEED": "x"}, "CONTENT_SYNC_SEED is not a setting; did you mean CONTENT_SYNC_SEEDS?"),
-        ({"WATCH__SUFFIXES": ".md"}, "CONTENT_SYNC_WATCH__SUFFIXES has to be JSON"),
+        ({"WATCH__SUFFIXES": ".md"}, "CONTENT_SYNC_WATCH__SUFFIXES must be JSON"),
         ({"WATCH__POLLING": "perhaps"}, "setting watch.polling: expected true or false"),
         ({"WATCH__STILL_MS": ""}, "setting watch.still_ms: expected a number"),
-        ({"STORE_URL_FILE": "no-such-file"}, "CONTENT_SYNC_STORE_URL_FILE names no-such-file"),
+        ({"STORE_URL_FILE": "no-such-file"}, "/no-such-file: No such file or directory"),
         ({"STORE_URL_FILE": "a", "STORE_URL": "b"}, "set CONTENT_SYNC_STORE_URL or CONTENT_SYNC_"),
     ],
 )

@@ -18,6 +18,7 @@ from worker.cli.inspection import (
     existing,
     files_of,
     identity,
+    seeds_from_here,
 )
 from worker.cli.options import A_FILE, A_PATH, Flags, as_json, read_settings, seeds_folder
 from worker.cli.output import complain, print_json
@@ -106,7 +107,7 @@ def validate(
     from worker.settings.schema_file import load_rules
 
     output = "json" if as_json else output
-    named = existing(list(paths) or [str(settings.seeds)])
+    named = existing(list(paths) or [seeds_from_here(settings)])
     _refuse_mixtures(
         {
             "--fix-words needs --fix": fix_words and not fix,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from worker.cli.document_paths import below_seeds
 from worker.cli.output import complain
 
 if TYPE_CHECKING:
@@ -173,8 +174,14 @@ def existing(paths: list[str]) -> list[str]:
     """Return the paths; one that does not exist is a usage error."""
     for path in paths:
         if path != STANDARD_INPUT and not os.path.lexists(path):
-            raise click.BadParameter(f"{path} does not exist", param_hint="PATH")
+            raise click.BadParameter(f"{Path(path).absolute()} does not exist", param_hint="PATH")
     return paths
+
+
+def seeds_from_here(settings: Settings) -> str:
+    """Return the seeds folder, relative to the working directory when that is inside it."""
+    inside = below_seeds(os.curdir, settings) is not None
+    return os.path.relpath(settings.seeds) if inside else str(settings.seeds)
 
 
 def files_of(paths: list[str], settings: Settings) -> list[str]:
@@ -189,9 +196,7 @@ def identity(path: str, settings: Settings) -> str:
     """
     if path == _UNNAMED:
         return path
-    below = os.path.relpath(path, settings.seeds)
-    outside = below == os.pardir or below.startswith(f"{os.pardir}{os.sep}")
-    return Path(os.path.relpath(path) if outside else below).as_posix()
+    return Path(below_seeds(path, settings) or os.path.relpath(path)).as_posix()
 
 
 def _files(paths: list[str], settings: Settings) -> Iterator[str]:
@@ -207,7 +212,7 @@ def _seeds_below(folder: str, settings: Settings) -> Iterator[str]:
     from worker.watch.ignore import seed_names
 
     # A folder inside the seeds folder is subject to the `.seedignore` there.
-    inside = not os.path.relpath(folder, settings.seeds).startswith(os.pardir)
+    inside = below_seeds(folder, settings) is not None
     root = str(settings.seeds) if inside else folder
     names = seed_names(root, settings.watch.suffixes)
     for parent, folders, files in os.walk(folder):

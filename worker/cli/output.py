@@ -6,13 +6,13 @@ Light on purpose: nothing here imports Rich.
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from worker.cli.document_paths import candidates
 from worker.domain.seeds.visible import UNSAFE, visible
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def found(
 ) -> dict[str, Any]:
     """Return what `look_up` finds of a document, or exit with 1 and a line that says what is near.
 
-    The path may be the document's own, or one that a shell completed, with the seeds folder in it.
+    `worker.cli.document_paths` says which document a path means.
     """
     answer = find(settings, path, look_up)
     if answer is None:
@@ -64,20 +64,14 @@ def found(
 def find(
     settings: Settings, path: str, look_up: Callable[[str], dict[str, Any] | None]
 ) -> dict[str, Any] | None:
-    """Return what `look_up` finds of a document, its path given as `found` takes it."""
-    found = (look_up(candidate) for candidate in _candidates(path, settings))
+    """Return what `look_up` finds of the document that `path` means."""
+    found = (look_up(candidate) for candidate in candidates(path, settings))
     return next((answer for answer in found if answer is not None), None)
-
-
-def _candidates(path: str, settings: Settings) -> list[str]:
-    below = os.path.relpath(path, settings.seeds)
-    candidates = [path, os.path.normpath(path), *([] if below.startswith(os.pardir) else [below])]
-    return list(dict.fromkeys(candidates))
 
 
 def not_found(reader: Reader, settings: Settings, path: str) -> str:
     """Say in one line that there is no such document, and which one is near."""
-    for candidate in _candidates(path, settings):
+    for candidate in candidates(path, settings):
         if (history := reader.history(candidate)) is not None:
             return f"{candidate} has {_versions(history['versions'])}"
     near = _nearest(path, reader.list_paths())

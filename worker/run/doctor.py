@@ -115,7 +115,9 @@ def _broker(services: Services) -> Iterator[Check]:
 def _folder(settings: Settings) -> Iterator[Check]:
     seeds = settings.seeds
     readable = seeds.is_dir() and os.access(seeds, os.R_OK | os.X_OK)
-    detail = str(seeds.resolve()) if readable else f"{seeds} is not a folder that can be read"
+    detail = (
+        str(seeds.resolve()) if readable else f"{seeds.absolute()} is not a folder that can be read"
+    )
     marker = settings.brake.marker
     if readable and not is_marked(str(seeds), marker):
         readable = False

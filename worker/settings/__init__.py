@@ -1,1 +1,1 @@
-"""The settings: the file, environment variables and flags, and the files that they name."""
+"""The settings: their file, environment variables and flags, and the files they name."""

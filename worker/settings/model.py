@@ -1,8 +1,12 @@
-"""The settings: `config/content-sync.toml`, then environment variables, then command-line flags.
+"""The settings: the settings file, then environment variables, then command-line flags.
 
 An unknown key is an error that names the nearest known one, in the file and in the environment.
-Every secret may come from a file: `CONTENT_SYNC_STORE_URL_FILE` names a file that holds the value
-of `CONTENT_SYNC_STORE_URL`. Nothing here opens a connection.
+Every secret can come from a file: `CONTENT_SYNC_STORE_URL_FILE` names a file with the value of
+`CONTENT_SYNC_STORE_URL`. Nothing here opens a connection.
+
+The settings file is `config/content-sync.toml` in the working directory or the nearest folder above it,
+so a command works from any folder of a project. `worker.settings.paths` says where its relative paths
+begin.
 """
 
 import os
@@ -16,6 +20,7 @@ from msgspec import field
 from worker.domain.seeds.facts import Fields
 from worker.domain.seeds.problem import Severity
 from worker.errors import ConfigurationError
+from worker.settings.paths import from_root, root_of
 from worker.settings.reading import fields_of, kind_at, merge, read, value_of
 from worker.settings.sources import (
     ENV_PREFIX,
@@ -70,19 +75,21 @@ __all__ = [
 
 MEMORY_BROKER = "memory://"
 LEAST_SECRET_LETTERS = 16
-#: Tables whose keys are no fields of the settings: the team's own names, and the rules'.
+DEFAULT_SEEDS = "seeds"
+DEFAULT_STORE_URL = "sqlite:///var/content-sync.db"
+#: Tables whose keys the team names, or that the rules name: these keys are not fields of a class.
 _TABLES_OF_NAMES = tuple(f"{ENV_PREFIX}{table}__" for table in ("CHANNELS", "ROUTES", "RULES"))
 
 
 class Settings(Section, frozen=True):
-    """Everything that can be set. See the README for the table of them."""
+    """All settings. The README has a table of them."""
 
     config: Path | None = None
-    seeds: Path = Path("seeds")  # the folder that is the truth
-    store_url: Secret = Secret("sqlite:///var/content-sync.db")  # of SQLite or PostgreSQL
+    seeds: Path = Path(DEFAULT_SEEDS)  # the folder of the documents
+    store_url: Secret = Secret(DEFAULT_STORE_URL)  # SQLite or PostgreSQL
     broker_url: Secret = Secret(MEMORY_BROKER)  # `memory://` or a Redis URL
     broker_secret: Secret | None = None  # signs messages over Redis; default: the broker's password
-    broker_old_secret: Secret | None = None  # still accepted, until every part knows the new one
+    broker_old_secret: Secret | None = None  # still accepted, until every process has the new one
     schema_file: Path | None = None  # default: seed.schema.json beside the settings file
     templates: Path | None = None  # default: templates/ beside the settings file
     log_format: Literal["text", "json"] = "text"
@@ -104,16 +111,16 @@ class Settings(Section, frozen=True):
     )
 
     def __post_init__(self) -> None:
-        """Refuse what does not fit together."""
+        """Refuse settings that contradict each other."""
         for name in ("broker_secret", "broker_old_secret"):
             secret: Secret | None = getattr(self, name)
             if secret is not None and len(secret.value) < LEAST_SECRET_LETTERS:
-                raise ValueError(f"setting {name} needs {LEAST_SECRET_LETTERS} letters at least")
+                raise ValueError(f"setting {name} needs at least {LEAST_SECRET_LETTERS} characters")
         for name, route in self.routes.items():
             channel = self.channels.get(route.channel)
             if channel is None:
                 raise ValueError(
-                    f"routes.{name}.channel is {route.channel!r}, and there is no such channel"
+                    f"routes.{name}.channel is {route.channel!r}, but no channel has that name"
                     f"{suggest(route.channel, self.channels)}"
                 )
             if isinstance(channel, EmailChannel) and not route.to:
@@ -121,7 +128,7 @@ class Settings(Section, frozen=True):
             for key, other in (("backup", route.backup), ("lead", route.lead)):
                 if other is not None and other not in self.routes:
                     raise ValueError(
-                        f"routes.{name}.{key} is {other!r}, and there is no such route"
+                        f"routes.{name}.{key} is {other!r}, but no route has that name"
                         f"{suggest(other, self.routes)}"
                     )
         try:
@@ -130,8 +137,13 @@ class Settings(Section, frozen=True):
             raise ValueError(f"setting rules: {error}") from None
 
     @property
+    def root(self) -> Path:
+        """Return the project's root, where the relative paths of the settings file begin."""
+        return root_of(self.config)
+
+    @property
     def severities(self) -> dict[str, Severity | None]:
-        """Return how severe the team's own rules are, by code; None for one that is off."""
+        """Return the severities that the team set, by rule code; None for a rule that is off."""
         return severities_of(self.rules)
 
     @property
@@ -141,33 +153,36 @@ class Settings(Section, frozen=True):
 
     @property
     def in_process(self) -> bool:
-        """Return whether the broker lives in this process, so that no other one can take part."""
+        """Return whether the broker is inside this process, so that no other process can use it."""
         return self.broker_url.value.startswith("memory:")
 
     def beside(self, name: str) -> Path:
-        """Return a file or folder that lies beside the settings file, or the packaged one."""
+        """Return a file or folder beside the settings file, or the packaged one."""
         if self.config is not None and (found := self.config.parent / name).exists():
             return found
         return packaged_config() / name
 
 
 def packaged_config() -> Path:
-    """Return the folder of the defaults: in the wheel, or `config/` of a checkout."""
-    here = Path(__file__).resolve().parents[1]
-    packaged = here / "_config"
-    return packaged if packaged.is_dir() else here.parent / "config"
+    """Return the folder of the default files: in the wheel, or `config/` of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "_config"
+    return packaged if packaged.is_dir() else package.parent / "config"
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Return the settings; raise `ConfigurationError` in one line when any is unusable.
+    """Return the settings; raise `ConfigurationError` with one line when one cannot be used.
 
     A flag that is None counts as not given.
     """
+    config = config_path()
     given = {name: value for name, value in flags.items() if value is not None}
+    defaults = {"seeds": DEFAULT_SEEDS, "store_url": DEFAULT_STORE_URL}
     values: dict[str, Any] = {"review": {"lead_days": DEFAULT_LEAD_DAYS}}
-    for layer in (read_file(), _environment(), given, {"config": config_path()}):
+    of_the_file = from_root({**defaults, **read_file(config)}, root_of(config))
+    for layer in (of_the_file, _environment(), given, {"config": config}):
         values = merge(values, layer)
-    # One by one, so that a message says which it was.
+    # These are read one by one, so that an error names the entry.
     for table, kind in (("rules", Level), ("channels", Channel), ("routes", RouteSettings)):
         named = values.get(table)
         if isinstance(named, Mapping):
@@ -178,7 +193,7 @@ def load_settings(**flags: Any) -> Settings:
 
 
 def _environment() -> dict[str, Any]:
-    """Return what the environment sets, in the form of the settings file."""
+    """Return what the environment sets, in the shape of the settings file."""
     _refuse_unknown_variables(os.environ)
     found: dict[str, Any] = {}
     for name, text in sorted(read_environment().items()):
@@ -187,7 +202,7 @@ def _environment() -> dict[str, Any]:
             value = value_of(text, kind_at(Settings, path))
         except ValueError:
             raise ConfigurationError(
-                f'{variable(name)} has to be JSON, as ["one", "two"] or {{"key": "value"}}'
+                f'{variable(name)} must be JSON, such as ["one", "two"] or {{"key": "value"}}'
             ) from None
         for key in reversed(path):
             value = {key: value}
@@ -208,10 +223,10 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
 
 
 def variable_names() -> Iterator[str]:
-    """Yield the name of every environment variable that is a setting of its own."""
+    """Yield the names of the environment variables; those of channels, routes and rules vary."""
     for name, kind in fields_of(Settings).items():
         yield variable(name)
-        if name not in {"channels", "routes"}:  # their tables have names of the team's own
+        if name not in {"channels", "routes"}:  # the team names the tables in these
             yield from (variable(f"{name}__{key}") for key in fields_of(kind))
 
 

@@ -1,4 +1,7 @@
-"""Makes the team's policy of the settings and the reviewers file. Called by `worker.library.reader`."""
+"""Makes the team's review policy from the settings and the reviewers file.
+
+Called by `worker.library.reader`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from worker.settings.reviewers_file import load_owners
 
 
 def make_policy(settings: Settings) -> Policy:
-    """Return the team's policy; raise `ConfigurationError` where the reviewers file is wrong."""
+    """Return the team's policy; raise `ConfigurationError` when the reviewers file is unusable."""
     review = settings.review
     return Policy(
         fields=settings.fields,

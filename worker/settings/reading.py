@@ -1,6 +1,6 @@
-"""Reads what was written (texts, numbers, tables) as typed settings, and says what is wrong in one line.
+"""Converts written values (strings, numbers, tables) to typed settings, with one-line errors.
 
-It knows the types that it is given and no setting of its own. Called by `worker.settings.model`.
+It knows the types it gets and no particular setting. Called by `worker.settings.model`.
 """
 
 import dataclasses
@@ -18,11 +18,11 @@ from worker.settings.sources import suggest
 from worker.settings.types import ClockTime
 
 _TRUTHS = {"yes": True, "on": True, "no": False, "off": False}
-#: How people call the types that msgspec names.
+#: What messages call the types that msgspec names.
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
-    "str": "a text",
+    "str": "a string",
     "bool": "true or false",
     "array": "a list",
     "object": "a table",
@@ -31,15 +31,15 @@ _WORDS = {
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`")
 _NO_CHOICE = re.compile(r"Invalid (?:enum )?value (?P<value>'.*'|\d+)")
-#: What stands for a key of a table whose names are the team's own: msgspec does not say which it was.
+#: How msgspec writes a key of a table whose keys the team chose.
 _ANY_NAME = "..."
 
 
 def read(values: Any, kind: Any, *, at: Sequence[str] = ()) -> Any:
-    """Return values as a type; raise `ConfigurationError` that names the first wrong one.
+    """Return values as a type; raise a `ConfigurationError` that names the first wrong one.
 
-    `at` is where in the settings they were found. Texts are read as numbers where those are wanted, for
-    the environment holds nothing else; no message shows a value that is not one of a few words.
+    `at` is their place in the settings. Strings become numbers where the type is a number, because the
+    environment holds only strings. A message shows a value only when the setting is one of a few words.
     """
     try:
         return msgspec.convert(values, kind, strict=False, dec_hook=_read_own)
@@ -48,20 +48,20 @@ def read(values: Any, kind: Any, *, at: Sequence[str] = ()) -> Any:
 
 
 def _read_own(kind: type, value: Any) -> Any:
-    """Make a value whose type is not msgspec's own: a path, a secret, a time of day."""
+    """Make a value of a type that msgspec does not know: a path, a secret, a time of day."""
     if isinstance(value, kind):
         return value
     if kind is ClockTime and isinstance(value, str | time):
         return ClockTime.of(value)
     if not isinstance(value, str):
-        raise ValueError("Expected `str`")  # noqa: TRY004 - msgspec adds the place to this one
+        raise ValueError("Expected `str`")  # noqa: TRY004 - msgspec adds the place to a ValueError
     return kind(value)
 
 
 def value_of(text: str, kind: Any) -> Any:
-    """Return what a text of the environment means: nothing where it is empty, JSON for lists and tables.
+    """Return the value of an environment variable: None when it is empty, JSON for lists and tables.
 
-    Raises ValueError where that is no JSON.
+    Raises ValueError when the JSON is invalid.
     """
     if not text:
         return None
@@ -74,7 +74,7 @@ def value_of(text: str, kind: Any) -> Any:
 
 
 def kind_at(kind: Any, path: Sequence[str]) -> Any:
-    """Return the type of what is at a path of keys below a type; None where nothing can be there."""
+    """Return the type at a path of keys below a type; None when the path does not exist."""
     for key in path:
         plain = _plain(kind)
         if get_origin(plain) in {tuple, dict}:
@@ -85,7 +85,7 @@ def kind_at(kind: Any, path: Sequence[str]) -> Any:
 
 
 def fields_of(kind: Any) -> dict[str, Any]:
-    """Return the keys of a table and their types; of a union, those of all that it may be."""
+    """Return the keys of a table and their types; for a union, those of all its members."""
     plain = _plain(kind)
     if get_origin(plain) in {Union, types.UnionType}:
         found: dict[str, Any] = {}
@@ -105,7 +105,7 @@ def fields_of(kind: Any) -> dict[str, Any]:
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both, key by key where both have a table, and else what is above."""
+    """Return both merged: tables key by key, and otherwise the value of `above`."""
     merged = dict(below)
     for name, value in above.items():
         old = merged.get(name)
@@ -117,7 +117,7 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(kind: Any) -> Any:
-    """Return a type without what only narrows it, and without None."""
+    """Return a type without its annotations and without None."""
     if get_origin(kind) is Annotated:
         return _plain(get_args(kind)[0])
     if get_origin(kind) in {Union, types.UnionType}:
@@ -127,7 +127,7 @@ def _plain(kind: Any) -> Any:
 
 
 def _explain(message: str, kind: Any, at: Sequence[str]) -> str:
-    """Put msgspec's message into the words of somebody who wrote a settings file."""
+    """Return msgspec's message in the words of a settings file."""
     message, _, place = message.partition(" - at `$")
     steps = re.findall(r"\w+|\.\.\.", place)
     where = [*at, *takewhile(lambda step: step != _ANY_NAME, steps)]
@@ -151,7 +151,7 @@ def _in_words(match: re.Match[str]) -> str:
 
 
 def _choices(kind: Any) -> str:
-    """Return the words that a setting may be, as `text or json`; empty where it may be any."""
+    """Return the words that a setting allows, as `text or json`; empty when it allows any."""
     plain = _plain(kind)
     many = get_args(plain) if get_origin(plain) in {Union, types.UnionType} else [plain]
     words = [str(word) for one in many if get_origin(one) is Literal for word in get_args(one)]

@@ -1,7 +1,7 @@
-"""Connections to Redis beside Celery's own: one set of timeouts, one way to fail.
+"""Connections to Redis other than Celery's own, with one set of timeouts and one kind of error.
 
-The spool and the stream of events use it. It knows no keys, and no error that leaves it shows a
-password. redis-py is imported with the first link: that takes 0.1 s, and an embedded service has none.
+The spool and the event stream use it. Its errors never show a password. redis-py is imported with the
+first link because the import takes 0.1 s and an embedded service needs no link.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ SCHEMES = ("redis://", "rediss://")
 _TIMEOUT_SECONDS = 5
 _HEALTH_CHECK_SECONDS = 5
 _RETRY_SECONDS = 0.05
-#: redis-py reads 64 KiB at a time by default; a batch has 4 MiB, and arrives twice as fast this way.
+#: redis-py reads 64 KiB at a time by default. A batch has 4 MiB and arrives twice as fast with this.
 _READ_BYTES = 1024 * 1024
 
 
 class RedisLink:
     """One Redis, connected at the first use in each process; safe across threads and forks.
 
-    Raises `ConfigurationError` when the URL is none that redis-py understands.
+    Raises `ConfigurationError` when redis-py does not understand the URL.
     """
 
     def __init__(self, url: str) -> None:
-        import redis  # noqa: PLC0415 - see above
+        import redis  # noqa: PLC0415 - see the module
         from redis.backoff import ConstantBackoff  # noqa: PLC0415
         from redis.retry import Retry  # noqa: PLC0415
 
@@ -39,10 +39,10 @@ class RedisLink:
         self.shown_url = without_password(url)
         if not url.startswith(SCHEMES):
             raise ConfigurationError(
-                f"{self.shown_url} is no Redis URL: it begins with redis:// or rediss://"
+                f"{self.shown_url} is not a Redis URL: it must begin with redis:// or rediss://"
             )
         try:
-            # It connects at its first command, and its pool drops connections that a fork copied.
+            # The client connects at its first command. Its pool drops connections that a fork copied.
             self.client: Redis = redis.Redis.from_url(
                 url,
                 socket_timeout=_TIMEOUT_SECONDS,
@@ -50,22 +50,22 @@ class RedisLink:
                 socket_keepalive=True,
                 health_check_interval=_HEALTH_CHECK_SECONDS,
                 socket_read_size=_READ_BYTES,
-                # One more try carries a call over a connection that went dead while it lay idle.
-                # More (redis-py's default is ten) would hide for a minute that the broker is gone.
+                # One retry is enough for a connection that died while it was idle. With redis-py's
+                # default of ten, it would take a minute to notice that the broker is down.
                 retry=Retry(ConstantBackoff(_RETRY_SECONDS), 1),
             )
-            # An option of the URL that redis-py does not know would fail at the first command only.
+            # An unknown option in the URL would otherwise fail only at the first command.
             pool = self.client.connection_pool
             pool.connection_class(**pool.connection_kwargs)
         except (ValueError, TypeError, redis.RedisError) as error:
-            raise ConfigurationError(f"{self.shown_url} is no Redis URL: {error}") from None
+            raise ConfigurationError(f"{self.shown_url} is not a Redis URL: {error}") from None
 
     @contextmanager
     def failing_as_unavailable(self) -> Iterator[None]:
-        """Turn any error of Redis into `BrokerUnavailableError`, with the URL but no password.
+        """Turn any error of Redis into `BrokerUnavailableError`, with the URL but without the password.
 
-        Refusals count too (out of memory, read-only, loading): the caller's answer is the same,
-        since the folder is the truth and the next scan brings again what Redis did not take.
+        Refused commands (out of memory, read-only, loading) count too. Nothing is lost, because the next
+        scan of the folder sends again what Redis did not accept.
         """
         try:
             yield

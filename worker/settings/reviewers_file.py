@@ -1,4 +1,7 @@
-"""Reads the file that says who answers for documents that name nobody. Called by `worker.settings.policy`."""
+"""Reads the reviewers file, which says who answers for documents that name nobody.
+
+Called by `worker.settings.policy`.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,23 @@ NAME = "reviewers"
 
 
 def load_owners(settings: Settings) -> Owners:
-    """Return the reviewers file that the settings name, or the one beside the settings file.
+    """Return the owners in the reviewers file: the one the settings name, or that beside them.
 
-    Only the latter may be absent: then nobody answers for what names nobody. Raises
-    `ConfigurationError`, with the line, where the file is unusable.
+    Only a file that the settings name must exist. Raises `ConfigurationError`, with the line, when the
+    file is unusable.
     """
     named = settings.review.reviewers_file
     return read_owners(named or settings.beside(NAME), may_be_absent=named is None)
 
 
 def read_owners(path: Path, *, may_be_absent: bool = False) -> Owners:
-    """Return what one reviewers file says; raise `ConfigurationError` where it is unusable."""
+    """Return the owners in a reviewers file; raise `ConfigurationError` when it is unusable."""
     try:
         return parse_owners(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         if may_be_absent:
             return Owners()
-        raise ConfigurationError(f"there is no reviewers file {path}") from error
+        raise ConfigurationError(f"the reviewers file {path.absolute()} does not exist") from error
     except OSError as error:
         raise ConfigurationError(
             f"the reviewers file {path} cannot be read: {error.strerror}"

@@ -1,4 +1,4 @@
-"""Reads the file that says what front matter must be, for workers and for `validate`."""
+"""Reads the schema of front matter, for workers and for `validate`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from worker.settings.model import Settings
 
 
 def load_rules(settings: Settings, *, compiled: bool = True) -> Rules:
-    """Return the rules of the schema file; raise `ConfigurationError` where it is unusable.
+    """Return the rules of the schema file; raise `ConfigurationError` when it is unusable.
 
-    Whether it is a JSON Schema at all shows when it is compiled.
+    Only compiling shows whether the file is a valid JSON Schema.
     """
     path = _path_of(settings)
     with _explained(path):
@@ -25,7 +25,7 @@ def load_rules(settings: Settings, *, compiled: bool = True) -> Rules:
 
 
 def require_compiled(rules: Rules, settings: Settings) -> None:
-    """Compile the schema, unless that was done; raise `ConfigurationError` where it is unusable."""
+    """Compile the schema if needed; raise `ConfigurationError` when it is unusable."""
     with _explained(_path_of(settings)):
         _ = rules.validator
 
@@ -39,6 +39,8 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigurationError(f"the schema {path} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(
+            f"the schema {path.absolute()} cannot be read: {error.strerror}"
+        ) from error
     except ValueError as error:
         raise ConfigurationError(f"{path} is not a usable schema: {error}") from error

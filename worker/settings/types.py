@@ -1,7 +1,4 @@
-"""What settings are made of: tables, secrets, and the kinds of values that a type alone does not say.
-
-Called by the tables of the settings; `Secret` by whoever makes one.
-"""
+"""The types of settings: tables, secrets, limited numbers and times of day."""
 
 from datetime import time
 from typing import Annotated, Self
@@ -14,11 +11,11 @@ PositiveFloat = Annotated[float, Meta(gt=0)]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the settings file: frozen, and unknown keys are errors."""
+    """A table of the settings file. It is frozen, and an unknown key is an error."""
 
 
 class Secret:
-    """A text that shows itself only where it is asked for: in no log, no error and no traceback."""
+    """A string that only `value` shows: it appears in no log, error or traceback."""
 
     __slots__ = ("value",)
 
@@ -36,9 +33,9 @@ class Secret:
 
 
 class ClockTime(time):
-    """A time of day, written as `09:00`; TOML's own times have seconds and no quotes."""
+    """A time of day, written as `"09:00"`, or as TOML's own time without quotes: `09:00:00`."""
 
     @classmethod
     def of(cls, written: str | time) -> Self:
-        """Read it; raise ValueError where it is none."""
+        """Read a time of day; raise ValueError when it is not one."""
         return cls.fromisoformat(str(written))

@@ -45,7 +45,7 @@ def require_schema(store: Store) -> None:
     """Raise `StoreUnavailableError` unless the database has this version's tables."""
     if store.is_sqlite and not Path(store.url.database or "").exists():
         raise StoreUnavailableError(
-            f"there is no store at {store.url.database} yet: "
+            f"there is no store at {Path(store.url.database or '').absolute()} yet: "
             "run `content-sync sync` or `content-sync up` first"
         )
     with store.read() as connection:

@@ -16,9 +16,11 @@ def require_folder(seeds: Path) -> None:
     if not seeds.is_dir():
         what = "is not a folder" if seeds.exists() else "does not exist"
         raise ConfigurationError(
-            f"the seeds folder {seeds} {what}: make it, or set CONTENT_SYNC_SEEDS"
+            f"the seeds folder {seeds.absolute()} {what}: make it, run `content-sync init`, "
+            "or set CONTENT_SYNC_SEEDS"
         )
     if not os.access(seeds, os.R_OK | os.X_OK):
         raise ConfigurationError(
-            f"the seeds folder {seeds} cannot be read: let this user list it, or set CONTENT_SYNC_SEEDS"
+            f"the seeds folder {seeds.absolute()} cannot be read: let this user list it, "
+            "or set CONTENT_SYNC_SEEDS"
         )
