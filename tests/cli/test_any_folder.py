@@ -64,7 +64,7 @@ def test_what_changes_a_file_changes_the_right_one(project):
 
 @pytest.mark.parametrize(
     ("folder", "shown"),
-    [(".", "seeds/sub/a.md"), ("seeds", "sub/a.md"), ("seeds/sub", "a.md"), ("docs", None)],
+    [(".", "seeds/sub/a.md"), ("seeds", "sub/a.md"), ("seeds/sub", "../sub/a.md"), ("docs", None)],
 )
 def test_validate_names_files_as_seen_from_the_folder(project, folder, shown):
     write(project / "seeds" / "sub" / "a.md", a_seed(status="actve"))

@@ -12,7 +12,7 @@ from support.programs import clean_environment, run
 from worker.cli import run_command
 
 COMMANDS = (
-    *("up", "watch", "worker", "beat", "migrate", "sync", "approve"),
+    *("init", "up", "watch", "worker", "beat", "migrate", "sync", "approve"),
     *("status", "list", "history", "show", "diff", "why", "restore", "events", "export"),
     *("due", "owners", "reviewed", "snooze", "ack", "assign", "retire"),
     *("remind", "notices", "notify-test", "validate", "rules", "explain", "verify", "doctor"),

@@ -29,7 +29,7 @@ CHECK = "Check"
 #: Under its heading and in the order of the help, where each command is: its module and what is there.
 _PLACES = {
     RUN: (
-        *("run.up", "run.watch", "run.worker", "run.beat"),
+        *("init.init", "run.up", "run.watch", "run.worker", "run.beat"),
         *("run.migrate", "run.sync", "run.approve"),
     ),
     LOOK: (
