@@ -70,6 +70,7 @@ def loaded(tmp_path, seeds):
 
 def test_help_loads_nothing_heavy(loaded):
     heavy = ("rich", "pydantic", "celery", "sqlalchemy", "apprise", "watchdog")
+    heavy += ("importlib.metadata", "click.shell_completion")
 
     assert loaded(("--help",), heavy) == []
 

@@ -4,12 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from support.programs import clean_environment, run
 
+import worker
 from worker.cli import run_command
+
+CHECKOUT = Path(__file__).parents[2]
 
 COMMANDS = (
     *("init", "up", "watch", "worker", "beat", "migrate", "sync", "approve"),
@@ -51,7 +55,16 @@ def test_each_command_explains_itself_with_an_example(command, capsys):
 
 def test_version(tmp_path):
     result = run("--version", cwd=tmp_path)
-    assert (result.returncode, result.stdout) == (0, "content-sync 0.1.0\n")
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (result.returncode, result.stdout) == (0, f"content-sync {project['version']}\n")
+
+
+def test_the_version_is_written_in_one_place():
+    files = [path for folder in ("worker", "config") for path in (CHECKOUT / folder).rglob("*")]
+    texts = {path: path.read_bytes() for path in files if path.suffix != ".pyc" and path.is_file()}
+    texts[CHECKOUT / "docker-compose.yml"] = (CHECKOUT / "docker-compose.yml").read_bytes()
+    version = worker.__version__.encode()
+    assert [path for path, text in texts.items() if version in text] == []
 
 
 def test_an_unknown_command_is_told_what_is_near(tmp_path):

@@ -1,7 +1,7 @@
-"""The tree of commands: which there are, and under which headings the help shows them.
+"""The tree of commands, and the headings under which the help shows them.
 
-A command's module is imported when the command is called, or when the help of all is asked for. Called
-by `worker.cli.run_command` alone.
+The module of a command is imported when the command is called or when the help lists all commands.
+Called by `worker.cli.run_command`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker import __version__
 from worker.cli.options import A_FILE, Flags, seeds_folder
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ LOOK = "Look at the library"
 REVIEWS = "Reviews"
 CHECK = "Check"
 
-#: Under its heading and in the order of the help, where each command is: its module and what is there.
+#: Under each heading, in the order of the help, the module and the name of each command.
 _PLACES = {
     RUN: (
         *("init.init", "run.up", "run.watch", "run.worker", "run.beat"),
@@ -61,34 +60,34 @@ def _load(place: str) -> click.Command:
 
 
 class _Headings(click.Group):
-    """Loads a command when it is called, and shows all under their headings."""
+    """A group that loads a command when it is called and lists commands under headings."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return the command of that name, if there is one."""
+        """Return the command with a name, or None."""
         return _load(_PLACE_OF[cmd_name]) if cmd_name in _PLACE_OF else None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return all names, in the order of the help."""
+        """Return the names of all commands in the order of the help."""
         return list(_PLACE_OF)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Raise an error that names what is near, for Click knows only what it has loaded."""
+        """Raise an error with the nearest names for an unknown command."""
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand:
             raise click.NoSuchCommand(args[0], possibilities=_PLACE_OF, ctx=ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """End by Ctrl-C without a word, where Click would write an empty line."""
+        """Exit silently on Ctrl-C; Click would print an empty line."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(130)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write one section a heading."""
+        """Write a section for each heading."""
         longest = max(map(len, _PLACE_OF))
         limit = formatter.width - 6 - longest
         for heading, places in _PLACES.items():
@@ -108,7 +107,7 @@ def _print_completion(ctx: click.Context, _param: click.Parameter, shell: str | 
         return
     from click.shell_completion import shell_complete
 
-    variable = "_CONTENT_SYNC_COMPLETE"  # the one that Click looks at
+    variable = "_CONTENT_SYNC_COMPLETE"  # Click reads this one
     ctx.exit(shell_complete(ctx.command, {}, PROGRAM, variable, f"{shell}_source"))
 
 
@@ -124,14 +123,16 @@ def _print_completion(ctx: click.Context, _param: click.Parameter, shell: str | 
     "--config",
     metavar="FILE",
     type=A_FILE,
-    help="The settings file. [default: config/content-sync.toml]",
+    help="The settings file. [default: config/content-sync.toml, here or in a folder above]",
 )
 @seeds_folder
 @click.option(
     "--store-url", metavar="URL", help="The database, such as sqlite:///var/content-sync.db."
 )
 @click.option("--broker-url", metavar="URL", help="The broker: memory:// or a Redis URL.")
-@click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version.")
+@click.version_option(
+    package_name=PROGRAM, message="%(prog)s %(version)s", help="Show the version."
+)
 @click.option(
     "--completion",
     metavar="SHELL",
@@ -139,7 +140,7 @@ def _print_completion(ctx: click.Context, _param: click.Parameter, shell: str | 
     is_eager=True,
     expose_value=False,
     callback=_print_completion,
-    help="Print what makes this shell complete commands: bash, zsh or fish.",
+    help="Print the completion script for bash, zsh or fish.",
 )
 @click.pass_context
 def program(
@@ -150,15 +151,15 @@ def program(
     store_url: str | None,
     broker_url: str | None,
 ) -> None:
-    """Keep a library of reviewed documents true: checked, versioned, and reviewed on time.
+    """Keep a library of reviewed documents correct and up to date.
 
-    Put Markdown files into the seeds folder. Each is checked and stored as a new version, and
-    whoever answers for it gets a message when its review falls due.
+    Put Markdown files into the seeds folder. The service checks each file and stores every version of
+    it. When a review is due, the person who answers for the document gets a message.
 
-    Begin with: content-sync up
+    Start with: content-sync init, then content-sync up
     """
     if config is not None:
         if not config.is_file():
-            raise click.BadParameter(f"{config} is not a file", param_hint="--config")
+            raise click.BadParameter(f"{config.absolute()} is not a file", param_hint="--config")
         os.environ["CONTENT_SYNC_CONFIG"] = str(config)
     ctx.obj = Flags(seeds=seeds, store_url=store_url, broker_url=broker_url)
