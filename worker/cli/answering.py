@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from worker.cli import completion
 from worker.cli.options import (
     A_PATH,
     Flags,
@@ -50,6 +51,7 @@ def an_address(text: str) -> str:
     nargs=-1,
     required=True,
     type=A_PATH,
+    shell_complete=completion.documents,
     help="The documents: their paths in the folder.",
 )
 @click.option("--on", metavar="DATE", type=a_date, help="The day of the review. [default: today]")

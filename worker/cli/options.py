@@ -1,6 +1,6 @@
-"""The options that commands share, and how what a person typed becomes settings and dates.
+"""Options that commands share, and the conversion of typed values to dates, names and settings.
 
-A function that reads what was typed raises a `ValueError`, whose words Click puts behind the option.
+A function that converts a value raises `ValueError`; Click prints its message after the option.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from worker.cli import completion
 from worker.domain.seeds.visible import UNSAFE
 
 if TYPE_CHECKING:
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-#: What shells complete to files. Whoever opens one says better than Click what is wrong with it.
+#: A file, which shells complete. Click does not check it: the code that opens it has better messages.
 A_FILE = click.Path(readable=False, path_type=Path)
-#: The same, and it stays as it was typed.
+#: The same, as a string that stays as it was typed.
 A_PATH = click.Path(readable=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """The options before the command; None where one was not given."""
+    """The options before the command; None for one that was not given."""
 
     seeds: Path | None = None
     store_url: str | None = None
@@ -36,9 +37,9 @@ class Flags:
 
 
 def a_date(text: str) -> date:
-    """Read a date as people give it to a command; anything but `2026-03-30` is a usage error."""
+    """Read a date such as `2026-03-30`; another form is a usage error."""
     try:
-        if _DATE.fullmatch(text):  # Python would take 20260330 and week dates too
+        if _DATE.fullmatch(text):  # fromisoformat accepts 20260330 and week dates, too
             return date.fromisoformat(text)
     except ValueError:
         pass
@@ -46,9 +47,9 @@ def a_date(text: str) -> date:
 
 
 def a_time(text: str) -> datetime:
-    """Read a time, or a day, which means its end; anything else is a usage error.
+    """Read a time, or a day, which means the end of that day; another form is a usage error.
 
-    The result has a zone only where the text has one.
+    The result has a time zone only if the text has one.
     """
     try:
         if _DATE.fullmatch(text):
@@ -61,15 +62,15 @@ def a_time(text: str) -> datetime:
 
 
 def a_name(text: str) -> str:
-    """Read a person's name; one that is blank or not one line is a usage error."""
+    """Read a person's name; a blank one, or one with control characters, is a usage error."""
     name = " ".join(text.split())
     if not name or UNSAFE.search(name):
-        raise ValueError(f"{text!r} is no name")
+        raise ValueError(f"{text!r} is not a name")
     return name
 
 
 def who_says(by: str | None) -> str:
-    """Return who says so: the name that was given, or the user who is logged in."""
+    """Return the name to record: the given one, or the login name."""
     if by is not None:
         return by
     import getpass
@@ -78,24 +79,28 @@ def who_says(by: str | None) -> str:
         return a_name(getpass.getuser())
     except (OSError, KeyError, ImportError, ValueError):
         raise click.BadParameter(
-            "nobody is logged in here: say who you are", param_hint="--by"
+            "the login name is unknown: add --by NAME", param_hint="--by"
         ) from None
 
 
 def in_zone(given: datetime, zone: tzinfo) -> datetime:
-    """Return the instant that a person means: a time without a zone is the team's."""
+    """Return a time in its zone; one without a zone is in the team's."""
     return given if given.tzinfo is not None else given.replace(tzinfo=zone)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 by = click.option(
-    "--by", metavar="NAME", type=a_name, help="Who says so. [default: who is logged in here]"
+    "--by", metavar="NAME", type=a_name, help="The name to record. [default: the login name]"
 )
 document_path = click.argument(
-    "path", metavar="PATH", type=A_PATH, help="The document: its path in the seeds folder."
+    "path",
+    metavar="PATH",
+    type=A_PATH,
+    shell_complete=completion.documents,
+    help="The document: its path, with or without the seeds folder.",
 )
 on_date = click.option(
-    "--on", metavar="DATE", type=a_date, help="As if it were this day: 2026-03-30."
+    "--on", metavar="DATE", type=a_date, help="Answer as on this day, such as 2026-03-30."
 )
 seeds_folder = click.option(
     "--seeds", metavar="FOLDER", type=A_FILE, help="The folder of the documents."
@@ -103,9 +108,9 @@ seeds_folder = click.option(
 
 
 def read_settings(flags: Flags, *, seeds: Path | None = None, quiet: bool = True) -> Settings:
-    """Return the settings with the flags of this command applied, and configure the log.
+    """Return the settings with the flags of this command, and configure the log.
 
-    `quiet` is for commands that answer and end: their log shows nothing below a warning.
+    With `quiet`, for commands that print an answer and exit, the log shows only warnings and errors.
     """
     from worker.run import logs
     from worker.settings.model import load_settings

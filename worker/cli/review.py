@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from worker.cli import completion
 from worker.cli.options import Flags, as_json, on_date, read_settings
 from worker.cli.output import complain, print_json
 
@@ -103,7 +104,13 @@ def retry(flags: Flags, *, ids: tuple[int, ...], as_json: bool) -> None:
 
 
 @click.command
-@click.argument("route", metavar="[ROUTE]", required=False, help="Only this route of the settings.")
+@click.argument(
+    "route",
+    metavar="[ROUTE]",
+    required=False,
+    shell_complete=completion.routes,
+    help="Only this route of the settings.",
+)
 @click.option(
     "--preview", is_flag=True, help="Print what would be sent now; send and open nothing."
 )

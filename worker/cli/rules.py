@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from worker.cli import completion
 from worker.cli.options import Flags, as_json, read_settings
 from worker.cli.output import complain, print_json
 
@@ -48,7 +49,9 @@ def rules(flags: Flags, *, as_json: bool) -> None:
 
 
 @click.command
-@click.argument("code", metavar="CODE", help="A code or a rule's name.")
+@click.argument(
+    "code", metavar="CODE", help="A code or a rule's name.", shell_complete=completion.rules
+)
 @as_json
 @click.pass_obj
 def explain(flags: Flags, *, code: str, as_json: bool) -> None:
