@@ -45,10 +45,33 @@ def test_a_review_by_a_path_in_the_folder_or_with_it(library, answer, seeds):
     assert answer("history", "a.md")["versions"][1]["change"] == "review"
 
     [again, other] = answer(
-        "reviewed", "a.md", "sub/nausea.md", "a.md", "--evidence", "https://x.org/1"
+        *("reviewed", "a.md", "sub/nausea.md", "a.md", "--by", "asha"),
+        *("--evidence", "https://x.org/1"),
     )
     assert (again["by"], again["written"], again["fields"][0]["new"]) == ("asha", True, "asha")
     assert (other["path"], other["evidence"]) == ("sub/nausea.md", "https://x.org/1")
+
+
+@pytest.mark.parametrize("format_", [(), ("--json",)])
+def test_the_login_name_never_replaces_another_reviewer(library, seeds, format_):
+    theirs = write(seeds / "a.md", a_seed(title="A page", reviewerName="Dr. Rao")).read_text()
+    mine = (seeds / "sub" / "nausea.md").read_text()
+    result = library("reviewed", "sub/nausea.md", "a.md", *format_, code=2)
+    assert result.stdout == ""
+    assert result.stderr == (
+        "content-sync: Invalid value for --by: seeds/a.md names Dr. Rao as its reviewer: add --by with "
+        "the name to write (see content-sync reviewed --help)\n"
+    )
+    assert (seeds / "a.md").read_text() == theirs
+    assert (seeds / "sub" / "nausea.md").read_text() == mine
+    library("reviewed", "a.md", "--by", "Asha Rao")
+    assert "reviewerName: Asha Rao\n" in (seeds / "a.md").read_text()
+
+
+def test_a_reviewer_who_is_logged_in_needs_no_name(library, seeds):
+    write(seeds / "a.md", a_seed(title="A page", reviewerName="Asha"))
+    assert "reviewed by asha" in library("reviewed", "a.md").stdout
+    assert "reviewerName: Asha\n" in (seeds / "a.md").read_text()
 
 
 def test_one_path_that_is_not_there_is_told_and_nothing_is_written(library, answer, seeds):
@@ -99,7 +122,7 @@ def test_a_snooze_says_what_now_happens(library, answer):
     until = str(TODAY + timedelta(days=10))
     said = library("snooze", "a.md", "--until", until, "--reason", "x").stdout
     assert said == (
-        f"a.md: nobody is reminded before {until}; it stays due on 2026-03-30 "
+        f"a.md: no reminders until {until}; it stays due on 2026-03-30 "
         "(1 more snooze of this review)\n"
     )
     snoozed = answer("snooze", "a.md", "--until", until, "--reason", "x", "--by", "Meera")
@@ -114,7 +137,7 @@ def test_being_on_it_says_what_now_happens(library, answer):
     until = TODAY + timedelta(days=7)
     said = library("ack", "seeds/a.md").stdout
     assert said == (
-        f"a.md: asha is on it, so it is not told again before {until}; it stays due on 2026-03-30\n"
+        f"a.md: acknowledged by asha, no reminders until {until}; it stays due on 2026-03-30\n"
     )
     assert answer("ack", "a.md", "--days", "3")["acknowledged_until"] == str(
         TODAY + timedelta(days=3)
@@ -126,7 +149,7 @@ def test_an_owner_is_assigned(library, answer, seeds):
     assert library("assign", "a.md", "Meera").stdout == "seeds/a.md: Meera answers for it\n"
     assert (seeds / "a.md").read_text().count("\nowner: Meera\n---\n") == 1
     assert library("assign", "a.md", "Meera").stdout == (
-        "seeds/a.md: Meera answers for it already\n"
+        "seeds/a.md: Meera already answers for it\n"
     )
     assert "no longer Meera" in library("assign", "a.md", "Asha").stdout
 
@@ -137,7 +160,7 @@ def test_a_document_retires_and_comes_back(library, answer, seeds, tmp_path):
     assert "--yes" in library("retire", "a.md", code=2).stderr
     for typed in ("n\n", "\x04"):  # no, and the end of what is typed
         shown, code = on_a_terminal("retire", "a.md", cwd=tmp_path, typed=typed)
-        assert "Take seeds/a.md out of the folder? [y/N]" in shown
+        assert "Remove seeds/a.md? [y/N]" in shown
         assert shown.endswith("content-sync: nothing was changed\n")
         assert code == 1
         assert (seeds / "a.md").exists()

@@ -16,7 +16,13 @@ from worker.domain.seeds.seed import parse_seed
 from worker.errors import ConfigurationError
 from worker.library import seeds_folder, write_back
 from worker.library.seeds_folder import WriteRefusedError
-from worker.library.write_back import Review, assign, record_reviews, retire
+from worker.library.write_back import (
+    NameNeededError,
+    Review,
+    assign,
+    record_reviews,
+    retire,
+)
 from worker.store.library import events_after
 
 TODAY = NOON.date()
@@ -98,13 +104,23 @@ def test_a_name_goes_into_the_file_when_it_was_given(quick, seeds):
     assert (seeds / "a.md").read_text().count("\nreviewerName: Dr. Rao\n---\n") == 1
 
 
-def test_a_login_name_takes_only_the_place_of_an_earlier_reviewer(quick, seeds):
+def test_a_login_name_only_fills_an_empty_field(quick, seeds):
     save(quick, "a.md", a_seed())
-    save(quick, "b.md", a_seed(title="Another page", reviewerName="Dr. Rao"))
+    save(quick, "b.md", a_seed(title="Another page", reviewerName=""))
     answers = reviewed(quick, "a.md", "b.md")
     assert "reviewerName" not in (seeds / "a.md").read_text()
-    assert "reviewerName: asha\n" in (seeds / "b.md").read_text()
-    assert {"field": "reviewerName", "old": "Dr. Rao", "new": "asha"} in answers[1]["fields"]
+    assert "reviewerName: 'asha'\n" in (seeds / "b.md").read_text()
+    assert [one["field"] for one in answers[1]["fields"]] == ["lastReviewed", "reviewerName"]
+
+
+def test_a_login_name_never_replaces_another_reviewer(quick, seeds):
+    save(quick, "a.md", a_seed())
+    save(quick, "b.md", a_seed(title="Another page", reviewerName="Dr. Rao"))
+    before = [(seeds / name).read_text() for name in ("a.md", "b.md")]
+    with pytest.raises(NameNeededError, match=r"seeds/b\.md names Dr\. Rao as its reviewer"):
+        reviewed(quick, "a.md", "b.md")
+    assert [(seeds / name).read_text() for name in ("a.md", "b.md")] == before
+    assert told(quick, "review.recorded") == []
 
 
 def test_a_second_review_of_a_day_is_recorded_and_the_file_stays(quick, seeds):
@@ -129,7 +145,7 @@ def test_a_file_that_was_edited_since_is_reviewed_and_that_is_said(quick, seeds)
     ("text", "day", "expected"),
     [
         (a_seed(), TODAY + timedelta(days=1), "in the future: today is 2026-11-24"),
-        (a_seed(), date(2025, 12, 29), "reviewed on 2025-12-30 already"),
+        (a_seed(), date(2025, 12, 29), "its last review is later: 2025-12-30"),
         (a_seed(status="actve"), TODAY, "a.md:4: `status` may not be"),
         ("---\ntitle: [\n---\nx\n", TODAY, "(CS0"),
     ],
@@ -215,7 +231,7 @@ def test_no_link_is_followed(quick, seeds, tmp_path):
     shutil.rmtree(seeds / "sub")
     (seeds / "sub").symlink_to(outside.parent)
     assert "symbolic link" in error_of(quick, "a.md")
-    assert "is not there any more" in error_of(quick, "sub/b.md")
+    assert "does not exist" in error_of(quick, "sub/b.md")
     assert outside.read_text() == a_seed(title="B")
 
 

@@ -1,4 +1,4 @@
-"""Commands that answer a reminder: reviewed, snooze, ack, assign, retire."""
+"""Commands that answer a reminder of a review: reviewed, snooze, ack, assign, retire."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 def an_address(text: str) -> str:
-    """Read the address of evidence: http or https, and without a password."""
+    """Read a URL of evidence: http or https, without a password."""
     try:
         parts = urlsplit(text)
         good = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
     except ValueError:
         good = False
     if not good or UNSAFE.search(text) or " " in text:
-        raise ValueError(f"{text!r} is no address; write it as https://example.org/page")
+        raise ValueError(f"{text!r} is not a web address; write it as https://example.org/page")
     return text
 
 
@@ -52,11 +52,13 @@ def an_address(text: str) -> str:
     required=True,
     type=A_PATH,
     shell_complete=completion.documents,
-    help="The documents: their paths in the folder.",
+    help="The documents: their paths, with or without the seeds folder.",
 )
 @click.option("--on", metavar="DATE", type=a_date, help="The day of the review. [default: today]")
 @by
-@click.option("--evidence", metavar="URL", type=an_address, help="Where the review can be read.")
+@click.option(
+    "--evidence", metavar="URL", type=an_address, help="The address of the written review."
+)
 @as_json
 @click.pass_obj
 def reviewed(
@@ -68,21 +70,26 @@ def reviewed(
     evidence: str | None,
     as_json: bool,
 ) -> None:
-    """Write a review into the files: the day, and who did it.
+    """Write a review into the files: the day and the reviewer.
 
-    It sets the day of the last review and leaves all else as it is, byte for byte. The reviewer's
-    name is set with --by, or where the file names a reviewer already; without --by it is the user
-    who is logged in here. All files are checked first; where one has an error, none is written.
+    Sets the day of the last review, and with --by also the reviewer's name. Everything else stays byte
+    for byte. A file that names another reviewer needs --by. All files are checked first; when one has an
+    error, none is written.
 
     Example: content-sync reviewed nausea.md --by "Asha Rao"
     """
     settings = read_settings(flags)
     from worker.library.opened import open_services
-    from worker.library.write_back import Review, document_at, record_reviews
+    from worker.library.write_back import (
+        NameNeededError,
+        Review,
+        document_at,
+        record_reviews,
+    )
 
     who = who_says(by)
     with open_services(settings) as services:
-        known: dict[str, str | None] = {}  # by path, why it cannot be
+        known: dict[str, str | None] = {}  # an error or None, by path
         for path in paths:
             document = find(settings, path, lambda one: document_at(services, one))
             if document is None:
@@ -90,7 +97,10 @@ def reviewed(
             else:
                 known[document["path"]] = None
         review = Review(on=on or services.today(), by=who, named=by is not None, evidence=evidence)
-        answers = record_reviews(services, known, review)
+        try:
+            answers = record_reviews(services, known, review)
+        except NameNeededError as needed:
+            raise click.BadParameter(str(needed), param_hint="--by") from None
     if as_json:
         print_json(answers)
     else:
@@ -110,8 +120,10 @@ def reviewed(
 
 @click.command
 @document_path
-@click.option("--until", metavar="DATE", type=a_date, required=True, help="The day to ask again.")
-@click.option("--reason", metavar="TEXT", required=True, help="Why it has to wait.")
+@click.option(
+    "--until", metavar="DATE", type=a_date, required=True, help="The day of the next reminder."
+)
+@click.option("--reason", metavar="TEXT", required=True, help="Why the review has to wait.")
 @by
 @as_json
 @click.pass_obj
@@ -120,7 +132,7 @@ def snooze(
 ) -> None:
     """Delay the reminders of a review; it stays due.
 
-    Only for so long and so often as the settings allow (review.max_snooze_days, max_snoozes).
+    The settings review.max_snooze_days and review.max_snoozes limit how long and how often.
 
     Example: content-sync snooze nausea.md --until 2026-04-15 --reason "waits for the new guideline"
     """
@@ -128,7 +140,7 @@ def snooze(
     from worker.reviews.snooze_and_ack import snooze as delay
 
     who = who_says(by)
-    answer = _taken(
+    answer = _result_of(
         settings,
         path,
         lambda services, one: delay(
@@ -145,7 +157,7 @@ def snooze(
     left = answer["snoozes_left"]
     _say(
         answer,
-        f"{answer['path']}: nobody is reminded before {until}; it stays due on {answer['due_on']}"
+        f"{answer['path']}: no reminders until {until}; it stays due on {answer['due_on']}"
         f" ({left or 'no'} more {'snooze' if left == 1 else 'snoozes'} of this review)",
         as_json=as_json,
     )
@@ -158,14 +170,14 @@ def snooze(
     "--days",
     metavar="N",
     type=click.IntRange(min=1),
-    help="For so long. [default: review.ack_days]",
+    help="How many days. [default: review.ack_days]",
 )
 @as_json
 @click.pass_obj
 def ack(flags: Flags, *, path: str, by: str | None, days: int | None, as_json: bool) -> None:
-    """Say that you are on it: no repeats for some days.
+    """Say that you are working on it: no repeats for some days.
 
-    An overdue review is not told again before; a backup and a lead are told as ever.
+    Stops the repeated reminders of an overdue review. Backup and lead still get theirs.
 
     Example: content-sync ack nausea.md
     """
@@ -178,7 +190,7 @@ def ack(flags: Flags, *, path: str, by: str | None, days: int | None, as_json: b
             f"{days} is more than {longest} days (review.max_snooze_days)", param_hint="--days"
         )
     who = who_says(by)
-    answer = _taken(
+    answer = _result_of(
         settings,
         path,
         lambda services, one: acknowledge(
@@ -192,7 +204,7 @@ def ack(flags: Flags, *, path: str, by: str | None, days: int | None, as_json: b
     )
     _say(
         answer,
-        f"{answer['path']}: {who} is on it, so it is not told again before "
+        f"{answer['path']}: acknowledged by {who}, no reminders until "
         f"{answer['acknowledged_until']}; it stays due on {answer['due_on']}",
         as_json=as_json,
     )
@@ -200,14 +212,16 @@ def ack(flags: Flags, *, path: str, by: str | None, days: int | None, as_json: b
 
 @click.command
 @document_path
-@click.argument("owner", metavar="OWNER", type=a_name, help="Who answers for it from now on.")
+@click.argument(
+    "owner", metavar="OWNER", type=a_name, help="Who answers for the document from now on."
+)
 @by
 @as_json
 @click.pass_obj
 def assign(flags: Flags, *, path: str, owner: str, by: str | None, as_json: bool) -> None:
-    """Write into the file who answers for it.
+    """Write into the file who answers for the document.
 
-    The service then stores it as a new version, and reminders go to the new owner.
+    The service then stores a new version and sends reminders to the new owner.
 
     Example: content-sync assign nausea.md "Asha Rao"
     """
@@ -215,7 +229,7 @@ def assign(flags: Flags, *, path: str, owner: str, by: str | None, as_json: bool
     from worker.library.write_back import assign as write_owner
 
     who = who_says(by)
-    answer = _taken(
+    answer = _result_of(
         settings, path, lambda services, one: write_owner(services, one, owner=owner, by=who)
     )
     old = f", no longer {answer['old_owner']}" if answer["old_owner"] else ""
@@ -223,7 +237,7 @@ def assign(flags: Flags, *, path: str, owner: str, by: str | None, as_json: bool
         answer,
         f"{settings.seeds}/{answer['path']}: {owner} answers for it{old}"
         if answer["written"]
-        else f"{settings.seeds}/{answer['path']}: {owner} answers for it already",
+        else f"{settings.seeds}/{answer['path']}: {owner} already answers for it",
         as_json=as_json,
     )
 
@@ -235,39 +249,39 @@ def assign(flags: Flags, *, path: str, owner: str, by: str | None, as_json: bool
 @as_json
 @click.pass_obj
 def retire(flags: Flags, *, path: str, by: str | None, yes: bool, as_json: bool) -> None:
-    """Take a document out of the folder, so that it retires.
+    """Remove a document's file, so that the document retires.
 
-    Its versions stay, and `restore` brings it back. Only a file whose newest version is stored is
-    taken away.
+    Its versions stay, and `restore` brings it back. A file with changes that are not stored is not
+    removed.
 
     Example: content-sync retire nausea.md
     """
     settings = read_settings(flags)
-    from worker.library.write_back import retire as take_out
+    from worker.library.write_back import retire as remove
 
     who = who_says(by)
-    answer = _taken(
+    answer = _result_of(
         settings,
         path,
-        lambda services, one: take_out(services, one, by=who),
+        lambda services, one: remove(services, one, by=who),
         before=lambda one: _consent(f"{settings.seeds}/{one['path']}", yes=yes),
     )
     _say(
         answer,
-        f"{settings.seeds}/{answer['path']} is taken away, and the service retires the document; "
+        f"{settings.seeds}/{answer['path']} was removed, and the service retires the document; "
         f"content-sync restore {answer['path']} {answer['number']} brings it back",
         as_json=as_json,
     )
 
 
-def _taken(
+def _result_of(
     settings: Settings,
     path: str,
-    take: Callable[[Services, str], dict[str, Any] | None],
+    act: Callable[[Services, str], dict[str, Any] | None],
     *,
     before: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """Return what became of an answer about a document, or exit with 1 and a line that says why."""
+    """Return the result of an answer about a document, or exit with 1 and the reason."""
     from worker.library.opened import open_services
     from worker.library.seeds_folder import WriteRefusedError
     from worker.library.write_back import document_at
@@ -278,7 +292,7 @@ def _taken(
         if before is not None:
             before(document)
         try:
-            return found(services, settings, document["path"], lambda one: take(services, one))
+            return found(services, settings, document["path"], lambda one: act(services, one))
         except (NotAnsweredError, WriteRefusedError) as error:
             complain(str(error))
             raise click.exceptions.Exit(1) from None
@@ -288,9 +302,9 @@ def _consent(place: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.BadParameter(f"this takes {place} out of the folder", param_hint="--yes")
+        raise click.BadParameter(f"this removes {place}", param_hint="--yes")
     try:
-        agreed = click.confirm(f"Take {place} out of the folder?", err=True)
+        agreed = click.confirm(f"Remove {place}?", err=True)
     except click.Abort:  # Ctrl-C, or the end of the input
         click.echo(err=True)
         agreed = False
@@ -309,7 +323,7 @@ def _reviewed(answer: dict[str, Any], settings: Settings) -> str:
     due = f"due again on {answer['due_on']}" if answer["due_on"] else "no review falls due"
     return (
         f"{settings.seeds}/{answer['path']}: reviewed by {answer['by']}, who {saw}; {due} "
-        f"({changed or 'the file says so already'})"
+        f"({changed or 'the file already says so'})"
     )
 
 

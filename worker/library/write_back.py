@@ -1,10 +1,9 @@
-"""Answers to a reminder that change a file: a review that was done, a new owner, a document to retire.
+"""Answers that change a file: a finished review, a new owner, a document to retire.
 
-The folder stays the truth: a field of the file is set and the service stores the file as a new
-version, or the file is taken away and the service retires its document. Beside it an event says who
-did so, which version they saw, and on what evidence; it is committed with the change of the file, and
-not without it. A file that would be refused is not touched, nor one that somebody is saving. Called
-by `worker.cli.answering`.
+Each answer changes the file in the seeds folder, and the service then stores a new version or retires
+the document. An event records who answered, which version they saw, and the evidence; it is committed
+only together with the change of the file. A file that would be refused, or that somebody is saving, stays
+as it is. Called by `worker.cli.answering`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from worker.domain.seeds.edit import NotSet, set_fields
@@ -27,12 +27,16 @@ from worker.store.library import find_document, find_refusal
 from worker.watch.read import Content, Unread
 
 
+class NameNeededError(ContentSyncError):
+    """A file names a reviewer, and the person did not say under which name they reviewed it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A review that was done: `on` is a date in the team's zone, `evidence` an address.
+    """A finished review: `on` is a date in the team's zone, `evidence` a URL.
 
-    `by` is who did it, for the record. `named` says that the person gave that name, so that it
-    belongs into the file; a login name goes there only in the place of an earlier reviewer.
+    `by` is the name to record. `named` says that the person gave that name, so it replaces the reviewer
+    in the file. A login name only fills an empty field.
     """
 
     on: date
@@ -43,7 +47,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Change:
-    """A file that was read, and what becomes of it."""
+    """A file as it was read, and its new content."""
 
     path: str
     seen: Content
@@ -53,7 +57,7 @@ class _Change:
 
 
 def document_at(services: Services, path: str) -> dict[str, Any] | None:
-    """Return the path and the head's number of a document, live or retired."""
+    """Return the path of a document, live or retired, and the number of its newest version."""
     with services.store.read() as connection:
         row = find_document(connection, path)
     return None if row is None else {"path": row.path, "number": row.number}
@@ -62,11 +66,12 @@ def document_at(services: Services, path: str) -> dict[str, Any] | None:
 def record_reviews(
     services: Services, paths: Mapping[str, str | None], review: Review
 ) -> list[dict[str, Any]]:
-    """Write a review into the files of documents, and its event; return what became of each.
+    """Write a review into files and record its events; return the result for each path.
 
-    `paths` tells of each what is known to be wrong with it. All are checked before the first is
-    written, and none is written where one has an error. Commits once a file. What goes wrong is the
-    `error` of its path.
+    `paths` maps each path to a known error or None. All files are checked first, and none is written
+    when one has an error. Commits once per file. A failure is the `error` of its path.
+
+    Raises `NameNeededError` when a file names another reviewer and the review has a login name only.
     """
     changes: dict[str, _Change] = {}
     errors = {path: wrong for path, wrong in paths.items() if wrong is not None}
@@ -92,10 +97,10 @@ def record_reviews(
 
 
 def assign(services: Services, path: str, *, owner: str, by: str) -> dict[str, Any] | None:
-    """Write who answers for a document into its file; None where there is none. Commits once.
+    """Write the owner of a document into its file; return None for an unknown document. Commits once.
 
-    Raises `WriteRefusedError` where the file may not be changed, `ConfigurationError` where it
-    cannot be.
+    Raises `WriteRefusedError` when the file must not be changed, `ConfigurationError` when it cannot be
+    written.
     """
     if document_at(services, path) is None:
         return None
@@ -107,10 +112,10 @@ def assign(services: Services, path: str, *, owner: str, by: str) -> dict[str, A
 
 
 def retire(services: Services, path: str, *, by: str) -> dict[str, Any] | None:
-    """Take a document's file out of the folder; None where there is no document. Commits once.
+    """Remove the file of a document; return None for an unknown document. Commits once.
 
-    Raises `WriteRefusedError` where the file holds anything but the newest version, which then would
-    be lost; `ConfigurationError` where it cannot be removed.
+    Raises `WriteRefusedError` when the file is not the newest version and would be lost,
+    `ConfigurationError` when it cannot be removed.
     """
     if document_at(services, path) is None:
         return None
@@ -120,7 +125,7 @@ def retire(services: Services, path: str, *, by: str) -> dict[str, Any] | None:
         document = table.lock_document(connection, path)
         if document is None or document.sha256 != seen.sha256:
             raise WriteRefusedError(
-                f"{place} holds what is not stored, and would be lost: run content-sync sync first"
+                f"{place} has changes that are not stored and would be lost: run content-sync sync first"
             )
         event = event_row(
             services.now(),
@@ -139,15 +144,18 @@ def retire(services: Services, path: str, *, by: str) -> dict[str, Any] | None:
 def _review_fields(
     services: Services, metadata: Mapping[str, Any], review: Review
 ) -> dict[str, str]:
-    """Return the fields that a review sets; refuse a day that cannot be that of the newest one."""
+    """Return the fields that a review sets; refuse a day in the future or before the last review."""
     fields, today = services.policy.fields, services.today()
     if review.on > today:
         raise WriteRefusedError(f"{review.on} is in the future: today is {today}")
     before = parse_date(metadata.get(fields.last_reviewed))
     if before is not None and review.on < before:
-        raise WriteRefusedError(f"it was reviewed on {before} already, later than {review.on}")
+        raise WriteRefusedError(f"its last review is later: {before}, not {review.on}")
     values = {fields.last_reviewed: review.on.isoformat()}
-    if review.named or fields.reviewer in metadata:
+    reviewer = str(metadata.get(fields.reviewer) or "")
+    if reviewer and not review.named and reviewer.casefold() != review.by.casefold():
+        raise NameNeededError(f"names {reviewer} as its reviewer: add --by with the name to write")
+    if review.named or (fields.reviewer in metadata and not reviewer):
         values[fields.reviewer] = review.by
     return values
 
@@ -182,7 +190,7 @@ def _prepare(
     path: str,
     values_for: Callable[[Mapping[str, Any]], Mapping[str, str]],
 ) -> _Change:
-    """Read a file, and work out what it becomes; raise `WriteRefusedError` where it has an error."""
+    """Read a file and compute its new content; raise `WriteRefusedError` when it has an error."""
     seen = _seen(services, path)
     place = place_of(services.settings, path)
     before = parse_seed(seen.data)
@@ -192,6 +200,8 @@ def _prepare(
         values = values_for(before.metadata)
     except WriteRefusedError as error:
         raise WriteRefusedError(f"{place}: {error}") from None
+    except NameNeededError as error:
+        raise NameNeededError(f"{place} {error}") from None
     data = set_fields(seen.data, values)
     if isinstance(data, NotSet):
         raise WriteRefusedError(f"{place}:{data.line}: {data.reason}")
@@ -207,7 +217,7 @@ def _prepare(
 
 
 def _seen(services: Services, path: str) -> Content:
-    """Return a live document's file; raise `WriteRefusedError` where there is nothing to change."""
+    """Return the file of a live document; raise `WriteRefusedError` when it cannot be changed."""
     place = place_of(services.settings, path)
     with services.store.read() as connection:
         document = find_document(connection, path)
@@ -221,9 +231,11 @@ def _seen(services: Services, path: str) -> Content:
     if isinstance(on_disk, Unread):
         raise WriteRefusedError(f"{place} cannot be read: {on_disk.detail}")
     if not isinstance(on_disk, Content):
-        raise WriteRefusedError(f"{place} is not there any more; {restore} brings it back")
+        raise WriteRefusedError(
+            f"{Path(place).absolute()} does not exist; {restore} brings it back"
+        )
     if refusal is not None and refusal.sha256 == on_disk.sha256:
-        raise WriteRefusedError(f"{place} is refused: content-sync why {path} says how to fix it")
+        raise WriteRefusedError(f"{place} was refused: content-sync why {path} says how to fix it")
     return on_disk
 
 
@@ -237,15 +249,15 @@ def _refused(place: str, problems: Sequence[Problem]) -> WriteRefusedError:
 def _carry_out(
     services: Services, change: _Change, kind: str, data: dict[str, Any]
 ) -> dict[str, Any]:
-    """Note the event, change the file, and commit both; neither where one of them fails.
+    """Record the event and change the file, or do neither when one of them fails.
 
-    The event names the version that was seen: the head, and whether the file was edited since.
+    The event names the newest version and says whether the file was edited since.
     """
     written = change.data != change.seen.data
     with services.store.write() as connection:
         document = table.lock_document(connection, change.path)
         if document is None or document.state != LIVE:
-            raise WriteRefusedError(f"{change.path} was retired in the meantime")
+            raise WriteRefusedError(f"{change.path} was retired while its file was read")
         edited = document.sha256 != change.seen.sha256
         event = event_row(
             services.now(),
