@@ -67,7 +67,7 @@ def test_a_diff_with_the_file_on_disk(library, answer, seeds):
     assert said.count("\n") == 1
     (seeds / "a.md").unlink()
     said = library("diff", "a.md", "--file", code=1).stderr
-    assert said == "content-sync: seeds/a.md cannot be compared: there is no such file\n"
+    assert said == f"content-sync: {seeds}/a.md cannot be compared: it does not exist\n"
     library("diff", "a.md", "1", "2", "--file", code=2)
 
 

@@ -95,7 +95,7 @@ def test_a_plain_note_is_ignored_and_said_so_on_standard_error(tmp_path, seeds):
     result = run("validate", "--json", cwd=tmp_path)
     assert result.returncode == 0
     assert json.loads(result.stdout)["files"] == 0
-    assert "note.txt is a plain note" in result.stderr
+    assert "note.txt is ignored: it has no front matter, so it is a plain note" in result.stderr
 
 
 def test_standard_input(tmp_path):

@@ -1,8 +1,8 @@
-"""Fingerprints of findings, and the file of those that a team has accepted.
+"""Fingerprints of findings, and the baseline: the file of those that a team accepts.
 
-A fingerprint is made of the document, the code and the text that the finding points at, so that it
-stays when lines move. A baseline lets an old library begin with `validate`: only new findings are
-told. It has no say in the service itself, which refuses an error all the same.
+A fingerprint is computed from the document, the code and the words at the finding, so it stays the same
+when lines move. With a baseline, `validate` reports only the new findings of an old library. The
+service ignores baselines and refuses every file with an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from worker.domain.seeds.problem import Problem, Span
 
 VERSION = 1
-_LENGTH = 16  # 64 bits: enough that no two of a library's findings are ever the same
+_LENGTH = 16  # 64 bits: two findings of a library never get the same
 _LINE_END = re.compile(r"\r\n?|\n")
 _FENCE = "---"
 
@@ -31,7 +31,7 @@ _FENCE = "---"
 def fingerprints(identity: str, data: bytes, problems: Sequence[Problem]) -> tuple[str, ...]:
     """Return a fingerprint for each problem of one document, in hexadecimal.
 
-    `identity` is the document's path, whatever it was called on the command line; `data` is the file.
+    `identity` is the document's path in the seeds folder; `data` is the content of the file.
     """
     lines = _LINE_END.split(data.decode("utf-8-sig", errors="replace"))
     seen: Counter[tuple[str, str]] = Counter()
@@ -39,7 +39,8 @@ def fingerprints(identity: str, data: bytes, problems: Sequence[Problem]) -> tup
     for problem in problems:
         text = _text_at(lines, problem.span).strip()
         if text in {"", _FENCE}:
-            # A missing field stands at the fence, which says nothing. Counts and dates may change.
+            # A missing field is reported at the fence, which says nothing about it. The message does,
+            # but its counts and dates may change.
             text = re.sub(r"[0-9]+", "#", problem.message)
         seen[problem.code, text] += 1
         parts = (identity, problem.code, text, str(seen[problem.code, text]))
@@ -58,11 +59,13 @@ def _text_at(lines: Sequence[str], span: Span) -> str:
 
 
 def read_baseline(path: Path) -> frozenset[str]:
-    """Return the fingerprints of a baseline; raise `ConfigurationError` where it is none."""
+    """Return the fingerprints in a baseline; raise `ConfigurationError` when it is unusable."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"the baseline {path}: {error.strerror}") from error
+        raise ConfigurationError(
+            f"the baseline {path.absolute()} cannot be read: {error.strerror}"
+        ) from error
     except ValueError as error:
         raise ConfigurationError(f"the baseline {path} is not JSON: {error}") from error
     if not isinstance(content, dict) or content.get("version") != VERSION:
@@ -75,13 +78,13 @@ def _fingerprints_in(path: Path, findings: Any) -> Iterable[str]:
     for of_file in of_files:
         if not isinstance(of_file, list) or not all(isinstance(one, str) for one in of_file):
             raise ConfigurationError(
-                f"{path} is not a baseline: its findings are no lists of texts"
+                f"{path} is not a baseline: its findings are not lists of strings"
             )
         yield from (one.rpartition(" ")[2] for one in of_file)
 
 
 def write_baseline(path: Path, found: Iterable[tuple[str, str, str]]) -> None:
-    """Write (document, code, fingerprint) of every finding: sorted, a line each, by replacement."""
+    """Write (document, code, fingerprint) of each finding, sorted, and replace the file at once."""
     findings: dict[str, list[str]] = {}
     for identity, code, fingerprint in sorted(set(found)):
         name = identity.encode(errors="backslashreplace").decode()

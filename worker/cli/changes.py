@@ -1,10 +1,11 @@
-"""Commands about one document's changes: diff, why, and restore, which writes into the folder."""
+"""Commands about the changes of one document: diff, why, restore."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +14,6 @@ from worker.cli.options import A_FILE, Flags, as_json, document_path, read_setti
 from worker.cli.output import complain, found, print_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from worker.library.reader import Reader
     from worker.settings.model import Settings
 
@@ -30,9 +29,9 @@ _NUMBER = click.IntRange(min=1)
 @click.argument(
     "second", metavar="[B]", type=_NUMBER, required=False, help="The later version's number."
 )
-@click.option("--file", is_flag=True, help="Compare with the file on disk, as it is now.")
-@click.option("--stat", is_flag=True, help="Only how much changed in each section.")
-@click.option("--html", metavar="FILE", type=A_FILE, help="Write a page to read or send.")
+@click.option("--file", is_flag=True, help="Compare with the file on disk.")
+@click.option("--stat", is_flag=True, help="Show only how much changed in each section.")
+@click.option("--html", metavar="FILE", type=A_FILE, help="Write an HTML page to this file.")
 @as_json
 @click.pass_obj
 def diff(
@@ -48,13 +47,13 @@ def diff(
 ) -> None:
     """Show what changed between two versions.
 
-    Without numbers, between the last two; with one, between that and the newest. A terminal of 140
-    columns shows both texts side by side.
+    Without numbers it compares the last two versions; with one number, that version and the newest. A
+    terminal with 140 columns shows both side by side.
 
     Example: content-sync diff nausea.md 1 3
     """
     if file and second is not None:
-        raise click.BadParameter("give one version, or none, with --file", param_hint="B")
+        raise click.BadParameter("give at most one version with --file", param_hint="B")
     settings = read_settings(flags)
     from worker.library.opened import open_reader
 
@@ -84,9 +83,9 @@ def diff(
 @as_json
 @click.pass_obj
 def why(flags: Flags, *, path: str, as_json: bool) -> None:
-    """Tell a file's story: seen, refused or stored, served.
+    """Show what happened to a file, step by step.
 
-    When it was seen, why it was refused, as what it was stored, who was told, what is served now.
+    When it was seen, why it was refused, which version it became, who got a message, what is served now.
 
     Example: content-sync why nausea.md
     """
@@ -105,7 +104,7 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
     text.show(views.steps(answer, settings.zone))
     if refusal is not None:
         data = b""
-        with suppress(OSError):  # the file may be gone; its findings are told all the same
+        with suppress(OSError):  # the file may be gone; its findings are still shown
             data = (settings.seeds / answer["path"]).read_bytes()
         problems = [read_problem(stored) for stored in refusal["problems"]]
         for line in findings.finding_lines(
@@ -117,13 +116,13 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
 @click.command
 @document_path
 @click.argument("number", metavar="N", type=_NUMBER, help="The version's number.")
-@click.option("--yes", is_flag=True, help="Even where a change that is not stored would be lost.")
+@click.option("--yes", is_flag=True, help="Overwrite a change that is not stored.")
 @as_json
 @click.pass_obj
 def restore(flags: Flags, *, path: str, number: int, yes: bool, as_json: bool) -> None:
     """Write a version back into the folder.
 
-    The service then stores it as a new version. A document that was retired comes back.
+    The service then stores it as a new version. A retired document becomes live again.
 
     Example: content-sync restore nausea.md 2
     """
@@ -154,18 +153,18 @@ def restore(flags: Flags, *, path: str, number: int, yes: bool, as_json: bool) -
 def _restored(answer: dict[str, Any], settings: Settings) -> str:
     place = f"{settings.seeds}/{answer['path']}"
     if not answer["written"]:
-        return f"{place} is version {answer['number']} already: nothing was written"
-    as_was = "byte for byte" if answer["exact"] else "its text as it was; its line ends may differ"
+        return f"{place} already is version {answer['number']}: nothing was written"
+    exactness = "byte for byte" if answer["exact"] else "the same text; line ends may differ"
     then = "stores it as a new version"
     if answer["newest"]:
-        then = "takes the document back" if answer["retired"] else "finds the newest version there"
-    return f"{place} is version {answer['number']} again ({as_was}); the service {then}"
+        then = "makes the document live again" if answer["retired"] else "keeps the newest version"
+    return f"{place} is version {answer['number']} again ({exactness}); the service {then}"
 
 
 def _diff_with_file(
     reader: Reader, settings: Settings, path: str, number: int | None
 ) -> dict[str, Any]:
-    """Return what changed between a version and the file on disk, or exit with 1 and say why not."""
+    """Return what changed between a version and the file on disk, or exit with 1 and the reason."""
     from worker.domain.seeds.seed import parse_seed
     from worker.watch.read import Content, read_file
 
@@ -176,14 +175,14 @@ def _diff_with_file(
     )
     if not isinstance(on_disk, Content):
         reason = getattr(on_disk, "detail", "") or getattr(on_disk, "reason", "")
-        complain(f"{place} cannot be compared: {reason or 'there is no such file'}")
+        complain(f"{Path(place).absolute()} cannot be compared: {reason or 'it does not exist'}")
         raise click.exceptions.Exit(1)
     seed = parse_seed(on_disk.data)
     if isinstance(seed, tuple):
         problem = seed[0]
         complain(
             f"{place}:{problem.span.line}: {problem.message} ({problem.code}), "
-            "so there is nothing to compare"
+            "so it cannot be compared"
         )
         raise click.exceptions.Exit(1)
     return found(
@@ -202,5 +201,5 @@ def _write_page(target: Path, answer: dict[str, Any], settings: Settings) -> Non
     try:
         target.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise ConfigurationError(f"cannot write {target}: {error.strerror}") from error
+        raise ConfigurationError(f"cannot write {target.absolute()}: {error.strerror}") from error
     complain(f"wrote {target}")

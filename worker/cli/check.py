@@ -1,4 +1,4 @@
-"""Commands that check: `validate` needs no broker and no store, `doctor` looks at every part."""
+"""Commands that check: `validate` checks files alone, `doctor` every part of the service."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from worker.cli.inspection import CheckedFile
     from worker.settings.model import Settings
 
-#: With fewer files a progress bar would only flash.
+#: Fewer files are checked too fast for a progress bar.
 _MANY_FILES = 100
-_TELL = {"text": tell_text, "json": tell_json, "github": tell_github}
+_PRINT = {"text": tell_text, "json": tell_json, "github": tell_github}
 
 
 @click.command
@@ -46,33 +46,33 @@ _TELL = {"text": tell_text, "json": tell_json, "github": tell_github}
 @click.option(
     "--format",
     "output",
-    type=click.Choice((*_TELL, "sarif")),
+    type=click.Choice((*_PRINT, "sarif")),
     default="text",
-    help="Text for people, or what GitHub, editors and programs read.",
+    help="Text for people, or a format for GitHub, editors and programs.",
 )
-@click.option("--fix", is_flag=True, help="Fix what is safe: put quotes round dates.")
+@click.option("--fix", is_flag=True, help="Fix what is safe: put dates in quotes.")
 @click.option(
-    "--fix-words", is_flag=True, help="With --fix: also fix a misspelt word of the vocabulary."
+    "--fix-words", is_flag=True, help="With --fix: also fix misspelt words of the vocabulary."
 )
-@click.option("--diff", is_flag=True, help="With --fix: only show what it would change.")
+@click.option("--diff", is_flag=True, help="With --fix: show the changes, write nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for a warning too.")
 @click.option(
     "--baseline",
     metavar="FILE",
     type=A_FILE,
-    help="Tell only findings that are not recorded in this file.",
+    help="Report only findings that are not in this file.",
 )
 @click.option(
     "--write-baseline",
     metavar="FILE",
     type=A_FILE,
-    help="Record the findings of today in this file.",
+    help="Write the current findings to this file.",
 )
 @click.option(
     "--stdin-path",
     metavar="PATH",
     type=A_PATH,
-    help="What to call the document on standard input.",
+    help="The name of the document on standard input.",
 )
 @seeds_folder
 @as_json
@@ -94,7 +94,7 @@ def validate(
 ) -> None:
     """Check documents: what is wrong, where, how to fix it.
 
-    Nothing is stored, and no other service is needed. Exits with 1 when a file has an error, or when
+    Stores nothing and needs no running service. Exits with 1 when a file has an error, or when
     --fix --diff shows a change.
 
     Example: content-sync validate seeds/nausea.md
@@ -112,8 +112,8 @@ def validate(
         {
             "--fix-words needs --fix": fix_words and not fix,
             "--diff needs --fix": diff and not fix,
-            "--diff prints a diff, and no other format": diff and output != "text",
-            "--fix cannot fix standard input; --diff shows what it would change": (
+            "--diff has no other format": diff and output != "text",
+            "--fix cannot write standard input; add --diff to see the changes": (
                 fix and not diff and STANDARD_INPUT in named
             ),
             "--stdin-path needs the path -": stdin_path is not None and STANDARD_INPUT not in named,
@@ -130,10 +130,10 @@ def validate(
     )
     files = files_of(named, settings)
     with _progress(len(files)) as moved:
-        findings = inspector.inspect(files, moved)
-    report = Report(findings=findings, fixing=fix)
+        checked = inspector.inspect(files, moved)
+    report = Report(findings=checked, fixing=fix)
     if write_baseline is not None:
-        _record(write_baseline, findings, settings)
+        _record(write_baseline, checked, settings)
         return
     if accepted is not None:
         report = _without(accepted, report, settings)
@@ -148,7 +148,7 @@ def validate(
 
         print_json(sarif_log(report, settings, rules))
     else:
-        _TELL[output](report)
+        _PRINT[output](report)
     failed = report.count("error") or (strict and report.count("warning"))
     if failed or (diff and report.fixed):
         raise click.exceptions.Exit(1)
@@ -162,7 +162,7 @@ def _refuse_mixtures(mixtures: dict[str, bool]) -> None:
 
 @contextmanager
 def _progress(files: int) -> Iterator[Progress]:
-    """Show a bar where somebody waits for many files; Rich is loaded only then."""
+    """Show a progress bar for many files on a terminal; Rich is loaded only then."""
     if files <= _MANY_FILES or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
@@ -178,30 +178,30 @@ def _read_baseline(path: Path | None) -> frozenset[str] | None:
     return None if path is None else read_baseline(path)
 
 
-def _record(path: Path, findings: list[CheckedFile], settings: Settings) -> None:
+def _record(path: Path, files: list[CheckedFile], settings: Settings) -> None:
     from worker.cli.baseline import fingerprints, write_baseline
 
     recorded = []
-    for finding in findings:
-        name = identity(finding.path, settings)
-        marks = fingerprints(name, finding.data, finding.problems)
-        codes = [problem.code for problem in finding.problems]
+    for file in files:
+        name = identity(file.path, settings)
+        marks = fingerprints(name, file.data, file.problems)
+        codes = [problem.code for problem in file.problems]
         recorded += [(name, code, mark) for code, mark in zip(codes, marks, strict=True)]
     write_baseline(path, recorded)
-    complain(f"{path} accepts {len(recorded):,} findings in {len(findings):,} files")
+    complain(f"{path} accepts {len(recorded):,} findings in {len(files):,} files")
 
 
 def _without(accepted: frozenset[str], report: Report, settings: Settings) -> Report:
-    """Return the report without the findings that a baseline accepts."""
+    """Return the report without the findings in a baseline."""
     from worker.cli.baseline import fingerprints
 
     kept = []
-    for finding in report.findings:
-        marks = fingerprints(identity(finding.path, settings), finding.data, finding.problems)
-        pairs = zip(finding.problems, marks, strict=True)
+    for file in report.findings:
+        marks = fingerprints(identity(file.path, settings), file.data, file.problems)
+        pairs = zip(file.problems, marks, strict=True)
         new = tuple(problem for problem, mark in pairs if mark not in accepted)
-        kept.append(replace(finding, problems=new))
-    known = len(report.problems) - sum(len(finding.problems) for finding in kept)
+        kept.append(replace(file, problems=new))
+    known = len(report.problems) - sum(len(file.problems) for file in kept)
     return replace(report, findings=kept, accepted=known)
 
 
@@ -210,16 +210,16 @@ def _without(accepted: frozenset[str], report: Report, settings: Settings) -> Re
     "--as",
     "part",
     type=click.Choice(("watcher", "worker", "beat")),
-    help="Check as this part of the service would.",
+    help="Check only what this part of the service needs.",
 )
 @as_json
 @click.pass_obj
 def doctor(flags: Flags, *, part: str | None, as_json: bool) -> None:
-    """Check that every part of the service is well.
+    """Check that every part of the service works.
 
-    The settings, the database, the broker, the folder, and the processes.
+    Settings, database, broker, seeds folder and processes.
 
-    Exits with 1 when something needs a person.
+    Exits with 1 when something needs attention.
 
     Example: content-sync doctor
     """

@@ -1,6 +1,6 @@
-"""Writes a fixed file in the place of the one that was read: whole, or not at all.
+"""Replaces a file by its fixed content, completely or not at all.
 
-What is fixed is decided in `worker.domain.rules.fix`. Called by `validate --fix`.
+`worker.domain.rules.fix` decides what to fix. Called by `validate --fix`.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from worker.atomic_write import replace_whole
 
 
 class NotWrittenError(OSError):
-    """The file stays as it is, and why, in words for people."""
+    """The reason why a file was not replaced, in words for people."""
 
 
 def replace_file(path: str, *, was: bytes, becomes: bytes) -> None:
-    """Replace a regular file that still holds `was`; its mode stays, and its owner where allowed.
+    """Replace a regular file whose content is still `was`; keep its mode and, if possible, its owner.
 
-    Raises `NotWrittenError` where the path is a symbolic link or no regular file, or where somebody
-    changed it since it was read; other `OSError`s where it cannot be written.
+    Raises `NotWrittenError` when the path is a symbolic link, not a regular file, or was changed since it
+    was read. Raises other kinds of `OSError` when it cannot be written.
     """
     target = Path(path)
     _look_at(target, was)
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        # An editor may save it in the meantime.
+        # The last look finds what an editor saved while the new file was written.
         replace_whole(folder, target.name, becomes, last_look=lambda: _look_at(target, was))
     finally:
         os.close(folder)
 
 
 def _look_at(target: Path, was: bytes) -> None:
-    """Raise `NotWrittenError` unless there is a regular file that holds `was` and may be written."""
+    """Raise `NotWrittenError` unless a regular, writable file holds `was`."""
     if target.is_symlink():
         raise NotWrittenError("it is a symbolic link; fix the file behind it")
     descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise NotWrittenError("it is no regular file")
+            raise NotWrittenError("it is not a regular file")
         if file.read(len(was) + 1) != was:
             raise NotWrittenError("it was changed since it was read; try again")
     if not os.access(target, os.W_OK):
-        raise NotWrittenError("it may not be written")
+        raise NotWrittenError("it is read-only")

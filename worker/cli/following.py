@@ -1,4 +1,4 @@
-"""Commands for programs that follow the library: `events` and `export`. JSON Lines, one a line."""
+"""Commands for programs that follow the library: `events` and `export`, in JSON Lines."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ POLL_SECONDS = 0.5
     metavar="ID",
     type=click.IntRange(min=0),
     default=0,
-    help="The last event that you have; 0 for all.",
+    help="The last ID you processed; 0 for all events.",
 )
-@click.option("--follow", is_flag=True, help="Wait for more, until you end it with Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Wait for new events until Ctrl-C.")
 @click.pass_obj
 def events(flags: Flags, *, after: int, follow: bool) -> None:
-    """Print what happened, for programs: a CloudEvent a line.
+    """Print what happened, for programs: one CloudEvent per line.
 
-    Oldest first. Keep the id of the last line and go on behind it: no event is missed, in whatever order
-    documents were stored. A program that begins takes `content-sync export` first.
+    The oldest comes first. Continue with --after and the last ID you processed: no event is skipped. A new
+    program reads `content-sync export` first.
 
     Example: content-sync events --after 120 --follow
     """
@@ -54,15 +54,15 @@ def events(flags: Flags, *, after: int, follow: bool) -> None:
     "form",
     type=click.Choice(("jsonl", "manifest")),
     default="jsonl",
-    help="Documents with their text, or a list of them without.",
+    help="Documents with their bodies, or a list without them.",
 )
-@click.option("--active", is_flag=True, help="Only documents that may be served: status active.")
+@click.option("--active", is_flag=True, help="Only documents that may be served (status active).")
 @click.pass_obj
 def export(flags: Flags, *, form: str, active: bool) -> None:
     """Print the live library, for programs.
 
-    The search behind a chatbot is one. `jsonl` is a document a line, with metadata, hashes, due date
-    and text; `manifest` is one list without texts. Each names the newest event that it holds: go on
+    The search of a chatbot can use it. `jsonl` has one document per line, with metadata, hashes, due date
+    and body. `manifest` is one list without bodies. Both name the newest event they include: continue
     with `events --after`.
 
     Example: content-sync export --active > library.jsonl

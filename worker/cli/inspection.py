@@ -1,7 +1,7 @@
-"""What `validate` looks at, and what it finds there: from paths to findings, fixed where asked.
+"""Checks the files of `validate` one by one, and fixes them with `--fix`.
 
-Files are read one by one; of those without a finding nothing but their metadata is kept, for a library
-may be larger than memory. How findings are told is in `worker.cli.reports`.
+A library can be larger than memory, so only the metadata of a file without findings is kept.
+`worker.cli.reports` prints the findings.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixing:
-    """What `--fix` may do; with `dry` it is only told."""
+    """What `--fix` may change; with `dry` it writes nothing."""
 
     words: bool = False
     dry: bool = False
@@ -43,10 +43,10 @@ class Fixing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedFile:
-    """A file with its problems, and what was fixed in it.
+    """A file with its problems and the fixes in it.
 
-    `data` is what was read, where there is something to show of it; `before` is what was read where
-    something was fixed; `entry` is what the rules over many files need of a valid document.
+    `data` is the content of a file with problems or fixes, after the fixes; `before` is the content
+    before them. `entry` is what the rules over several files need, for a valid document.
     """
 
     path: str
@@ -59,7 +59,7 @@ class CheckedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspector:
-    """Examines files one by one, as the service would, and fixes them where that was asked for."""
+    """Checks files one by one as the service does, and fixes them when `fixing` says so."""
 
     rules: Rules
     settings: Settings
@@ -67,17 +67,17 @@ class Inspector:
     stdin_path: str | None = None
 
     def inspect(self, paths: Sequence[str], moved: Progress) -> list[CheckedFile]:
-        """Return the findings of the files in their order; `moved` is told of each.
+        """Return the checked files in order, and call `moved` after each.
 
-        A plain note is left out, as the service leaves it out.
+        Plain notes are left out, because the service ignores them.
         """
-        findings = []
+        checked = []
         for number, path in enumerate(paths, start=1):
-            finding = self._inspect_file(path)
-            if finding is not None:
-                findings.append(finding)
+            file = self._inspect_file(path)
+            if file is not None:
+                checked.append(file)
             moved(number, len(paths))
-        return self._with_library_rules(findings) if len(findings) > 1 else findings
+        return self._with_library_rules(checked) if len(checked) > 1 else checked
 
     def _inspect_file(self, path: str) -> CheckedFile | None:
         from worker.domain.rules.rules import NO_PERMISSION, UNREADABLE, unreadable_problem
@@ -91,15 +91,15 @@ class Inspector:
             problem = unreadable_problem(code, error.strerror or str(error))
             return CheckedFile(path=shown, data=b"", problems=(problem,))
         if shown.lower().endswith(_NOTES_SUFFIX) and is_plain_note(data):
-            complain(f"{shown} is a plain note, for it has no front matter: ignored")
+            complain(f"{shown} is ignored: it has no front matter, so it is a plain note")
             return None
         examined = self._examine(data)
         fixed = self._fix(path, data, examined) if self.fixing else None
         if fixed is None:
-            return self._finding(shown, data, examined)
+            return self._checked(shown, data, examined)
         becomes, edits = fixed
-        finding = self._finding(shown, becomes, self._examine(becomes))
-        return replace(finding, fixed=edits, before=data, data=becomes)
+        file = self._checked(shown, becomes, self._examine(becomes))
+        return replace(file, fixed=edits, before=data, data=becomes)
 
     def _examine(self, data: bytes) -> Examined:
         from worker.domain.rules.rules import examine
@@ -108,7 +108,7 @@ class Inspector:
         most = self.settings.intake.max_file_bytes
         return examine(data, rules=self.rules, today=today, max_bytes=most)
 
-    def _finding(self, shown: str, data: bytes, examined: Examined) -> CheckedFile:
+    def _checked(self, shown: str, data: bytes, examined: Examined) -> CheckedFile:
         from worker.domain.rules.library_rules import LibraryEntry
         from worker.domain.seeds.seed import body_sha256
 
@@ -127,7 +127,7 @@ class Inspector:
     def _fix(
         self, path: str, data: bytes, examined: Examined
     ) -> tuple[bytes, tuple[Edit, ...]] | None:
-        """Fix the file unless it is a dry run; None where there is nothing to fix, or it may not."""
+        """Fix a file and return its new content; None when nothing was fixed or it cannot be written."""
         from worker.cli.fix import replace_file
         from worker.domain.rules.fix import edits_of, fix
 
@@ -146,32 +146,32 @@ class Inspector:
                 return None
         return becomes, edits
 
-    def _with_library_rules(self, findings: list[CheckedFile]) -> list[CheckedFile]:
+    def _with_library_rules(self, files: list[CheckedFile]) -> list[CheckedFile]:
         from worker.domain.rules.library_rules import check_library
 
-        entries = [finding.entry for finding in findings if finding.entry is not None]
+        entries = [file.entry for file in files if file.entry is not None]
         found = check_library(entries, self.rules)
         return [
-            self._with_more(finding, found[finding.path]) if finding.path in found else finding
-            for finding in findings
+            self._with_more(file, found[file.path]) if file.path in found else file
+            for file in files
         ]
 
-    def _with_more(self, finding: CheckedFile, more: tuple[Problem, ...]) -> CheckedFile:
-        data = finding.data
-        if not data and finding.path != _UNNAMED:
+    def _with_more(self, file: CheckedFile, more: tuple[Problem, ...]) -> CheckedFile:
+        data = file.data
+        if not data and file.path != _UNNAMED:
             try:
-                data = _read(finding.path, self.settings.intake.max_file_bytes + 1)
+                data = _read(file.path, self.settings.intake.max_file_bytes + 1)
             except OSError:
-                data = b""  # its lines cannot be shown; what was found of it stays true
+                data = b""  # its lines cannot be shown, but its problems are still reported
         problems = sorted(
-            (*finding.problems, *more),
+            (*file.problems, *more),
             key=lambda problem: (problem.span.line, problem.span.column, problem.code),
         )
-        return replace(finding, data=data, problems=tuple(problems))
+        return replace(file, data=data, problems=tuple(problems))
 
 
 def existing(paths: list[str]) -> list[str]:
-    """Return the paths; one that does not exist is a usage error."""
+    """Return the paths; a path that does not exist is a usage error."""
     for path in paths:
         if path != STANDARD_INPUT and not os.path.lexists(path):
             raise click.BadParameter(f"{Path(path).absolute()} does not exist", param_hint="PATH")
@@ -185,14 +185,14 @@ def seeds_from_here(settings: Settings) -> str:
 
 
 def files_of(paths: list[str], settings: Settings) -> list[str]:
-    """Return the files that paths mean, each once: of a folder, what the watcher would take."""
+    """Return the files of the paths, each once; of a folder, those the watcher would read."""
     return list(dict.fromkeys(_files(paths, settings)))
 
 
 def identity(path: str, settings: Settings) -> str:
-    """Return what a document is called wherever the command is run: its path in the seeds folder.
+    """Return the path of a document in the seeds folder, which is the same in every working directory.
 
-    A file elsewhere is called by its path from the current folder.
+    For a file elsewhere, return its path relative to the working directory.
     """
     if path == _UNNAMED:
         return path
@@ -208,10 +208,10 @@ def _files(paths: list[str], settings: Settings) -> Iterator[str]:
 
 
 def _seeds_below(folder: str, settings: Settings) -> Iterator[str]:
-    """Yield what the watcher would take for a seed, in order."""
+    """Yield the files that the watcher would read as seeds, in order."""
     from worker.watch.ignore import seed_names
 
-    # A folder inside the seeds folder is subject to the `.seedignore` there.
+    # The `.seedignore` in the seeds folder also applies to the folders inside it.
     inside = below_seeds(folder, settings) is not None
     root = str(settings.seeds) if inside else folder
     names = seed_names(root, settings.watch.suffixes)

@@ -1,4 +1,4 @@
-"""Commands that look at the library and change nothing: status, list, history, show."""
+"""Commands that show the library: status, list, history, show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from worker.cli.options import Flags, a_time, as_json, document_path, in_zone, read_settings
 from worker.cli.output import found, print_json
 
-#: What `list` can be narrowed to: documents that live, are due, have a refused newer file.
+#: The states of `list --state`: of a document, of its review, or of a newer file.
 LIST_STATES = (
     *("live", "retired", "current", "upcoming", "due", "overdue", "escalated", "snoozed"),
     *("unknown", "exempt", "refused"),
@@ -22,7 +22,7 @@ LIST_STATES = (
 def status(flags: Flags, *, as_json: bool) -> None:
     """Show the library at a glance.
 
-    Documents, the state of their reviews, refused files, messages, and the watcher.
+    Documents, their reviews, refused files, messages, and the watcher.
 
     Example: content-sync status
     """
@@ -41,16 +41,14 @@ def status(flags: Flags, *, as_json: bool) -> None:
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice(LIST_STATES), help="Only those in this state.")
-@click.option(
-    "--at", metavar="TIME", type=a_time, help="The library as it was on that day or time."
-)
+@click.option("--state", type=click.Choice(LIST_STATES), help="Only documents in this state.")
+@click.option("--at", metavar="TIME", type=a_time, help="The library at this day or time.")
 @as_json
 @click.pass_obj
 def list_(flags: Flags, *, state: str | None, at: datetime | None, as_json: bool) -> None:
     """List the documents, and when their reviews are due.
 
-    With a day, as they were at its end; a time without a zone is the team's.
+    A day means its end. A time without a zone is in the team's zone.
 
     Example: content-sync list --state overdue
     """
@@ -92,8 +90,8 @@ def history(flags: Flags, *, path: str, as_json: bool) -> None:
 
 @click.command
 @document_path
-@click.option("--version", "-v", metavar="N", type=click.IntRange(min=1), help="Version number N.")
-@click.option("--at", metavar="TIME", type=a_time, help="The version of that day or time.")
+@click.option("--version", "-v", metavar="N", type=click.IntRange(min=1), help="Version N.")
+@click.option("--at", metavar="TIME", type=a_time, help="The version at this day or time.")
 @as_json
 @click.pass_obj
 def show(
@@ -101,7 +99,7 @@ def show(
 ) -> None:
     """Show a document as it is, or as it was.
 
-    A day alone means its end; a time without a zone is the team's.
+    A day means its end. A time without a zone is in the team's zone.
 
     Example: content-sync show nausea.md --at 2026-03-01
     """

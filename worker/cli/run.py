@@ -19,7 +19,9 @@ def _queues(text: str) -> tuple[str, ...]:
     named = tuple(name.strip() for name in text.split(",") if name.strip())
     unknown = [name for name in named if name not in QUEUES]
     if unknown or not named:
-        raise ValueError(f"{text!r}: name some of {', '.join(QUEUES)}, with commas between")
+        raise ValueError(
+            f"{text!r} is not a list of queues; write one or more of {','.join(QUEUES)}"
+        )
     return named
 
 
@@ -29,7 +31,7 @@ def _queues(text: str) -> tuple[str, ...]:
 def up(flags: Flags, *, seeds: Path | None) -> None:
     """Run the whole service: watch the folder, store, remind.
 
-    One process does it all, and needs no other service. Ctrl-C ends it, and nothing is lost.
+    One process does everything and needs no other service. Ctrl-C stops it without losing anything.
 
     Example: content-sync up
     """
@@ -43,9 +45,9 @@ def up(flags: Flags, *, seeds: Path | None) -> None:
 @seeds_folder
 @click.pass_obj
 def watch(flags: Flags, *, seeds: Path | None) -> None:
-    """Run the watcher alone, over Redis.
+    """Run only the watcher, over Redis.
 
-    It sees what changes in the folder and hands it to the workers: for a service of several
+    It watches the folder and sends changed files to the workers. Use it for a service of several
     processes or machines.
 
     Example: content-sync --broker-url redis://localhost:6379/0 watch
@@ -63,7 +65,7 @@ def watch(flags: Flags, *, seeds: Path | None) -> None:
     metavar="N",
     type=click.IntRange(min=1),
     default=2,
-    help="Processes at work at once.",
+    help="How many processes work in parallel.",
 )
 @click.option(
     "--queues",
@@ -71,14 +73,14 @@ def watch(flags: Flags, *, seeds: Path | None) -> None:
     metavar="NAMES",
     type=_queues,
     default=",".join(QUEUES),
-    help="What it takes on, with commas between.",
+    help="The queues it works on, separated by commas.",
 )
-@click.option("--name", "-n", metavar="NAME", help="The worker's name, where several run.")
+@click.option("--name", "-n", metavar="NAME", help="The name of this worker among several.")
 @click.pass_obj
 def worker(flags: Flags, *, concurrency: int, queues: tuple[str, ...], name: str | None) -> None:
-    """Run a worker alone, over Redis.
+    """Run only a worker, over Redis.
 
-    It checks and stores what the watcher hands over, and sends messages. Run as many as you like,
+    It checks and stores the files that the watcher sends, and sends messages. Run any number of workers,
     on any machine that reaches Redis and the database.
 
     Example: content-sync --broker-url redis://localhost:6379/0 worker
@@ -92,9 +94,9 @@ def worker(flags: Flags, *, concurrency: int, queues: tuple[str, ...], name: str
 @click.command
 @click.pass_obj
 def beat(flags: Flags) -> None:
-    """Run the scheduler alone, over Redis.
+    """Run only the scheduler, over Redis.
 
-    It asks the workers to look for due reviews and to send messages. One is enough.
+    It starts the tasks that look for due reviews and send messages. One is enough.
 
     Example: content-sync --broker-url redis://localhost:6379/0 beat
     """
@@ -108,9 +110,9 @@ def beat(flags: Flags) -> None:
 @as_json
 @click.pass_obj
 def migrate(flags: Flags, *, as_json: bool) -> None:
-    """Bring the database to this version's form.
+    """Upgrade the tables of the database.
 
-    `content-sync up` does so by itself. Running it twice does no harm.
+    `content-sync up` does this at its start. A second run changes nothing.
 
     Example: content-sync migrate
     """
@@ -123,27 +125,27 @@ def migrate(flags: Flags, *, as_json: bool) -> None:
     elif before == now:
         click.echo(f"The database is up to date, at revision {now}.")
     else:
-        click.echo(f"The database went from {before or 'nothing'} to revision {now}.")
+        click.echo(f"The database was upgraded from revision {before or 'none'} to {now}.")
 
 
 @click.command
-@click.option("--full", is_flag=True, help="Read every file again, even where none seems changed.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would happen; store nothing.")
+@click.option("--full", is_flag=True, help="Read every file, even when it seems unchanged.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen; store nothing.")
 @seeds_folder
 @as_json
 @click.pass_obj
 def sync(flags: Flags, *, full: bool, dry_run: bool, seeds: Path | None, as_json: bool) -> None:
-    """Look at the folder once, store what changed, and end.
+    """Read the folder once, store what changed, and exit.
 
-    Exits with 1 when a file was refused, when a file was still being written, or when so many files
-    have vanished that a person should agree first.
+    Exits with 1 when a file was refused, when a file was still being written, or when changes are held
+    until a person approves them.
 
     Example: content-sync sync
     """
     settings = read_settings(flags, seeds=seeds)
     from worker.watch.scan_process import walk_ahead
 
-    begun = walk_ahead(settings)  # beside what takes long to load
+    begun = walk_ahead(settings)  # while the slow imports below load
     from worker.cli import text, views
     from worker.run.sync import sync_folder
 
@@ -160,16 +162,15 @@ def sync(flags: Flags, *, full: bool, dry_run: bool, seeds: Path | None, as_json
 
 
 @click.command
-@click.option("--show", is_flag=True, help="Only show what is held; agree to nothing.")
+@click.option("--show", is_flag=True, help="Show what is held; approve nothing.")
 @as_json
 @click.pass_obj
 def approve(flags: Flags, *, show: bool, as_json: bool) -> None:
-    """Agree to a mass change that was held.
+    """Approve the changes that are held.
 
-    When very many files vanish at once the service waits for a person: the folder may be unmounted.
-    Once you agree, the documents are retired; they keep their history. When very many files are
-    refused at once, their last good versions stay, and once you agree, each refusal is told to whoever
-    answers for the file.
+    When very many files vanish at once, the service holds the removals because the folder may be
+    unmounted. After you approve, the documents retire and keep their history. When very many files are
+    refused at once, it holds the messages. After you approve, each goes to whoever answers for the file.
 
     Example: content-sync approve --show
     """
@@ -187,8 +188,10 @@ def approve(flags: Flags, *, show: bool, as_json: bool) -> None:
         print_json(answer)
         return
     if number := answer["removals"]:
-        click.echo(f"You agreed to {number:,} removals; the next look at the folder makes them.")
+        click.echo(
+            f"Approved {number:,} removals. The next scan of the folder retires the documents."
+        )
     if number := answer["refusals"]:
-        click.echo(f"You agreed to {number:,} refusals; whoever answers for the files is told.")
+        click.echo(f"Approved {number:,} refusals. Whoever answers for the files gets a message.")
     if not any(answer.values()):
-        complain("nothing is held, so there is nothing to approve")
+        complain("nothing is held")

@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0, for code scanning and the editors that read it.
+"""Findings as SARIF 2.1.0, for code scanning and editors.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-#: The name says how fingerprints are made, so that another way gets another name.
+#: The version in the name changes when fingerprints are computed in another way.
 FINGERPRINT = "contentSync/v1"
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
@@ -41,7 +41,7 @@ _INDEXES = {code: index for index, code in enumerate(CODES)}
 
 
 def sarif_log(report: Report, settings: Settings, rules: Rules) -> dict[str, Any]:
-    """Return the log of one run: every rule, and a result for each problem, with its fix if any."""
+    """Return the log of one run: all rules, and a result with its fix for each problem."""
     driver = {"name": "content-sync", "version": __version__, "rules": [*_rules()]}
     return {
         "$schema": SCHEMA,
@@ -52,8 +52,8 @@ def sarif_log(report: Report, settings: Settings, rules: Rules) -> dict[str, Any
                 "columnKind": "unicodeCodePoints",
                 "results": [
                     result
-                    for finding in report.findings
-                    for result in _results(finding, identity(finding.path, settings), rules)
+                    for file in report.findings
+                    for result in _results(file, identity(file.path, settings), rules)
                 ],
             }
         ],
@@ -82,31 +82,31 @@ def _rules() -> Iterator[dict[str, Any]]:
         }
 
 
-def _results(finding: CheckedFile, name: str, rules: Rules) -> Iterator[dict[str, Any]]:
-    marks = fingerprints(name, finding.data, finding.problems)
-    fixes = {edit.span: edit for edit in _fixes(finding, rules)}
-    for problem, mark in zip(finding.problems, marks, strict=True):
+def _results(file: CheckedFile, name: str, rules: Rules) -> Iterator[dict[str, Any]]:
+    marks = fingerprints(name, file.data, file.problems)
+    fixes = {edit.span: edit for edit in _fixes(file, rules)}
+    for problem, mark in zip(file.problems, marks, strict=True):
         result = {
             "ruleId": problem.code,
             "ruleIndex": _INDEXES[problem.code],
             "level": _LEVELS[problem.severity],
             "message": {"text": visible(advice(problem))},
-            "locations": [_location(finding.path, problem)],
+            "locations": [_location(file.path, problem)],
             "partialFingerprints": {FINGERPRINT: mark},
         }
         edit = fixes.get(problem.span)
         if edit is not None and edit.code == problem.code:
-            result["fixes"] = [_fix(finding.path, edit)]
+            result["fixes"] = [_fix(file.path, edit)]
         yield result
 
 
-def _fixes(finding: CheckedFile, rules: Rules) -> tuple[Edit, ...]:
-    if not any(problem.fixable for problem in finding.problems):
+def _fixes(file: CheckedFile, rules: Rules) -> tuple[Edit, ...]:
+    if not any(problem.fixable for problem in file.problems):
         return ()
-    seed = parse_seed(finding.data)
+    seed = parse_seed(file.data)
     if not isinstance(seed, Seed):
         return ()
-    return edits_of(seed, finding.problems, rules, words=True)
+    return edits_of(seed, file.problems, rules, words=True)
 
 
 def _fix(path: str, edit: Edit) -> dict[str, Any]:
@@ -121,14 +121,14 @@ def _location(path: str, problem: Problem) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    """Return a reference from the current folder; the bytes of a name are kept as they are."""
+    """Return a reference relative to the working directory, with the bytes of the name."""
     if Path(path).is_absolute():
         return Path(path).as_uri()
     return quote(os.fsencode(os.path.normpath(path)))
 
 
 def _region(span: Span) -> dict[str, int]:
-    """Return the place; a span without an end means its line."""
+    """Return the region of a span; one without an end means its whole line."""
     if span.line == span.end_line and span.end_column <= span.column:
         return {"startLine": span.line}
     return {
