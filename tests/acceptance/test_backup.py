@@ -25,7 +25,7 @@ from worker.run.verify import verify_library
 from worker.settings.model import Settings, load_settings
 
 PAGES = 40
-#: As in README's Operations.
+#: As in docs/operating.md.
 SQLITE_SHELL = 'sqlite3 {store} ".backup {copy}"'
 SQLITE_PYTHON = (
     "python -c \"import sqlite3; sqlite3.connect('{store}').backup(sqlite3.connect('{copy}'))\""
@@ -131,12 +131,13 @@ def test_a_sqlite_backup_under_a_writer_is_sound(
     assert_nothing_is_lost(settings, f"sqlite:///{copy}")
 
 
-def test_the_operators_are_told_these_commands():
-    told = (Path(worker.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+def test_the_page_for_operators_shows_these_commands():
+    page = Path(worker.__file__).parents[1] / "docs" / "operating.md"
+    shown = page.read_text(encoding="utf-8")
     for command in (SQLITE_PYTHON, SQLITE_SHELL):
-        assert command.format(store="var/content-sync.db", copy="copy.db") in told
+        assert command.format(store="var/content-sync.db", copy="copy.db") in shown
     for command in ("pg_dump --no-owner", "psql --single-transaction --set ON_ERROR_STOP=1"):
-        assert command in told
+        assert command in shown
 
 
 def test_a_dump_of_postgresql_under_a_writer_is_sound(
