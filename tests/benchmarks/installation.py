@@ -2,7 +2,7 @@
 
 Real processes with the default settings but for what a benchmark says. The servers of the tests keep
 their files in memory and do not wait for a disk; here PostgreSQL syncs as it does by default, and Redis
-has the append-only file that README asks for. Called by the benchmarks alone.
+has the append-only file that docs/operating.md requires. Called by the benchmarks alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pictures that README shows, as SVG, out of what `latency` and `sizes` found.
+"""The pictures that docs/figures.md shows, as SVG, out of what `latency` and `sizes` found.
 
 Lines over one logarithmic axis and another axis, with a background of their own that follows the
 reader's light or dark scheme: a plotting library would weigh more than the whole service. Called by the

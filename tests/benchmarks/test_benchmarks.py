@@ -1,4 +1,4 @@
-"""The benchmarks run to their end on tiny libraries, and say what README says of them."""
+"""The benchmarks run to their end on tiny libraries, and print what docs/figures.md shows."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ _TABLES_OF_NAMES = tuple(f"{ENV_PREFIX}{table}__" for table in ("CHANNELS", "ROU
 
 
 class Settings(Section, frozen=True):
-    """All settings. The README has a table of them."""
+    """All settings. docs/settings.md has a table of them."""
 
     config: Path | None = None
     seeds: Path = Path(DEFAULT_SEEDS)  # the folder of the documents
