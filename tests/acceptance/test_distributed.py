@@ -135,7 +135,7 @@ def test_a_worker_that_waits_for_a_frozen_process_ends_nevertheless(service: Ser
             frozen.suspend()
             os.kill(worker.pid, signal.SIGTERM)
             assert worker.wait() == 1
-            assert "ended after 1 s" in worker.output
+            assert "could not stop within 1 s" in worker.output
             frozen.resume()
             frozen.wait()  # it has lost its parent, and ends
         finally:

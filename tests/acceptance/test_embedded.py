@@ -130,7 +130,7 @@ def test_a_second_service_on_the_same_store_is_refused_in_one_line(folder: Path,
     second = run("up", cwd=folder)
 
     assert second.returncode == 2
-    assert "another `content-sync up` runs" in second.stderr
+    assert "another `content-sync up` is running" in second.stderr
     assert "Traceback" not in second.stderr
 
 

@@ -21,12 +21,12 @@ from worker.settings.model import Settings
 logger = logging.getLogger("content_sync.tasks")
 
 LIVE, BULK, NOTICES = "live", "bulk", "notices"
-#: In the order in which a worker looks at them: an edit never waits behind a bulk load.
+#: In the order in which a worker serves them: an edit never waits behind a bulk load.
 QUEUES = (LIVE, NOTICES, BULK)
 INGEST, SWEEP, DELIVER, CANARY = (
     f"content_sync.{name}" for name in ("ingest", "sweep", "deliver", "canary")
 )
-#: How soon a task's dead process is noticed. Celery's own 5 to 15 s would hold up the files beside it.
+#: How soon a task's dead process is noticed. Celery's 5 to 15 s would delay the other files of the batch.
 LOST_SECONDS = 0.5
 #: The longest stop of a worker. Docker Compose waits a little longer.
 STOP_SECONDS = 25
@@ -46,18 +46,18 @@ IN_PROCESS_TRANSPORT = "worker.run.memory_broker:Transport"
 
 
 def broker_of(settings: Settings) -> str:
-    """Return the broker's URL as Celery takes it: kombu warns of one without a host name."""
+    """Return the broker's URL for Celery. kombu warns about a URL without a host name."""
     if settings.in_process:
         return "memory://localhost"
     return _checking_certificates(settings.broker_url.value)
 
 
 def configure(app: Celery, settings: Settings, serializer: str) -> None:
-    """Set an application up; messages are read and written by `serializer` alone."""
+    """Configure an application; it reads and writes messages with `serializer` only."""
     app.conf.update(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_channel_error_retry=True,  # a Redis without memory refuses what a worker notes
+        broker_channel_error_retry=True,  # a Redis without free memory refuses a worker's writes
         broker_transport=IN_PROCESS_TRANSPORT if settings.in_process else None,
         broker_transport_options={} if settings.in_process else TRANSPORT,
         task_queues=[Queue(name) for name in QUEUES],
@@ -66,7 +66,7 @@ def configure(app: Celery, settings: Settings, serializer: str) -> None:
         accept_content=[serializer],
         task_ignore_result=True,
         task_acks_late=True,
-        task_reject_on_worker_lost=False,  # but for the task that counts its attempts
+        task_reject_on_worker_lost=False,  # except for the task that counts its attempts
         task_time_limit=240,
         task_soft_time_limit=200,
         worker_consumer="worker.run.consumer:PatientConsumer",
@@ -97,7 +97,7 @@ def configure(app: Celery, settings: Settings, serializer: str) -> None:
 
 
 def _checking_certificates(url: str) -> str:
-    """Return a URL over which Celery checks whom it talks to: without being told, it does not."""
+    """Return the URL with certificate checks on, which are off by default in Celery."""
     parts = urlsplit(url)
     if parts.scheme != "rediss" or "ssl_cert_reqs" in parts.query:
         return url
@@ -107,14 +107,14 @@ def _checking_certificates(url: str) -> str:
 
 @setup_logging.connect
 def _leave_logging_alone(**_: object) -> None:
-    """Keep Celery from setting up logging: `worker.run.logs` has done so."""
+    """Keep Celery from configuring logging, which `worker.run.logs` does."""
 
 
 @worker_shutting_down.connect
 def _end_in_time(**_: object) -> None:
-    """Bound the stop: one that waits for a process that is frozen, or died as it spoke, has no end.
+    """Limit the stop: waiting for a process that is frozen, or that died while writing, has no end.
 
-    Celery calls this in the main thread. Only a signal gets through to it where it waits like that.
+    Celery calls this in the main thread, and only a signal interrupts a main thread that waits like that.
     """
     if signal.getsignal(signal.SIGALRM) is not _end_now:  # a second SIGTERM delays nothing
         signal.signal(signal.SIGALRM, _end_now)
@@ -124,7 +124,7 @@ def _end_in_time(**_: object) -> None:
 def _end_now(_number: int, _frame: FrameType | None) -> None:
     try:
         logger.critical(
-            "ended after %d s in which it could not stop: its tasks come again", STOP_SECONDS
+            "could not stop within %d s: exiting; its tasks are delivered again", STOP_SECONDS
         )
     finally:
         os._exit(1)

@@ -1,6 +1,6 @@
-"""What a worker's Celery consumer does beyond Celery's own: it verifies, watches for losses, and waits.
+"""Extends Celery's consumer: verifies messages, notices lost processes, survives a full Redis.
 
-Named by `tasks`, and imported only where messages are consumed.
+`worker.run.celery_settings` and `worker.run.tasks` name it; only a process that consumes messages imports it.
 """
 
 from __future__ import annotations
@@ -18,53 +18,53 @@ from worker.run.message_signing import SIGNED_TYPE, ForgedMessageError, Signer
 
 logger = logging.getLogger("content_sync.consumer")
 
-#: How long a worker waits before it connects again to a Redis that answers, and takes nothing.
+#: The pause before a worker reconnects to a Redis that answers but refuses writes.
 REFUSED_SECONDS = 2
 
 
 class PatientConsumer(Consumer):
-    """Outlives a Redis that answers and takes nothing, as one without memory does.
+    """Survives a Redis that answers but refuses writes, as one without free memory does.
 
-    Celery looks for the messages of lost workers while it connects. A connection on which Redis refuses
-    that would belong to nobody yet and stay open, and the next one would follow at once.
+    While it connects, Celery looks for the messages of lost workers. If Redis refuses that, nobody owns the
+    new connection yet: it would stay open, and the next attempt would follow at once.
     """
 
     def connection_for_read(self, heartbeat: float | None = None) -> Any:
-        """Return a new connection, which is this consumer's from now on: so it is closed after an error."""
+        """Return a new connection and own it from now on, so that an error closes it."""
         self.connection = super().connection_for_read(heartbeat)
         return self.connection
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Close the connection; wait a little when Redis is there and has refused something."""
+        """Close the connection; pause if Redis answered and refused something."""
         super().on_connection_error_after_connected(exc)
         if isinstance(exc, self.channel_errors):
             sleep(REFUSED_SECONDS)
 
 
 class LossWatch(bootsteps.StartStopStep):
-    """Looks often whether a process of the pool has died, while the consumer has its event loop."""
+    """Checks often whether a process of the pool has died, while the consumer's event loop runs."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     _timer: Any = None
 
     def start(self, parent: Any) -> None:
-        """Begin to look: with the first connection to the broker, and with each further one."""
+        """Start checking, with each connection to the broker."""
         look = getattr(parent.pool, "maintain_pool", None)
         if parent.hub is not None and look is not None:
             self._timer = parent.hub.call_repeatedly(parent.app.conf.worker_lost_wait, look)
 
     def stop(self, _parent: Any) -> None:
-        """Stop looking."""
+        """Stop checking."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
 
 def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
-    """Return Celery's handler of a task's messages, behind a check of who wrote them.
+    """Return Celery's handler for a task's messages, with a check of the signature in front.
 
-    A message that is unsigned, badly signed or too large is dropped with one line and counted.
-    Nothing of it was parsed by then but the envelope that carries every message of a queue.
+    A message that is unsigned, badly signed or too large is dropped, logged in one line, and counted. By
+    then only the envelope is parsed, which every message of a queue has.
     """
     handle: Callable[..., Any] = default_strategy(task, app, consumer)
     signer: Signer | None = app.signer
@@ -76,7 +76,7 @@ def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
         try:
             signer.verify(message.body if is_signed else b"")
         except ForgedMessageError as error:
-            logger.error("a message for %s was refused: %s", task.name, error)
+            logger.error("dropped a forged message for %s: %s", task.name, error)
             app.forgeries.count()
             ack(logger, consumer.connection_errors)
             return None
@@ -86,11 +86,11 @@ def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
 
 
 def _or_fail(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an acknowledgement or reject that ends the connection when it cannot be sent.
+    """Return an acknowledgement or reject that ends the connection if it cannot be sent.
 
-    Celery writes the error to the log and goes on. The message then counts as unacknowledged for ever,
-    and a worker with as many of them as processes asks for no more: deaf, though Redis is back. An
-    error that reaches its event loop makes it connect anew.
+    Celery logs the error and goes on. The message then counts as unacknowledged for ever, and a worker with
+    one such message for each of its processes fetches no more, even after Redis is back. An error that
+    reaches its event loop makes it reconnect.
     """
 
     def answer_or_fail(log: logging.Logger, _errors: Any, *arguments: Any) -> Any:

@@ -1,7 +1,8 @@
 """What `doctor` checks: settings, store, broker, folder, and the parts that should be alive.
 
-A check asks the real thing: a worker is healthy when it has consumed a task of its own just now, not
-when it answers a ping; a watcher when its loop wrote its heartbeat. Nothing is repaired here.
+A check looks for real work: a worker is healthy when it has just consumed a task, not when it answers a
+ping; a watcher is healthy when its loop has written its heartbeat. `doctor` repairs nothing. Called by the
+command `doctor`, which the containers' health checks run.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ from worker.watch.scan import is_marked
 WATCHER_SECONDS = 30
 BEAT_SECONDS = 40
 CANARY_SECONDS = 8
-#: How long a refused message counts as news.
-REFUSED_FOR = timedelta(hours=1)
+#: How long a forged message makes `doctor` red.
+FORGERY_IS_NEWS_FOR = timedelta(hours=1)
 LOW_SPACE_BYTES = 100 * 1024 * 1024
 MAX_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One answer: what was looked at, whether it is well, and what was seen."""
+    """One result: what was checked, whether it is well, and what was found."""
 
     name: str
     ok: bool
@@ -83,7 +84,7 @@ def _everything(services: Services) -> Iterator[Check]:
         allowed = longest_silence(settings)
         for part in (SWEEP, DELIVERY):
             yield from _beats(services, part, allowed[part].total_seconds())
-        yield from _refused_messages(services)
+        yield from _forged_messages(services)
         yield from _waiting_for_people(services.status())
         yield from _refusals(services)
 
@@ -145,7 +146,7 @@ def _space(store: Store) -> Iterator[Check]:
 
 
 def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Check]:
-    """Check that a part wrote its heartbeat lately."""
+    """Check that a part wrote its heartbeat recently."""
     with services.store.read() as connection:
         rows = liveness.find_heartbeats(connection)
     row = rows.get(name)
@@ -162,7 +163,7 @@ def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Che
 
 
 def _watcher_of_this_host(services: Services) -> Iterator[Check]:
-    """Check the watcher of this host, which leads or stands by; where none ever ran here, the leader."""
+    """Check the watcher of this host, which leads or stands by; if none ever ran here, check the leader."""
     here = socket.gethostname()
     with services.store.read() as connection:
         rows = liveness.find_heartbeats(connection)
@@ -189,7 +190,7 @@ def _lead(rows: Mapping[str, Any]) -> str:
 
 
 def _worker(services: Services) -> Iterator[Check]:
-    """Send this host's worker a canary and wait until it was consumed."""
+    """Send this host's worker a canary and wait until it is consumed."""
     worker = node_name(None)
     before = _heartbeat(services, worker_heartbeat(worker))
     app = create_app(services.settings, lambda: services)
@@ -208,24 +209,24 @@ def _worker(services: Services) -> Iterator[Check]:
     yield Check(name="worker", ok=False, detail=f"{worker} consumed nothing for {CANARY_SECONDS} s")
 
 
-def _refused_messages(services: Services) -> Iterator[Check]:
-    """Check that nobody writes messages to the broker who does not know the secret."""
+def _forged_messages(services: Services) -> Iterator[Check]:
+    """Check that nobody without the secret writes messages to the broker."""
     with services.store.read() as connection:
         rows = liveness.find_heartbeats(connection)
-    refused = [
+    forged = [
         row.data
         for name, row in rows.items()
-        if name.startswith(worker_heartbeat("")) and row.data.get("refused")
+        if name.startswith(worker_heartbeat("")) and row.data.get("forged")
     ]
-    if not refused:
+    if not forged:
         return
-    last = max(data["refused_at"] for data in refused)
-    recent = services.now() - datetime.fromisoformat(last) < REFUSED_FOR
+    last = max(data["last_forged_at"] for data in forged)
+    recent = services.now() - datetime.fromisoformat(last) < FORGERY_IS_NEWS_FOR
     yield Check(
         name="messages",
         ok=not recent,
-        detail=f"{sum(data['refused'] for data in refused)} refused, the last at {last}: unsigned, or "
-        "signed with another secret. Have all parts the same broker_secret? Who else writes to Redis?",
+        detail=f"{sum(data['forged'] for data in forged)} forged, the last at {last}: unsigned, or "
+        "signed with another secret. Do all parts have the same broker_secret? Who else writes to Redis?",
     )
 
 
@@ -239,29 +240,29 @@ def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:
         )
     yield Check(name="notices", ok=failed == 0, detail=detail)
     for one in status["failing"]:
-        detail = f"fails since {one['since']}: {one['error']}"
+        detail = f"failing since {one['since']}: {one['error']}"
         yield Check(name=f"channel {one['channel']}", ok=False, detail=detail)
     if held:
         yield Check(
             name="removals",
             ok=False,
-            detail=f"{held} removals are held: look at the folder, then `content-sync approve`",
+            detail=f"{held} removals are held: check the folder, then run `content-sync approve`",
         )
 
 
 def _refusals(services: Services) -> Iterator[Check]:
-    """Check that no mass of documents, to which nobody has agreed, has refused newer contents."""
+    """Check that no hold of refusals waits for a person."""
     with services.store.read() as connection:
         refused = library.count_refused_live(connection)
         live = library.count_live(connection)
-        mass = unanswered_refusals(connection, services.settings.brake)
-    detail = f"{refused} of {live} live documents have a newer content that is refused"
-    if mass is not None:
+        hold = unanswered_refusals(connection, services.settings.brake)
+    detail = f"{refused} of {live} live documents have a newer edit that was refused"
+    if hold is not None:
         detail += (
-            ": look at the schema, and at the program that wrote them "
-            "(`content-sync approve --show`), then fix them, or `content-sync approve`"
+            ": check the schema and the program that wrote them "
+            "(`content-sync approve --show`), then fix the files, or run `content-sync approve`"
         )
-    yield Check(name="refusals", ok=mass is None, detail=detail)
+    yield Check(name="refusals", ok=hold is None, detail=detail)
 
 
 def _heartbeat(services: Services, name: str) -> Any | None:

@@ -21,7 +21,7 @@ class EmbeddedWorkers:
 
     def __init__(self, app: Celery, *, concurrency: int) -> None:
         preload()
-        # Without it tasks of another thread are accepted by no one, and never run, without a word.
+        # Without it, tasks that another thread sends are never run, silently.
         app.set_default()
         self._worker = app.WorkController(
             pool="threads",
@@ -40,11 +40,11 @@ class EmbeddedWorkers:
         self._beat.start()
 
     def alive(self) -> bool:
-        """Tell whether both run."""
+        """Return whether both run."""
         return self._worker_thread.is_alive() and self._beat.is_alive()
 
     def stop(self) -> None:
-        """Send no more ticks, let running tasks end, and stop the worker."""
+        """Stop the ticks, let running tasks end, and stop the worker."""
         self._beat.service.stop()
         state.should_stop = 0
         with impatient():

@@ -1,8 +1,8 @@
 """The log: lines for people on a terminal, JSON lines for containers, on standard error.
 
-`configure` is called once a process, by the command line and by the Celery application. No record
-leaves with a secret of the settings in it, and none can forge a second line: control characters,
-of file names above all, are made visible. This module never decides what is worth a line.
+The command line and the Celery application call `configure` once in each process. Every secret of the
+settings is replaced in each record, and control characters (of file names, for example) are made visible, so
+that no record can forge a second line. This module does not decide what is worth logging.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-#: Libraries that log whole URLs, credentials included, below WARNING: never, not even for DEBUG.
+#: Libraries that log whole URLs with credentials below WARNING: hidden even with DEBUG.
 _TALKATIVE = ("apprise", "httpcore", "httpx", "requests", "urllib3")
-#: Libraries whose INFO lines are of no use to whoever runs the service; DEBUG shows them.
+#: Libraries whose INFO lines do not help operators; DEBUG shows them.
 _NOISY = ("alembic", "amqp", "celery", "kombu", "sqlalchemy", "watchdog")
-#: It warns of each transaction that another worker was quicker with; what fails in the end, we say.
+#: It warns about each transaction that lost a race with another worker; the store reports real failures.
 _WORRIED = "psycopg"
 
 _COLOURS = {
@@ -39,14 +39,14 @@ _COLOURS = {
 _STANDARD_ATTRIBUTES = frozenset(
     (*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message")
 )
-#: A shorter secret is hidden in URLs only: replacing every "abc" in a log would hide the log.
+#: A shorter secret is hidden only in URLs: replacing every "abc" would make the log unreadable.
 _LEAST_SECRET_LENGTH = 6
 
 
 def configure(settings: Settings, *, quiet: bool = False) -> None:
-    """Send the service's log to standard error as the settings say; calling it again replaces it.
+    """Send the service's log to standard error as the settings say; a second call replaces the first.
 
-    `quiet` is for commands that answer and end: nothing below WARNING, unless DEBUG is set.
+    `quiet` is for commands that print an answer and end: nothing below WARNING, unless DEBUG is set.
     """
     level = logging.getLevelName(settings.log_level)
     if quiet and level > logging.DEBUG:
@@ -69,14 +69,14 @@ def configure(settings: Settings, *, quiet: bool = False) -> None:
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to whatever `sys.stderr` is at that moment, so that a progress bar can stay below."""
+    """Writes to the current `sys.stderr`, so that a progress bar can stay below the log."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
     @property
     def stream(self) -> TextIO:
-        """Return the standard error of this moment."""
+        """Return the current standard error."""
         return sys.stderr
 
     @stream.setter
@@ -85,7 +85,7 @@ class _StandardError(logging.StreamHandler[TextIO]):
 
 
 class _Lines(logging.Formatter):
-    """`HH:MM:SS  message` in the team's zone; a level that is not INFO has its word."""
+    """Formats `HH:MM:SS  message` in the team's zone, with the level unless it is INFO."""
 
     def __init__(self, zone: tzinfo) -> None:
         super().__init__()
@@ -98,13 +98,13 @@ class _Lines(logging.Formatter):
         if word and colour and sys.stderr.isatty():
             word = f"\x1b[{colour}m{word}\x1b[0m"
         line = f"{at:%H:%M:%S}  {word}{visible(record.getMessage())}"
-        # Indented, so that no line of a traceback can pass for a line of the log.
+        # Indented, so that no line of a traceback looks like a line of the log.
         details = visible(_traceback_of(record), lines=True).splitlines()
         return "\n".join((line, *(f"    {detail}" for detail in details)))
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a record: `ts` in UTC, `level`, `logger`, `event`, then the extra fields."""
+    """Formats one JSON object a record: `ts` in UTC, `level`, `logger`, `event`, then the extra fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC)
@@ -133,16 +133,16 @@ def _traceback_of(record: logging.LogRecord) -> str:
 
 
 class _Redact(logging.Filter):
-    """Puts `***` in the place of every secret: in the message, extra fields and the traceback."""
+    """Replaces every secret with `***` in the message, the extra fields and the traceback."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        # The longest first: a password may be a part of a URL that is a secret as a whole.
+        # The longest first: a whole URL may be a secret, and its password another one.
         ordered = sorted(set(secrets), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the record in place; it is always logged."""
+        """Change the record in place and keep it."""
         if self._pattern is not None:
             record.msg, record.args = self._hide(record.getMessage()), None
             for name, value in list(_extra_of(record)):
@@ -173,7 +173,7 @@ def _stars(match: re.Match[str]) -> str:
 
 
 def secrets_of(settings: Settings) -> set[str]:
-    """Return every string of the settings that must not be shown: passwords, tokens, whole URLs."""
+    """Return every string of the settings that must never be shown: passwords, tokens, whole URLs."""
     secrets: set[str] = set()
     for url in (settings.store_url, settings.broker_url, settings.stream.url):
         if url is not None:
@@ -194,9 +194,9 @@ def secrets_of(settings: Settings) -> set[str]:
 
 
 def _url_passwords(url: str) -> set[str]:
-    """Return a URL's password as it is written and as it is meant, with its `:` and `@` at least.
+    """Return a URL's password, quoted and unquoted, with `:` before and `@` after it.
 
-    The bare word is left alone where it is short, or no secret: that of the user or the database.
+    The bare word is added only if it is long enough, and not the name of the user or the database.
     """
     parts = urlsplit(url)
     if not parts.password:
@@ -208,9 +208,9 @@ def _url_passwords(url: str) -> set[str]:
 
 
 def _tokens(url: str) -> set[str]:
-    """Return what is secret of a URL that is one itself: the whole, what follows the scheme, its tokens.
+    """Return the secrets of a URL that is itself secret: the URL, the part after the scheme, its tokens.
 
-    A token is a part of eight characters or more with a digit, unless it is a host name with a dot.
+    A token is a part with at least eight characters and a digit that is not a dotted host name.
     """
     _, _, rest = url.partition("://")
     host = urlsplit(url).hostname or ""

@@ -1,7 +1,7 @@
-"""The in-process broker: kombu's in-memory transport, which wakes its consumer when a message comes.
+"""The in-process broker: kombu's in-memory transport, which wakes its consumer when a message arrives.
 
-kombu's own looks for messages at intervals: 5 ms took 2% of a core, and half of them from each edit.
-Named by `worker.run.tasks`, and imported where there is no Redis.
+kombu's own transport polls: every 5 ms costs 2% of a core, and delays each edit by half of that on average.
+`worker.run.celery_settings` names it; it is imported only where there is no Redis.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kombu.transport import memory
 
 
 class Channel(memory.Channel):
-    """Tells when a consumer may go on: there is a message, or an answer to one has made room for it."""
+    """Wakes consumers when they may go on: a message arrived, or an acknowledgement made room for one."""
 
     changed: ClassVar[Condition] = Condition()  # of all channels, as their queues are
     changes: ClassVar[int] = 0
@@ -24,33 +24,33 @@ class Channel(memory.Channel):
 
     def _put(self, *arguments: Any, **options: Any) -> None:
         super()._put(*arguments, **options)
-        self.tell()
+        self.wake()
 
     def basic_ack(self, *arguments: Any, **options: Any) -> None:
         """Acknowledge a message."""
         super().basic_ack(*arguments, **options)
-        self.tell()
+        self.wake()
 
     def basic_reject(self, *arguments: Any, **options: Any) -> None:
         """Reject a message."""
         super().basic_reject(*arguments, **options)
-        self.tell()
+        self.wake()
 
     @staticmethod
-    def tell() -> None:
-        """Wake the consumers that wait."""
+    def wake() -> None:
+        """Wake the waiting consumers."""
         with Channel.changed:
             Channel.changes += 1
             Channel.changed.notify_all()
 
 
 class Transport(memory.Transport):
-    """Waits for a change where kombu's own sleeps for a while."""
+    """Waits for a change where kombu's own transport sleeps."""
 
     Channel = Channel
 
     def drain_events(self, connection: Any, timeout: float | None = None, **options: Any) -> None:
-        """Deliver one message; raise `TimeoutError` when none came within so many seconds."""
+        """Deliver one message; raise `TimeoutError` if none arrives within `timeout` seconds."""
         until = None if timeout is None else monotonic() + timeout
         while True:
             seen = Channel.changes
@@ -69,9 +69,9 @@ class Transport(memory.Transport):
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Meanwhile no consumer waits for a message: one that ends would do so twice, for two seconds each."""
+    """Let no consumer wait for a message: one that stops would wait twice, for two seconds each time."""
     Channel.patient = False
-    Channel.tell()
+    Channel.wake()
     try:
         yield
     finally:

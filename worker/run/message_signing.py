@@ -1,11 +1,11 @@
-"""Signed messages: whoever may write to the broker and does not know the secret is not heard.
+"""Signs messages, so that workers ignore whoever can write to the broker but does not know the secret.
 
-A message is its JSON with an HMAC-SHA256 of exactly these bytes before it. It is checked before
-anything is parsed, and so is its size. Celery's own serializer `auth` wants X.509 certificates for each
-part and the package `cryptography`; one shared secret fits a service whose parts trust each other. What
-is signed once may be sent again by anybody who saw it: that is harmless, because the store drops what
-is not newer than what it has seen, and bytes are fetched by the hashes in the message. Knows neither
-Celery nor batches. Called by `worker.run.tasks`, `worker.run.consumer` and `worker.run.doctor`.
+A message is an HMAC-SHA256 followed by exactly the JSON bytes that it signs. Size and signature are checked
+before anything is parsed. Celery's own serializer `auth` needs X.509 certificates for each part and the
+package `cryptography`; one shared secret fits a service whose parts trust each other. Anybody who saw a
+signed message can send it again. That is harmless: the store drops what is not newer than what it has seen,
+and bytes are fetched by the hashes in the message. This module knows neither Celery nor batches.
+Called by `worker.run.tasks`, `worker.run.consumer` and `worker.run.doctor`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _COUNT_AND_TIME = struct.Struct("=Qd")
 
 
 class ForgedMessageError(ValueError):
-    """A message that none of the service's parts has written, or that was changed on its way."""
+    """A message that no part of the service wrote, or that was changed on the way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """Signs with the first key, accepts all. `source` says for people where the first comes from."""
+    """Signs with the first key and accepts all keys. `source` says where the first key comes from."""
 
     keys: tuple[bytes, ...] = field(repr=False)
     source: str
@@ -49,11 +49,11 @@ class Signer:
         return _digest(self.keys[0], text.encode()) + text
 
     def open(self, sealed: str | bytes) -> Any:
-        """Return the value; raise `ForgedMessageError` where it is too large, or signed by no key."""
+        """Return the value; raise `ForgedMessageError` if it is too large or no key signed it."""
         return json.loads(self.verify(sealed))
 
     def verify(self, sealed: str | bytes) -> bytes:
-        """Return the JSON whose signature is right, not parsed; raise `ForgedMessageError`."""
+        """Return the unparsed JSON if its signature is right; else raise `ForgedMessageError`."""
         if len(sealed) > MAX_MESSAGE_BYTES:
             raise ForgedMessageError(f"it has more than {MAX_MESSAGE_BYTES} bytes")
         data = sealed.encode(errors="replace") if isinstance(sealed, str) else bytes(sealed)
@@ -64,10 +64,10 @@ class Signer:
 
 
 def make_signer(settings: Settings) -> Signer | None:
-    """Return the signer of the settings; None where the broker lives in this process.
+    """Return the signer that the settings describe, or None for the in-process broker.
 
-    Without `broker_secret` the key comes from the broker's password: whoever can write there without
-    it (by another account, from a stolen backup) is not heard.
+    Without `broker_secret` the key is derived from the broker's password, which stops whoever can write
+    there without that password (through another account, from a stolen backup).
     """
     if settings.in_process:
         return None
@@ -82,7 +82,7 @@ def make_signer(settings: Settings) -> Signer | None:
 
 
 class Forgeries:
-    """How many messages were refused, and when the last was: counted in one process, read in its forks."""
+    """The number of forged messages, and when the last came: counted in one process, read in its forks."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, _COUNT_AND_TIME.size)  # anonymous: forks share it
@@ -93,10 +93,10 @@ class Forgeries:
         _COUNT_AND_TIME.pack_into(self._shared, 0, number + 1, time.time())
 
     def as_json(self) -> dict[str, Any]:
-        """Return the count, and when the last was, in UTC."""
+        """Return the count and the time of the last forgery, in UTC."""
         number, at = _COUNT_AND_TIME.unpack_from(self._shared)
         last = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if number else None
-        return {"refused": number, "refused_at": last}
+        return {"forged": number, "last_forged_at": last}
 
 
 def _key(secret: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The lock file of an embedded store: a second `up` on the same SQLite file ends at once.
+"""Locks an embedded store, so that a second `up` on the same SQLite file ends at once.
 
 Called by `worker.run.processes`.
 """
@@ -18,7 +18,10 @@ from worker.store.engine import Store
 
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
-    """Hold the store's lock file: two embedded services on one store would do everything twice."""
+    """Hold the store's lock file. Two embedded services on one store would do everything twice.
+
+    Raises `AlreadyRunningError` if another process holds it, `ConfigurationError` if it cannot be written.
+    """
     store = Store(settings.store_url.value)
     if not store.is_sqlite:
         yield
@@ -29,7 +32,7 @@ def only_one(settings: Settings) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise AlreadyRunningError(
-            f"another `content-sync up` runs on {store.url.database} (it holds {path})"
+            f"another `content-sync up` is running on {store.url.database} (it holds {path})"
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error

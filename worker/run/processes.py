@@ -1,7 +1,8 @@
-"""The one place where processes are composed: which parts run together, what ends them, and how.
+"""Composes the processes of the service, and is the only module that does.
 
-`up` runs everything in one process on the in-process broker; `watch`, `work` and `beat` are the same parts
-as processes of their own over Redis. Celery and watchdog are imported where they are used.
+`up` runs everything in one process with the in-process broker. `watch`, `work` and `beat` run the same parts
+as separate processes over Redis. Celery and watchdog are imported where a process uses them. Called by
+`worker.cli.run` and `worker.celery_app`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("content_sync")
 
-#: One for bulk loads, one for live edits, one that may wait for a mail server. The watcher sees to that.
+#: Threads: one for bulk loads, one for live edits, one that may wait for a mail server.
 EMBEDDED_CONCURRENCY = 3
 DRAIN_SECONDS = 20
 SUPERVISION_SECONDS = 1.0
@@ -42,7 +43,7 @@ LONGEST_WAIT_SECONDS = 30
 
 
 def migrate(settings: Settings) -> tuple[str | None, str]:
-    """Bring the store to this version's tables; returns its revision before and now."""
+    """Upgrade the store to this version's tables; return its revision before and after."""
     store = Store(settings.store_url.value)
     try:
         return migrate_store(store)
@@ -53,7 +54,7 @@ def migrate(settings: Settings) -> tuple[str | None, str]:
 def up(settings: Settings) -> None:
     """Run watcher, worker and scheduler in this process until SIGTERM or SIGINT.
 
-    Raises `AlreadyRunningError` when another process does so on the same store.
+    Raises `AlreadyRunningError` if another process already does so on the same store.
     """
     from worker.run.embedded_worker import EmbeddedWorkers
     from worker.run.tasks import create_app, publisher
@@ -62,7 +63,7 @@ def up(settings: Settings) -> None:
     _live_long()
     if not settings.in_process:
         raise ConfigurationError(
-            "`up` brings its own broker, and broker_url names another: unset it, "
+            "`up` has a broker of its own, but broker_url names another one: unset it, "
             "or run `content-sync watch`, `worker` and `beat` over it"
         )
     require_folder(settings.seeds)
@@ -93,7 +94,7 @@ def up(settings: Settings) -> None:
 def watch(settings: Settings) -> None:
     """Run the watcher in this process until SIGTERM or SIGINT, over Redis.
 
-    Of several over one store, one watches and the others stand by.
+    If several run over one store, one watches and the others stand by.
     """
     from worker.run.tasks import create_app, publisher
     from worker.watch.root import require_folder
@@ -120,7 +121,9 @@ def work(
 
     _live_long()
     require_redis(settings)
-    load_rules(settings)  # as its processes do at their first document: what is wrong is told here
+    load_rules(
+        settings
+    )  # its processes load them with the first document, which is late for an error
     store = Store(settings.store_url.value)
     with stopping() as stop:
         ready = _wait_for_store(store, stop)
@@ -152,16 +155,16 @@ def beat(settings: Settings) -> None:
 
 
 def require_redis(settings: Settings) -> None:
-    """Raise `ConfigurationError` when the broker is the in-process one, which cannot be shared."""
+    """Raise `ConfigurationError` if the broker is the in-process one, which processes cannot share."""
     if settings.in_process:
         raise ConfigurationError(
-            "the broker memory:// works inside `content-sync up` alone: set "
-            "CONTENT_SYNC_BROKER_URL to a Redis, as redis://localhost:6379/0"
+            "the broker memory:// works only inside `content-sync up`: set "
+            "CONTENT_SYNC_BROKER_URL to a Redis, such as redis://localhost:6379/0"
         )
 
 
 def services_of_this_process(settings: Settings) -> Callable[[], Services]:
-    """Return a function that opens services once a process: connections never cross a fork."""
+    """Return a function that opens services once in each process: connections never cross a fork."""
 
     @lru_cache(maxsize=1)
     def of(_pid: int) -> Services:
@@ -175,9 +178,9 @@ def services_of_this_process(settings: Settings) -> Callable[[], Services]:
 def _watch_while_leading(
     settings: Settings, services: Services, publish: Callable[[Batch, str], None], stop: Event
 ) -> None:
-    """Stand by until this process leads, watch until it does not, and so on until told to stop.
+    """Stand by until this process leads, watch until it loses the lead, and repeat until `stop` is set.
 
-    A watcher that has lost its lead is thrown away with all that it knew of the folder.
+    A watcher that has lost the lead is discarded with all that it knew of the folder.
     """
     from worker.watch.lead import Lead, LeadLostError
     from worker.watch.watcher import Term, Watcher
@@ -217,13 +220,13 @@ def _say_where_messages_go(settings: Settings) -> None:
 
 
 def _sparing_a_thread(settings: Settings) -> Settings:
-    """Return settings under which a bulk load leaves a thread of the worker to live edits."""
+    """Return settings with which a bulk load leaves one thread of the worker to live edits."""
     most = min(settings.intake.max_batches, EMBEDDED_CONCURRENCY - 1)
     return replace(settings, intake=replace(settings.intake, max_batches=most))
 
 
 def _supervise(workers: EmbeddedWorkers, stop: Event) -> None:
-    """End the service when its worker or scheduler has ended: half of it would look like all."""
+    """Stop the service when its worker or scheduler has ended: half a service looks like a whole one."""
     while not stop.wait(SUPERVISION_SECONDS):
         if not workers.alive():
             logger.critical("the worker or the scheduler has ended: stopping")
@@ -231,23 +234,23 @@ def _supervise(workers: EmbeddedWorkers, stop: Event) -> None:
 
 
 def _drain(services: Services) -> None:
-    """Let the workers finish what the watcher has handed over."""
+    """Wait until the workers have finished the batches that the watcher sent."""
     until = time.monotonic() + DRAIN_SECONDS
     while services.spool.outstanding() and time.monotonic() < until:
         time.sleep(0.02)
 
 
 def _live_long() -> None:
-    """Collect garbage often again: a command that ends soon does so hardly ever (see `worker.cli`).
+    """Collect garbage often again; `worker.cli` makes it rare for commands that end soon.
 
-    What was loaded until now stays anyway, and is not looked through each time.
+    What is loaded by now stays for good, so the collector skips it.
     """
     gc.freeze()
     gc.set_threshold(2_000, 10, 10)
 
 
 def _wait_for_store(store: Store, stop: Event) -> bool:
-    """Wait until the store answers with this version's tables; False when told to stop before."""
+    """Wait until the store has this version's tables; return False if `stop` is set first."""
     wait_seconds = 1.0
     said = ""
     while not stop.is_set():

@@ -1,7 +1,7 @@
 """Repairs what the store and the folder allow, and deletes nothing.
 
-Columns of documents are derived again, leases that would never end are ended, the whole folder is read
-again, and the reviews are swept. Called by the command `verify --repair`.
+Derives the columns of documents again, ends leases that would never end, reads the whole folder again, and
+sweeps the reviews. Called by the command `verify --repair`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from worker.store import documents as table
 from worker.store import evidence
 from worker.store.engine import Connection
 
-#: The kind of the event that says that a document's columns were derived again.
+#: The event of a document whose columns were derived again.
 REPAIRED = "document.repaired"
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """What a repair did in the store: documents whose columns were derived again, leases ended."""
+    """What a repair did in the store: documents whose columns were derived again, and ended leases."""
 
     heads: int
     leases: int
@@ -37,10 +37,9 @@ class Repaired:
 def repair_library(
     settings: Settings, *, progress: Callable[[int, int], None]
 ) -> tuple[Repaired, SyncReport, int]:
-    """Fix what the store and the folder allow, and delete nothing. Commits.
+    """Repair what the store and the folder allow, and delete nothing. Commits.
 
-    Heads are derived again, then the whole folder is read again, then reviews are swept. Returns
-    what was repaired, what the sync did, and how many notices were missing.
+    Returns what was repaired in the store, what the sync did, and how many notices were missing.
     """
     with open_services(settings) as services:
         repaired = repair(services)
@@ -50,10 +49,10 @@ def repair_library(
 
 
 def repair(services: Services) -> Repaired:
-    """Derive the columns of documents again where they differ, and end leases that would last. Commits.
+    """Derive the columns of documents again if they differ, and end leases that last too long. Commits.
 
-    A live document whose file is not its newest version's byte for byte gets the version's hash, so
-    that the next look at the folder compares the two.
+    A live document whose file differs from its newest version gets the version's hash, so that the next scan
+    compares the two.
     """
     policy = services.policy
     with services.store.read() as connection:
@@ -84,8 +83,8 @@ def _repair_heads(services: Services, ids: Sequence[int]) -> int:
                 derived | {"document_id": row.id, "sha256": sha256, "updated_at": updated_at}
             )
             if different:
-                told = {"document_id": row.id, "number": row.v_number, "columns": sorted(different)}
-                events.append(table.event_row(now, REPAIRED, row.path, **told))
+                data = {"document_id": row.id, "number": row.v_number, "columns": sorted(different)}
+                events.append(table.event_row(now, REPAIRED, row.path, **data))
         table.update_documents(connection, rows)
         if events:
             services.store.lock_events(connection)

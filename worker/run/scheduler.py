@@ -1,4 +1,4 @@
-"""Celery's beat as this service runs it: it says that it lives, and sends no tick on top of old ones.
+"""Celery's beat with a heartbeat, which sends no tick while old ticks wait.
 
 Called by `worker.run.processes` and `worker.run.embedded_worker`.
 """
@@ -22,21 +22,21 @@ MOST_WAITING_TICKS = 10
 
 
 def run_beat(app: Celery) -> None:
-    """Run Celery beat in this process; the handlers of signals that are there have to end it."""
+    """Run Celery beat in this process until an existing signal handler ends it."""
     EndingBeat(app=app, scheduler_cls=LivingScheduler, quiet=True).run()
 
 
 class LivingScheduler(Scheduler):
-    """Celery's in-memory scheduler, which also says that it lives, and sends no tick on top of old ones.
+    """Celery's in-memory scheduler with a heartbeat, which sends no tick while old ticks wait.
 
-    Nothing is kept in a file: a tick only calls an idempotent sweep, so a lost one costs nothing.
+    It keeps no file: a tick only starts an idempotent task, so a lost tick costs nothing.
     """
 
     heartbeat_seconds = 10
     _next_heartbeat = 0.0
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Send what is due; at intervals note in the store that beat lives."""
+        """Send what is due; at intervals write beat's heartbeat to the store."""
         if monotonic() >= self._next_heartbeat:
             self._next_heartbeat = monotonic() + self.heartbeat_seconds
             try:
@@ -46,7 +46,7 @@ class LivingScheduler(Scheduler):
         return min(float(super().tick(*args, **kwargs)), self.heartbeat_seconds)
 
     def apply_async(self, entry: Any, *args: Any, **kwargs: Any) -> Any:
-        """Send a tick, unless nobody has consumed the last ones."""
+        """Send a tick, unless the last ones still wait."""
         with self.app.connection_for_write() as connection:
             waiting = connection.default_channel.queue_declare(NOTICES, passive=False).message_count
         if waiting < MOST_WAITING_TICKS:
@@ -55,10 +55,10 @@ class LivingScheduler(Scheduler):
 
 
 class EndingBeat(Beat):
-    """Celery's beat without its handlers, so that those of `worker.run.signals` stay, which end it at once.
+    """Celery's beat without Celery's signal handlers, so that those of `worker.run.signals` end it at once.
 
-    Celery's release the connection that a tick is being sent over, and raise an exception, which the client
-    of Redis loses over that: beat went on. A tick that is cut off costs as little as one that is lost.
+    Celery's handlers release the connection on which a tick is being sent and raise an exception, which the
+    Redis client then loses: beat went on. A tick that is cut off costs as little as a lost one.
     """
 
     def install_sync_handler(self, service: Any) -> None:

@@ -1,4 +1,4 @@
-"""How a process is told to end: by SIGTERM or SIGINT, which set an event that its loop waits on.
+"""Turns SIGTERM and SIGINT into an event on which a process's loop waits.
 
 Called by `worker.run.processes`.
 """
@@ -20,8 +20,8 @@ def stop_on_signals() -> Event:
     stop = Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        # By a thread: a handler runs in the main thread, which may hold the event's lock just then. The
-        # plain one, since `threading` has locks of its own.
+        # In a thread: a handler runs in the main thread, which may hold the event's lock at that moment.
+        # A plain one, because `threading.Thread` takes locks too.
         start_new_thread(stop.set, ())
 
     signal.signal(signal.SIGTERM, end)
@@ -31,10 +31,10 @@ def stop_on_signals() -> Event:
 
 @contextmanager
 def stopping() -> Iterator[Event]:
-    """Give such an event for a while; from then on, until a worker has its own, a signal ends us at once."""
+    """Give such an event for a while; afterwards a signal ends the process at once."""
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        # An exception would be lost where Python is just ending an object.
+        # An exception would be lost while Python finalises an object.
         os._exit(0)
 
     try:

@@ -1,7 +1,6 @@
-"""One scan of the folder to the end, in this process, and the report of what it did.
+"""Scans the folder once, stores what changed, and reports the counts, all in this process.
 
-It takes no broker: the counts are the answer, and a queue gives none. Called by the command `sync` and by
-`worker.run.repair`.
+Uses no broker, because a queue returns no counts. Called by the command `sync` and by `worker.run.repair`.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ def sync_folder(
     progress: Callable[[int, int], None],
     begun: Walk | None = None,
 ) -> SyncReport:
-    """Compare the folder with the store once, to the end, in this process; returns what it did.
+    """Compare the folder with the store once, and return what was done.
 
-    `begun` is a walk of the folder that has begun already.
+    `begun` is a walk of the folder that has already begun.
     """
     store = Store(settings.store_url.value)
     if store.is_sqlite:

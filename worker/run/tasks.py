@@ -30,11 +30,18 @@ logger = logging.getLogger("content_sync.tasks")
 
 CANARY_SECONDS = 60
 CONSUMED_SECONDS = 5.0
-RETRY_SECONDS = (1, 2, 5, 10, 20, 30)  # none above 60 s: visibility_timeout would hand it out twice
+RETRY_SECONDS = (
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+)  # well below visibility_timeout, after which Redis delivers again
 
 
 def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
-    """Return the application; `services` gives those of the calling process."""
+    """Return the application; `services` returns the services of the calling process."""
     app = Celery("content_sync", broker=broker_of(settings), task_cls=VerifiedTask)
     app.services = services
     app.forgeries = Forgeries()
@@ -51,14 +58,14 @@ def _add_tasks(app: Celery) -> None:
     noted_at = 0.0
 
     def note_life(task: Task, *, at_once: bool = False) -> None:
-        """Note that this worker consumes: a canary may wait long behind a load that never ends."""
+        """Write this worker's heartbeat: a canary may wait long behind a bulk load."""
         nonlocal noted_at
         if at_once or monotonic() - noted_at >= CONSUMED_SECONDS:
             noted_at = monotonic()
             name = worker_heartbeat(task.request.hostname)
             app.services().heartbeat(name, app.forgeries.as_json())
 
-    # A batch whose process dies comes back at once: how often is counted with its bytes.
+    # A batch whose process dies is delivered again at once; the spool counts its attempts.
     @app.task(name=INGEST, bind=True, max_retries=20, reject_on_worker_lost=True)
     def ingest(task: Task, message: dict[str, Any]) -> None:
         with _consuming(task):
@@ -82,7 +89,7 @@ def _add_tasks(app: Celery) -> None:
 
 
 class VerifiedTask(Task):
-    """A task whose messages are verified before a process is given them."""
+    """A task whose messages are verified before a process gets them."""
 
     Strategy = "worker.run.consumer:verify_first"
 
@@ -90,7 +97,7 @@ class VerifiedTask(Task):
 def publisher(app: Celery) -> Callable[[Batch, str], None]:
     """Return a function that sends a batch's message to a queue.
 
-    It raises `BrokerUnavailableError` when the broker does not take the message.
+    The function raises `BrokerUnavailableError` if the broker does not take the message.
     """
     ingest = app.tasks[INGEST]
 
@@ -102,28 +109,28 @@ def publisher(app: Celery) -> Callable[[Batch, str], None]:
 
 
 def send_canary(app: Celery, worker: str) -> None:
-    """Send a canary to one worker's own queue; it answers with its heartbeat in the store.
+    """Send a canary to one worker's own queue; the worker then writes its heartbeat to the store.
 
-    Raises `BrokerUnavailableError` when the broker does not take the message.
+    Raises `BrokerUnavailableError` if the broker does not take the message.
     """
     with _explaining(app):
         app.send_task(CANARY, queue=worker_direct(worker), retry=False, expires=CANARY_SECONDS)
 
 
 def node_name(name: str | None) -> str:
-    """Return the node name of this host's worker, as its health check looks for it."""
+    """Return the node name of this host's worker, which its health check uses too."""
     return f"{name or 'worker'}@{socket.gethostname()}"
 
 
 def worker_heartbeat(worker: str) -> str:
-    """Return the name under which a worker's heartbeat is kept."""
+    """Return the name of a worker's heartbeat."""
     return f"worker:{worker}"
 
 
 def preload() -> None:
-    """Load what tasks call before the first message, and before a fork, so that processes share it.
+    """Import what tasks need before the first message and before a fork, so that processes share it.
 
-    Watcher and beat, which only send messages, do without: it takes 15 MiB.
+    Watcher and beat only send messages and do not call it: it takes 15 MiB.
     """
     from worker.domain.changes import change  # noqa: F401, PLC0415
     from worker.ingest import attempts, batch  # noqa: F401, PLC0415
@@ -142,10 +149,10 @@ def _explaining(app: Celery) -> Iterator[None]:
 
 @contextmanager
 def _consuming(task: Task) -> Iterator[None]:
-    """Try a task again while the store or Redis is away; afterwards the next scan or tick repairs it.
+    """Retry a task while the store or Redis is away; after the last retry the next scan or tick does it.
 
-    Nothing is raised, for Celery copies the code positions of every frame of a task's exception: a
-    process that has waited once would keep 10 MB more, and one whose task fails again and again 60.
+    Raises nothing, because Celery copies the code positions of every frame of a task's exception: a process
+    that waited once would keep 10 MB, and one whose task fails again and again 60 MB.
     """
     try:
         yield
@@ -155,7 +162,7 @@ def _consuming(task: Task) -> Iterator[None]:
     except (StoreUnavailableError, BrokerUnavailableError) as error:
         tried = task.request.retries
         if tried >= task.max_retries:
-            logger.error("%s: given up: %s", task.name, error)
+            logger.error("%s: gave up: %s", task.name, error)
             return
         logger.warning("%s: waiting: %s", task.name, error)
         seconds = RETRY_SECONDS[min(tried, len(RETRY_SECONDS) - 1)]

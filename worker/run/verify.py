@@ -1,9 +1,8 @@
-"""Verifies all that is stored: hashes everything again, and checks each law that the data can show.
+"""Verifies everything that is stored: hashes all of it again, and checks each law that the data can show.
 
-The store is read in one view, as streams, so that neither the size of the library nor a service at
-work matters; what changed in the folder since it was last looked at waits, and is no breach. What
-must hold is in `worker.domain.folder.laws`. Changes nothing; `worker.run.repair` does. Called by the command
-`verify`.
+Reads the store in one view, as streams, so that the library may be large and the service may run. A file that
+changed after the last scan waits for the next one, and is no breach. The laws are in
+`worker.domain.folder.laws`. Changes nothing; `worker.run.repair` does. Called by the command `verify`.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from worker.watch.root import require_folder
 
 Progress = Callable[[int, int], None]
 
-#: A lease may end so much later than it should, for the clocks of two machines differ.
+#: How much later than planned a lease may end, because the clocks of two machines differ.
 LEASE_SLACK = timedelta(hours=1)
 _AT_ONCE = 500
 
@@ -46,8 +45,8 @@ def verify_library(settings: Settings, *, most: int, progress: Progress) -> Brea
 def verify(services: Services, *, most: int, progress: Progress) -> Breaches:
     """Check everything and return what was found, at most `most` breaches of each law.
 
-    `progress` is told how many versions and files of all are done. Raises `ConfigurationError`
-    where there is no seeds folder, `StoreUnavailableError` when the database does not answer.
+    `progress` gets the number of versions and files that are done, and the total. Raises
+    `ConfigurationError` if there is no seeds folder, `StoreUnavailableError` if the database does not answer.
     """
     require_folder(services.settings.seeds)
     findings = Breaches(most=most)
@@ -57,7 +56,7 @@ def verify(services: Services, *, most: int, progress: Progress) -> Breaches:
             for fault in evidence.database_faults(connection)
         )
         if findings.found:
-            return findings  # nothing that such a database says is to be trusted
+            return findings  # nothing that a damaged database says can be trusted
         findings.checked.update(evidence.count_rows(connection))
         total = findings.checked["versions"] + findings.checked["documents"]
         done = Counter[str]()
@@ -90,7 +89,7 @@ def _check_versions(
             if version.number is None:
                 break
             if not proven:
-                findings.checked["unproven"] += 1  # an earlier one, which no file can prove
+                findings.checked["unproven"] += 1  # an earlier version, which no file can prove
             step(1)
             lowest, highest, count = lowest or version.number, version.number, count + 1
             if version.body_sha256 != body_of[0]:
@@ -111,20 +110,20 @@ def _check_versions(
 
 
 def _check_documents(connection: Connection, services: Services, findings: Breaches) -> None:
-    """Check heads, events, and what is about documents that are not there."""
+    """Check heads, events, and rows about documents that do not exist."""
     for row in evidence.newest_versions(connection):
         findings.add(laws.check_head(row, row.v_number, row.v_metadata, services.policy))
     for row in evidence.versions_without_event(connection):
-        detail = f"no event tells of version {row.number}"
+        detail = f"no event reports version {row.number}"
         findings.add([Breach(law=Law.EVENT, path=row.path, detail=detail)])
     for row in evidence.events_without_version(connection):
-        detail = f"event {row.id} tells of version {row.number}, which is not there"
+        detail = f"event {row.id} reports version {row.number}, which does not exist"
         findings.add([Breach(law=Law.EVENT, path=row.path, detail=detail)])
     by_document = attrgetter("d_id", "d_path", "d_state")
     for (_, path, state), rows in groupby(evidence.life_events(connection), key=by_document):
         findings.add([laws.check_story(path, state, _story(rows))])
     for name, row_id, path in evidence.lost_subjects(connection):
-        detail = f"row {row_id} of {name} is about a document that is not there"
+        detail = f"row {row_id} of {name} is about a document that does not exist"
         findings.add([Breach(law=Law.SUBJECT, path=path, detail=detail)])
 
 
@@ -151,7 +150,7 @@ def longest_lease(services: Services) -> datetime:
 
 
 def _check_reminders(connection: Connection, services: Services, findings: Breaches) -> None:
-    """Check that what was due at the last sweep is in the outbox; without a sweep nothing is owed."""
+    """Check that each review due at the last sweep has its notice; without a sweep nothing is owed."""
     sweep = liveness.find_heartbeats(connection).get("sweep")
     if sweep is None or "today" not in sweep.data:
         return
@@ -159,10 +158,10 @@ def _check_reminders(connection: Connection, services: Services, findings: Breac
     owed = filter(_is_due, owed_now(connection, services.policy, day, zone=zone))
     while some := list(islice(owed, _AT_ONCE)):
         fresh = new_notices(connection, some)
-        told = evidence.reviews_told(connection, [notice.document_id or 0 for notice in fresh])
+        sent = evidence.reviews_told(connection, [notice.document_id or 0 for notice in fresh])
         for notice in fresh:
-            if (notice.document_id, notice.due_on, notice.route) not in told:
-                detail = f"due on {notice.due_on}, and the route {notice.route} was never told"
+            if (notice.document_id, notice.due_on, notice.route) not in sent:
+                detail = f"due on {notice.due_on}, but the route {notice.route} has no notice"
                 findings.add(
                     [Breach(law=Law.REMINDER, path=notice.path, detail=detail, repairable=True)]
                 )

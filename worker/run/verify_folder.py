@@ -1,8 +1,7 @@
-"""Compares the folder with what the store holds of it, file by file and hash by hash, and back.
+"""Compares the folder with the store in both directions, file by file and hash by hash.
 
-Nothing is changed, and no path is kept in memory but those whose newest version no hash proves. What
-changed since the folder was last looked at is counted as waiting: the next look takes it in. Called
-by `worker.run.verify`.
+Changes nothing. Keeps only those paths in memory whose newest version no hash proves. A file that changed
+after the last scan counts as waiting, because the next scan takes it in. Called by `worker.run.verify`.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ def check_folder(
     unproven: set[str],
     step: Callable[[int], None],
 ) -> None:
-    """Add what the folder and this view of the store contradict each other in.
+    """Add every contradiction between the folder and this view of the store.
 
-    `unproven` are the paths whose newest version its own hash does not prove; those that their file
-    proves are taken out. `step` is told of so many more files.
+    `unproven` holds the paths whose newest version its own hash does not prove; a path that its file proves
+    is removed. `step` gets the number of files that were just checked.
     """
     _Comparison(services, connection, findings, unproven).run(step)
 
@@ -63,7 +62,7 @@ class _Comparison:
         self.held = frozenset(hold.removals if hold is not None else ())
 
     def run(self, step: Callable[[int], None]) -> None:
-        """Compare everything; `step` is told of so many more files."""
+        """Compare everything; `step` gets the number of files that were just checked."""
         names = seed_names(self.root, self.settings.watch.suffixes)
         begun = walk(names)
         for page in begun.pages:
@@ -75,7 +74,7 @@ class _Comparison:
         self._check_absent(names, begun)
 
     def _check_file(self, path: str, known: KnownFile) -> None:
-        """Compare one file with what is held of it."""
+        """Compare one file with what the store says of it."""
         found = read_file(
             self.root, path, max_bytes=self.settings.intake.max_file_bytes, forced=True
         )
@@ -102,7 +101,7 @@ class _Comparison:
             self.findings.add([breach])
 
     def _check_head(self, path: str, data: bytes, sha256: str, known: KnownFile) -> None:
-        """Compare a document's file with its newest version, where no hash has proved the two equal."""
+        """Compare a document's file with its newest version, unless a hash has proved them equal."""
         if known.version_sha256 == sha256 and path not in self.unproven:
             return
         version = evidence.find_version_at(self.connection, path)
@@ -114,7 +113,7 @@ class _Comparison:
             self.findings.add([breach])
 
     def _check_absent(self, names: SeedNames, begun: Walk) -> None:
-        """Look for what the folder should hold; what nobody can look at is left out."""
+        """Look for missing files; skip folders that cannot be read."""
         unsure = tuple(f"{folder}/" if folder else "" for folder in begun.unsure)
         for path, refused in evidence.expected_files(self.connection):
             if self._is_there(names, path) or path in self.held:
@@ -131,32 +130,33 @@ class _Comparison:
             return True
 
     def _folder_of(self, path: str) -> Path:
-        """Return the folder that a path was in, or the nearest above that is still there."""
+        """Return the folder of a path, or its nearest ancestor that still exists."""
         folder = Path(self.root, path).parent
         while folder != Path(self.root) and not folder.is_dir():
             folder = folder.parent
         return folder
 
     def _is_later(self, place: Path) -> bool:
-        """Return whether something changed since the folder was last looked at."""
+        """Return whether a place changed after the last scan."""
         try:
             found = place.lstat()
         except OSError:
             return True
-        # Of a file the change, which nobody can set back; of a folder that of its entries.
+        # A file's ctime, which nobody can set back; a folder's mtime, which its entries change.
         changed_ns = found.st_mtime_ns if stat.S_ISDIR(found.st_mode) else found.st_ctime_ns
         return changed_ns > self.looked_ns
 
 
 def _was_unread(known: KnownFile) -> bool:
-    """Return whether the file could not be read then: it may be for us, and not for the watcher."""
+    """Return whether the watcher could not read the file; this process may be able to."""
     return (known.refused_sha256 or "").startswith("unread-")
 
 
 def _last_look_ns(services: Services, connection: Connection) -> int:
-    """Return when all that was in the folder had been taken in, in ns since the epoch: the rest waits.
+    """Return the time, in ns since the epoch, until which the store has taken in the whole folder.
 
-    0 where nobody has looked yet. What a watcher has read, and workers have not, is not taken in.
+    Returns 0 if there was no scan yet. A file that a watcher has read and no worker has stored is not taken
+    in.
     """
     heartbeats = liveness.find_heartbeats(connection)
     looks = []

@@ -28,5 +28,5 @@ def run_worker(app: Celery, *, concurrency: int, queues: tuple[str, ...], name: 
 
 
 def in_order(queues: Collection[str]) -> list[str]:
-    """Return queues in the order in which a worker has to look at them, however they were named."""
+    """Return queues in the order in which a worker must serve them."""
     return [queue for queue in QUEUES if queue in queues]
