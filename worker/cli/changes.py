@@ -154,7 +154,7 @@ def _restored(answer: dict[str, Any], settings: Settings) -> str:
     place = f"{settings.seeds}/{answer['path']}"
     if not answer["written"]:
         return f"{place} already is version {answer['number']}: nothing was written"
-    exactness = "byte for byte" if answer["exact"] else "the same text; line ends may differ"
+    exactness = "byte for byte" if answer["exact"] else "the same body; line ends may differ"
     then = "stores it as a new version"
     if answer["newest"]:
         then = "makes the document live again" if answer["retired"] else "keeps the newest version"
