@@ -82,8 +82,9 @@ def run_examples(document: Path) -> list[str]:
     """
     with tempfile.TemporaryDirectory(prefix="content-sync-") as scratch:
         folder = Path(scratch).resolve() / "content-sync"
-        shutil.copytree(ROOT / "seeds", folder / "seeds")
-        shutil.copytree(ROOT / "config", folder / "config")
+        for file in _files_of_checkout():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, folder / file)
         environment = _environment(home=Path(scratch))
         return [
             _tidy(_run(example.command, folder, environment), folder)
@@ -106,6 +107,22 @@ def rewritten(document: Path) -> str:
         if masked(example.shown) != masked(output):
             text = text[: example.start] + output + text[example.end :]
     return text
+
+
+def _files_of_checkout() -> list[Path]:
+    """Return the seeds and settings of the repository, without pages that somebody has added to try them."""
+    parts = ("seeds", "config")
+    listed = ""
+    if shutil.which("git") is not None:
+        command = ["git", "ls-files", "-z", "--", *parts]
+        listed = subprocess.run(
+            command, cwd=ROOT, capture_output=True, check=False, encoding="utf-8"
+        ).stdout
+    if listed:
+        named = (Path(name) for name in listed.split("\0") if name)
+        return [path for path in named if (ROOT / path).is_file()]
+    found = (path for part in parts for path in (ROOT / part).rglob("*") if path.is_file())
+    return [path.relative_to(ROOT) for path in found]
 
 
 def _environment(*, home: Path) -> dict[str, str]:
