@@ -608,7 +608,7 @@ def test_hostile_front_matter_costs_little(examined, make):
 def test_nothing_is_searched_again_and_again_in_hostile_front_matter(examined, monkeypatch, make):
     """So much of it that a search of quadratic cost would not end within the limit of a test."""
     monkeypatch.setattr(front_matter, "MAX_BYTES", FIVE_MIB)
-    assert examined(f"{HEAD}{make(32)}---\n").problems
+    assert examined(f"{HEAD}{make(64)}---\n").problems
 
 
 @pytest.mark.parametrize(
