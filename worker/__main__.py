@@ -1,4 +1,4 @@
-"""`python -m worker`: the same as the command `content-sync`."""
+"""`python -m worker` runs the command `content-sync`."""
 
 from worker.cli import main
 

@@ -1,4 +1,7 @@
-"""Puts a file in the place of another: whole, or not at all. Called by `folder` and `validate --fix`."""
+"""Replaces a file atomically: readers see the old content or the new, never a part.
+
+Called by `worker.library.seeds_folder`, `worker.reviews`, and `validate --fix`.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def replace_whole(
     folder: int, name: str, data: bytes, *, last_look: Callable[[], object] | None = None
 ) -> None:
-    """Write a file into an open folder at once: who reads it sees the old one or the new one.
+    """Write a file into an open folder, atomically and durably.
 
-    The mode of a file that was there is kept, and its owner where that is allowed. `last_look` is
-    called just before, and may raise to leave the old one. Raises `OSError` when it cannot be written.
+    Keeps the mode of the file that it replaces, and its owner where that is allowed. `last_look` runs just
+    before the replacement, and may raise to keep the old file. Raises `OSError` when writing fails.
     """
     before = None
     with suppress(FileNotFoundError):
@@ -29,7 +32,7 @@ def replace_whole(
             file.write(data)
             file.flush()
             if before is not None:
-                with suppress(PermissionError):  # another's file that we may write all the same
+                with suppress(PermissionError):  # the file of another user, which we may write
                     os.fchown(file.fileno(), before.st_uid, before.st_gid)
                 os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
             os.fsync(file.fileno())
@@ -40,5 +43,5 @@ def replace_whole(
         with suppress(OSError):
             os.unlink(hidden, dir_fd=folder)
         raise
-    with suppress(OSError):  # a network share may not know how
+    with suppress(OSError):  # some network shares cannot
         os.fsync(folder)

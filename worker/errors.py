@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ContentSyncError(Exception):
-    """Something that a person can fix; its text says what, where and how, in one line."""
+    """Something that a person can fix; the message says what, where and how, in one line."""
 
 
 class ConfigurationError(ContentSyncError):
@@ -12,7 +12,7 @@ class ConfigurationError(ContentSyncError):
 
 
 class StoreUnavailableError(ContentSyncError):
-    """The database cannot be reached, or is not at this version's schema."""
+    """The database cannot be reached, or has another revision than this version needs."""
 
 
 class BrokerUnavailableError(ContentSyncError):
@@ -20,16 +20,16 @@ class BrokerUnavailableError(ContentSyncError):
 
 
 class AlreadyRunningError(ContentSyncError):
-    """Another process does this work on the same store."""
+    """Another process already does this work on the same store."""
 
 
 class ChannelError(ContentSyncError):
-    """A message was not delivered; `permanent` when trying again cannot help."""
+    """A message was not delivered. `permanent` means that another attempt cannot help."""
 
     def __init__(
         self, message: str, *, permanent: bool = False, retry_after: float | None = None
     ) -> None:
-        """Keep the reason; `retry_after` is in seconds, where the other side named it."""
+        """Keep the reason, and the seconds after which the other side wants the next attempt."""
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after

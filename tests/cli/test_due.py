@@ -118,7 +118,7 @@ def test_what_is_wrong_with_a_plan_is_told_by_line_and_nothing_is_planned(answer
     assert told.err.splitlines() == [
         "content-sync: plan.csv:2: planned for 2026-03-31, later than it is due (2026-03-30)",
         "content-sync: plan.csv:3: there is no document at nowhere.md",
-        "content-sync: plan.csv:4: due_on '30.3.2026' is not a date; write it as 2026-03-30",
+        "content-sync: plan.csv:4: due_on '30.3.2026' is not a date; write it as YYYY-MM-DD",
         "content-sync: plan.csv:5: skipped: 03.md was reviewed since: it is due on 2026-03-30 now",
         "content-sync: nothing was planned: plan.csv has 3 errors",
     ]

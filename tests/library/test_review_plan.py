@@ -136,7 +136,7 @@ def test_one_wrong_line_and_nothing_is_planned(library, services):
         ("002.md", DUE, MONDAY - timedelta(days=1)),
         ("nowhere.md", DUE, EARLY),
         ("003.md", None, EARLY),
-        problems=((9, "there is no path"),),
+        problems=((9, "the path is missing"),),
     )
     assert answer["planned"] == 0
     assert [(error["line"], error["message"].split()[0]) for error in answer["errors"]] == [

@@ -98,11 +98,11 @@ def test_all_that_is_wrong_is_told_at_once_with_its_line(file):
     plan = read_plan(file)
     assert [line.path for line in plan.lines] == ["b\n.md"]
     assert plan.problems == (
-        (2, "planned_on '2.3.2026' is not a date; write it as 2026-03-30"),
-        (5, "a.md is on line 2 already"),
-        (6, "there is no path"),
-        (7, "due_on '30/03/2026' is not a date; write it as 2026-03-30"),
-        (7, "planned_on '2026-02-30' is not a date; write it as 2026-03-30"),
+        (2, "planned_on '2.3.2026' is not a date; write it as YYYY-MM-DD"),
+        (5, "a.md is already on line 2"),
+        (6, "the path is missing"),
+        (7, "due_on '30/03/2026' is not a date; write it as YYYY-MM-DD"),
+        (7, "planned_on '2026-02-30' is not a date; write it as YYYY-MM-DD"),
     )
 
 

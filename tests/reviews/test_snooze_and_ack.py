@@ -90,7 +90,7 @@ def test_a_review_is_snoozed_only_so_often_and_the_next_one_again(library, snooz
     library.drop("a.md")
     snoozed()
     assert snoozed()["snoozes_left"] == 0
-    with pytest.raises(NotAnsweredError, match="was snoozed 2 times") as refused:
+    with pytest.raises(NotAnsweredError, match="was already snoozed 2 times") as refused:
         snoozed()
     assert "\n" not in str(refused.value)
     assert len(told(library)) == 2

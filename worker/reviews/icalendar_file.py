@@ -1,9 +1,9 @@
-"""The review calendar as an iCalendar file (RFC 5545), for people who look at their calendar first.
+"""Writes the review calendar as an iCalendar file (RFC 5545), for people who look at their calendar first.
 
-A document is an all-day event on the day for which its review is planned, else on its due date; a day
-with many of them is one event that names the first. The file is rewritten when something has changed
-but the time of writing, and an event that stays keeps its stamps. Serving the file is not done here.
-Called by `worker.library.services` after each sweep.
+Each document is an all-day event on the day for which its review is planned, or else on its due date. A day
+with many documents is one event that names the first few. The file changes only when a review changes, and
+an unchanged event keeps its stamps. This module does not serve the file. Called by `worker.library.services`
+after each sweep.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ logger = logging.getLogger("content_sync.calendar")
 NAME = "Content reviews"
 _PROGRAM = "-//Content Sync//Reviews//EN"
 _HOST = "content-sync"
-#: How often calendars should ask again, where they ask at all.
+#: How often calendar programs should fetch the file again, if they honour that.
 _REFRESH = timedelta(hours=1)
-#: A day with more documents is one event, which names so many.
+#: A day with more documents is one event, which names the first 20.
 _MOST_EVENTS_A_DAY = 10
 _MOST_NAMED = 20
 
-#: A text that says as much is folded, and so begins with a space: it cannot pass for an event.
+#: The same words inside a description are folded and begin with a space, so they do not match.
 _EVENT = re.compile(rb"^BEGIN:VEVENT\r\n.*?^END:VEVENT\r\n", re.DOTALL | re.MULTILINE)
 _UID = re.compile(rb"^UID:(.*)\r$", re.MULTILINE)
 _SEQUENCE = re.compile(rb"^SEQUENCE:([0-9]{1,9})\r$", re.MULTILINE)
@@ -50,7 +50,7 @@ _STAMPS = re.compile(rb"^(?:DTSTAMP|LAST-MODIFIED|SEQUENCE):.*\r\n", re.MULTILIN
 def publish_calendar(
     store: Store, settings: Settings, policy: Policy, *, now: datetime, today: date
 ) -> None:
-    """Write the review calendar where the settings name a file; a failure is logged, and ends nothing."""
+    """Write the review calendar if the settings name a file; log a failure and go on."""
     file = settings.calendar.file
     if file is None:
         return
@@ -65,9 +65,9 @@ def publish_calendar(
 def render_calendar(
     rows: Iterable[ReviewRow], *, today: date, now: datetime, policy: Policy
 ) -> bytes:
-    """Return the calendar of all reviews that have a date, as new: each event in its first revision.
+    """Return a new calendar of all reviews that have a date; each event is in its first revision.
 
-    `today` is a date in the team's zone, `now` aware: the stamp of every event.
+    `today` is a date in the team's zone. `now` is aware, and the stamp of every event.
     """
     days: defaultdict[date, list[ReviewRow]] = defaultdict(list)
     for row in rows:
@@ -87,10 +87,10 @@ def render_calendar(
 
 
 def write_calendar(path: Path, data: bytes) -> bool:
-    """Write what `render_calendar` returned, at once; returns False where the file says so already.
+    """Write what `render_calendar` returned, atomically; return False if the file already says so.
 
-    Events that are in the file keep their stamps; one that differs gets a new `SEQUENCE`. The folder
-    is made where it is not there. Raises `ConfigurationError` when the file cannot be written.
+    Unchanged events keep their stamps, a changed one gets the next `SEQUENCE`. Creates the folder if it is
+    missing. Raises `ConfigurationError` when the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,14 +165,14 @@ def _event(uid: str, day: date, summary: str, lines: Iterable[str], now: datetim
     event.add("last-modified", now)
     event.add("sequence", 0)
     event.add("dtstart", day)
-    event.add("transp", "TRANSPARENT")  # nobody is busy all day because of it
+    event.add("transp", "TRANSPARENT")  # the event blocks nobody's day
     event.add("summary", visible(summary))
     event.add("description", "\n".join(visible(line) for line in lines))
     return event
 
 
 def _carry_over(before: bytes, data: bytes) -> bytes:
-    """Return the new calendar with the stamps of the events that the file has already."""
+    """Return the new calendar with the stamps of events that the file already has."""
     known: dict[bytes | None, bytes] = {_uid(event): event for event in _EVENT.findall(before)}
 
     def carry(match: re.Match[bytes]) -> bytes:

@@ -1,6 +1,7 @@
-"""Who answers for what, and for what nobody does: counts by owner, from the rows of the review calendar.
+"""Who answers for which documents, and which documents nobody answers for: counts by owner.
 
-It reads nothing and tells nobody. Called by `worker.library.reader` for the command `owners`.
+Works on the rows of the review calendar; reads and sends nothing. Called by `worker.library.reader` for the
+command `owners`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from worker.domain.reviews.policy import Policy
 from worker.domain.reviews.review import ReviewRow, ReviewState
 from worker.domain.reviews.route import Route, Subject, plain_name
 
-#: Under which of the counts a state is found; a snooze changes no truth, so it is not looked at.
+#: The count to which each state belongs. A snooze does not change the state that is counted.
 _COUNTED_AS = {
     ReviewState.UPCOMING: "upcoming",
     ReviewState.DUE: "due",
@@ -27,7 +28,7 @@ _COUNTED_AS = {
 
 @dataclass(slots=True)
 class _Load:
-    """What is added up for one owner."""
+    """The sums for one owner."""
 
     owner: str | None
     source: OwnerSource
@@ -40,9 +41,9 @@ class _Load:
 def owners(rows: Iterable[ReviewRow], *, policy: Policy, today: date) -> dict[str, Any]:
     """Return each owner of live documents with the load of reviews, and the orphaned documents.
 
-    A document with several owners counts for each of them. It is orphaned where it has none, or where
-    no route of an owner is told of its review. `next_due_on` is the nearest due date that has not
-    passed. The owners come by name, nobody last; paths are in order.
+    A document with several owners counts for each of them. It is orphaned if it has none, or if no route
+    notifies any of them of its review. `next_due_on` is the nearest due date that has not passed. Owners
+    are sorted by name, nobody last; paths are sorted.
     """
     loads: dict[tuple[str | None, OwnerSource], _Load] = {}
     orphaned: list[str] = []

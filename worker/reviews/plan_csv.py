@@ -1,10 +1,9 @@
-"""Plans of reviews as CSV, which people open, sort and edit in a spreadsheet.
+"""Review plans as CSV files, which people open, sort and edit in a spreadsheet.
 
-The file is UTF-8 with a byte-order mark, without which Excel takes Hindi and Telugu titles for
-something else. Titles and owners come from documents, so text that a spreadsheet would run as a
-formula is written with an apostrophe in front, and read back without it. Commas, semicolons and tabs
-are understood as separators, for spreadsheets write what their country uses. Nothing here knows the
-store. Called by the command `due`.
+The file is UTF-8 with a byte-order mark, because Excel garbles Hindi and Telugu titles without one. Titles
+and owners come from documents, so a value that a spreadsheet would run as a formula gets an apostrophe in
+front, which is dropped on reading. Commas, semicolons and tabs all work as separators, because spreadsheets
+write what their locale uses. This module does not know the store. Called by the command `due`.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ COLUMNS = ("path", "title", "owner", "risk", "last_reviewed", "due_on", "planned
 REQUIRED = ("path", "due_on", "planned_on")
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: What begins a formula in some spreadsheet, the wide forms of East Asian keyboards included.
+#: What begins a formula in some spreadsheet, including the wide forms of East Asian keyboards.
 _FORMULA = re.compile(r"'|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _SEPARATORS = ",;\t"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanLine:
-    """What a plan says of one document; without `planned_on`, that nothing is planned for it."""
+    """What a plan says of one document. Without `planned_on` no review is planned for it."""
 
     line: int
     path: str
@@ -43,21 +42,21 @@ class PlanLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A plan as it was read: its lines, and what is wrong with others, as (line, message)."""
+    """A plan as read from a file: its valid lines, and (line, message) for each of the others."""
 
     lines: tuple[PlanLine, ...]
     problems: tuple[tuple[int, str], ...]
 
 
 def write_plan(file: Path, rows: Iterable[Mapping[str, Any]], *, replace: bool) -> None:
-    """Write a plan, a row a document with the keys of `COLUMNS`: whole, or not at all.
+    """Write a plan atomically; each row is one document and has the keys of `COLUMNS`.
 
-    Raises `ConfigurationError` when it cannot be written, or is there already and `replace` is false.
+    Raises `ConfigurationError` when the file cannot be written, or exists and `replace` is false.
     """
     if not replace and file.exists():
         raise ConfigurationError(
-            f"{file} is there already, and somebody may have worked on it: name another with "
-            "--plan, or say --yes to replace it"
+            f"{file} already exists, and somebody may have edited it: name another file with "
+            "--plan, or replace it with --yes"
         )
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -74,9 +73,9 @@ def write_plan(file: Path, rows: Iterable[Mapping[str, Any]], *, replace: bool) 
 
 
 def read_plan(file: Path) -> Plan:
-    """Read a plan; the file may have been sorted, cut and given more columns.
+    """Read a plan. People may have sorted it, shortened it or added columns.
 
-    Raises `ConfigurationError` when it cannot be read or is no plan at all.
+    Raises `ConfigurationError` when the file cannot be read or is not a plan.
     """
     try:
         text = file.read_bytes().decode("utf-8-sig")
@@ -98,7 +97,7 @@ def read_plan(file: Path) -> Plan:
 
 
 def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield rows with the number of the line on which each begins; a cell may hold line ends."""
+    """Yield each row with the number of its first line; a cell may hold line ends."""
     first = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
@@ -118,10 +117,10 @@ def _read_rows(header: list[str], numbered: Iterable[tuple[int, list[str]]]) -> 
         if not any(cell.strip() for cell in row):
             continue
         if not path.strip():
-            problems.append((number, "there is no path"))
+            problems.append((number, "the path is missing"))
             continue
         if path in seen:
-            problems.append((number, f"{path} is on line {seen[path]} already"))
+            problems.append((number, f"{path} is already on line {seen[path]}"))
             continue
         seen[path] = number
         days: dict[str, date | None] = {}
@@ -143,11 +142,11 @@ def _read_date(text: str) -> date | None:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise ValueError(f"{text!r} is not a date; write it as 2026-03-30")
+    raise ValueError(f"{text!r} is not a date; write it as YYYY-MM-DD")
 
 
 def _harmless(value: Any) -> str:
-    """Return a value as a cell that no spreadsheet runs; `_as_written` is the way back."""
+    """Return a value as a cell that no spreadsheet runs; `_as_written` is the inverse."""
     cell = "" if value is None else str(value)
     return f"'{cell}" if _FORMULA.match(cell) else cell
 

@@ -1,7 +1,7 @@
-"""Answers to a reminder that change no file: `snooze`, and `ack`, which says that somebody is on it.
+"""People's answers that change no file: `snooze`, and `ack`, which says that somebody works on the review.
 
-They delay messages and never the truth: the due date stays, and only `lastReviewed` begins the next
-cycle, in which none of these answers counts. Called by `worker.cli.answering`.
+Both delay messages and leave the due date as it is. Only a new `lastReviewed` begins the next cycle, in which
+these answers no longer count. Called by `worker.cli.answering`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Answered = Callable[[Acknowledgement, date], Acknowledgement]
 
 
 class NotAnsweredError(ContentSyncError):
-    """An answer that cannot be taken: there is no review to answer, or it asks for too much."""
+    """An answer that is not possible: no review is due, or the answer exceeds a limit of the settings."""
 
 
 def snooze(
@@ -36,27 +36,27 @@ def snooze(
     now: datetime,
     today: date,
 ) -> dict[str, Any] | None:
-    """Delay the reminders of a review until a day; None where there is no such document. Commits once.
+    """Delay the messages about a review until a day; return None if there is no such document.
 
-    `now` is aware, `until` and `today` are dates in the team's zone. Raises `NotAnsweredError` where
-    the document has no due date, and for what is longer or more often than the settings allow.
+    `now` is aware, `until` and `today` are dates in the team's zone. Raises `NotAnsweredError` if the
+    document has no due date, or if the settings do not allow a snooze this long or this often. Commits once.
     """
     limits = settings.review
     reason = " ".join(reason.split())
     if not reason:
-        raise NotAnsweredError("a snooze needs a reason: say --reason TEXT")
+        raise NotAnsweredError("a snooze needs a reason: add --reason TEXT")
     longest = today + timedelta(days=limits.max_snooze_days)
     if not today < until <= longest:
         raise NotAnsweredError(
-            f"until {until} is no snooze: it ends after today ({today}) and at the latest on "
+            f"cannot snooze until {until}: choose a day after today ({today}) and not after "
             f"{longest} (review.max_snooze_days = {limits.max_snooze_days})"
         )
 
     def answered(given: Acknowledgement, due_on: date) -> Acknowledgement:
         if given.snoozes >= limits.max_snoozes:
             raise NotAnsweredError(
-                f"the review of {path}, due on {due_on}, was snoozed {_times(given.snoozes)}, and "
-                f"review.max_snoozes = {limits.max_snoozes}: review it, or assign it to somebody"
+                f"the review of {path}, due on {due_on}, was already snoozed {_times(given.snoozes)} "
+                f"(review.max_snoozes = {limits.max_snoozes}): review it, or assign it to somebody"
             )
         return replace(given, snoozed_until=until, snoozes=given.snoozes + 1)
 
@@ -77,13 +77,13 @@ def snooze(
 def acknowledge(
     store: Store, path: str, *, until: date, by: str, now: datetime, today: date
 ) -> dict[str, Any] | None:
-    """Say that somebody is on it: an overdue review is not told again until a day. Commits once.
+    """Record that somebody works on an overdue review: no messages about it until a day. Commits once.
 
-    `now` is aware, `until` and `today` are dates in the team's zone. None where there is no such
-    document; raises `NotAnsweredError` where it has no due date.
+    `now` is aware, `until` and `today` are dates in the team's zone. Returns None if there is no such
+    document; raises `NotAnsweredError` if it has no due date.
     """
     if until <= today:
-        raise NotAnsweredError(f"until {until} is over already: today is {today}")
+        raise NotAnsweredError(f"{until} is not after today ({today})")
     return _answer(
         store,
         path,
@@ -103,7 +103,7 @@ def _answer(
     data: dict[str, str],
     now: datetime,
 ) -> dict[str, Any] | None:
-    """Change what was answered in this cycle, with its event; return all that is answered now."""
+    """Change the answers of this cycle and add an event; return the answers as they are now."""
 
     def work(connection: Connection) -> dict[str, Any] | None:
         document = table.lock_document(connection, path)
@@ -130,17 +130,17 @@ def _answer(
 
 
 def _due_on(document: Any) -> date:
-    """Return the due date of the review that is answered, or say why there is none."""
+    """Return the due date of the review; raise `NotAnsweredError` with the reason if there is none."""
     if document.state != LIVE:
-        raise NotAnsweredError(f"{document.path} is retired: no review of it is due")
+        raise NotAnsweredError(f"{document.path} is retired, so no review is due")
     if document.exempt:
         raise NotAnsweredError(
             f"{document.path} has no due date: it is not active, or is reviewed as needed"
         )
     if document.due_on is None:
         raise NotAnsweredError(
-            f"{document.path} has no due date: its front matter names no day of its last review, "
-            "or no review frequency"
+            f"{document.path} has no due date: its front matter lacks a usable last review date "
+            "or review frequency"
         )
     due_on: date = document.due_on
     return due_on

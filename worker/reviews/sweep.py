@@ -1,7 +1,7 @@
-"""The review sweep: documents whose review is near, due or overdue owe their routes a notice.
+"""The review sweep: adds a notice for each route of a document whose review is near, due or overdue.
 
-It may run at any time, twice, and from two machines: a notice is unique by document, due date, stage
-and route. It sends nothing; delivery does.
+The sweep is idempotent: it may run at any time, twice, and on two machines, because a notice is unique by
+document, due date, stage and route. `worker.messages.deliver` sends the messages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from worker.store import notices as table
 from worker.store.engine import Connection, Store
 from worker.store.library import review_groups, review_rows
 
-#: While one of these waits, not all is well.
+#: A review in one of these states needs somebody.
 _NOT_WELL = (ReviewState.DUE, ReviewState.OVERDUE, ReviewState.ESCALATED, ReviewState.UNKNOWN)
 
 
@@ -30,9 +30,9 @@ def sweep(
     zone: tzinfo,
     dry_run: bool = False,
 ) -> list[Notice]:
-    """Add the notices that are owed on a day and not there yet, and return them. Commits once.
+    """Add the notices that are owed on a day and do not exist yet, and return them. Commits once.
 
-    `now` is aware, `today` a date in the team's zone. With `dry_run` nothing is written.
+    `now` is aware, `today` is a date in the team's zone. `dry_run` writes nothing.
     """
     with store.read() as connection:
         owed = [*owed_now(connection, policy, today, zone=zone), *_well(connection, policy, today)]
@@ -45,7 +45,7 @@ def sweep(
 def owed_now(
     connection: Connection, policy: Policy, today: date, *, zone: tzinfo
 ) -> Iterator[Notice]:
-    """Yield the notices that reviews owe on a day, those that are in the outbox already among them."""
+    """Yield all notices that reviews owe on a day, including those that already exist."""
     told = table.last_told(connection, today=today, zone=zone)
     until = today + timedelta(days=policy.leads.longest)
     for row in review_rows(connection, due_until=until, planned_until=today):
@@ -62,11 +62,11 @@ def owed_now(
 
 
 def _well(connection: Connection, policy: Policy, today: date) -> Iterator[Notice]:
-    """Say once a month that nothing is due, where a route wants to hear it."""
+    """Yield the monthly notice that nothing is due, for the routes that want it."""
     if not table.new_notices(
         connection, well_notices(today, live=0, current=0, next_week=0, routes=policy.routes)
     ):
-        return  # nobody wants to hear it, or everybody has
+        return  # no route wants it, or each has it already
     states: Counter[ReviewState] = Counter()
     next_week = 0
     for group in review_groups(connection, by_path=policy.defaults_by_path):
