@@ -230,7 +230,7 @@ def test_an_address_outside_hears_of_each_delivery_and_of_what_fails(two, post, 
     library, _other = two
     settings = library.services.settings
     deadman = structs.replace(settings.deadman, url=Secret(f"http://127.0.0.1:{web.port}/ping"))
-    library.services.overseer.settings = structs.replace(settings, deadman=deadman)
+    library.services.silence_alarm.settings = structs.replace(settings, deadman=deadman)
     web.answer = b"OK"
     post.replies["DATA"] = "451 Try again later"
     library.services.deliver()

@@ -369,7 +369,7 @@ def test_what_was_silent_before_this_process_began_is_not_held_against_it(store_
     with a_library(store_url, routes={"boss": route(kinds=("silent",))}) as library:
         library.services.sweep()
         library.later(days=9)
-        library.services.overseer.started_at = library.time
+        library.services.silence_alarm.started_at = library.time
         library.services.deliver()
         assert library.services.notices(None) == []
 

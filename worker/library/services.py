@@ -21,7 +21,7 @@ from worker.ingest.spool import Spool, open_spool
 from worker.ingest.unfinished_batches import Begun
 from worker.library import queries
 from worker.library.reader import Reader
-from worker.messages.silence_alarm import Overseer
+from worker.messages.silence_alarm import SilenceAlarm
 from worker.settings.model import Settings
 from worker.settings.schema_file import load_rules, require_compiled
 from worker.store import documents, liveness
@@ -57,7 +57,7 @@ class Services(Reader):
         in_one = settings.in_process and self.store.is_sqlite
         self._begun = Begun(Path(f"{self.store.url.database}.begun")) if in_one else None
         self.rules = load_rules(settings, compiled=False)
-        self.overseer = Overseer(self.store, settings, self.policy, started_at=now())
+        self.silence_alarm = SilenceAlarm(self.store, settings, self.policy, started_at=now())
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
@@ -153,13 +153,13 @@ class Services(Reader):
         """Send the digests that are ready, and publish new events to the stream. Commits each step."""
         from worker.messages.deliver import deliver, publish_events
 
-        self.overseer.look(self.now(), self.today())
+        self.silence_alarm.check(self.now(), self.today())
         brake, routes = self.settings.brake, self.policy.routes
         holds.hold_refusals(self.store, brake, routes, now=self.now())
         delivered = deliver(self._outgoing)
         if self.stream is not None:
             publish_events(self.store, self.stream)
-        self.overseer.report(self.now())
+        self.silence_alarm.report(self.now())
         return delivered
 
     # What the watcher asks and says.

@@ -1,8 +1,8 @@
-"""The watcher of the watcher: which parts have not been heard of for too long, and who is told.
+"""Notices when a part of the service stops reporting, and notifies every route.
 
-A part that stopped cannot say so. The delivery looks whether the sweep and the watcher live, an
-address outside (`[deadman]`) whether the delivery does, and `doctor` at all of them. Called by
-`worker.library.services` and `worker.run.doctor`.
+A part that stopped cannot say so itself. Delivery checks the sweep and the watcher, an external address
+(`[deadman]`) checks delivery, and `doctor` checks all of them. Called by `worker.library.services` and
+`worker.run`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from worker.store import channel_states, liveness
 from worker.store.engine import Store
 
 SWEEP, DELIVERY, WATCHER = "sweep", "delivery", "watcher"
-#: No part that lives: the note of when a `sync` began that has taken in all that it found.
+#: Not a part that runs: when the last `sync` began that took in everything it found.
 SYNC = "sync"
-#: How often a delivery notes that it ran: each tick would be a write too many.
+#: How often delivery records that it runs; a write at each tick would be too many.
 DELIVERY_NOTED_SECONDS = 20
 _WATCHER_SECONDS = 600
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """A part that should have been heard of by now; `since` is None where it never was."""
+    """A part that should have reported by now; `since` is None if it never did."""
 
     part: str
     since: datetime | None
@@ -49,24 +49,24 @@ def longest_silence(settings: Settings) -> dict[str, timedelta]:
 def silent_parts(
     heartbeats: Mapping[str, Any], settings: Settings, *, now: datetime, started_at: datetime
 ) -> Iterator[Silence]:
-    """Yield the sweep and the watcher where they are silent for too long.
+    """Yield the sweep and the watcher if they have been silent for too long.
 
-    What was silent before `started_at`, when whoever asks was started, is not held against them: after
-    a time without power each comes back in its turn. Nor is a watcher that never ran: files may come
-    by `sync` alone.
+    Silence before `started_at`, the start of the calling process, does not count: after a power cut the
+    parts start one after the other. A watcher that never ran does not count either: some libraries use
+    `sync` alone.
     """
     allowed = longest_silence(settings)
     for part in (SWEEP, WATCHER):
         row = heartbeats.get(part)
-        heard_at = row.at if row is not None else None
-        if heard_at is None and part == WATCHER:
+        reported_at = row.at if row is not None else None
+        if reported_at is None and part == WATCHER:
             continue
-        if now - max(heard_at or started_at, started_at) > allowed[part]:
-            yield Silence(part=part, since=heard_at)
+        if now - max(reported_at or started_at, started_at) > allowed[part]:
+            yield Silence(part=part, since=reported_at)
 
 
-class Overseer:
-    """What a process that delivers sees to beside its messages; `started_at` is when it began."""
+class SilenceAlarm:
+    """The alarm of a process that delivers messages; `started_at` is the start of that process."""
 
     def __init__(
         self, store: Store, settings: Settings, policy: Policy, *, started_at: datetime
@@ -77,8 +77,8 @@ class Overseer:
         self._policy = policy
         self._noted_at = self._pinged_at = _LONG_AGO
 
-    def look(self, now: datetime, today: date) -> None:
-        """Owe everyone a notice of each part that is silent for too long. Commits."""
+    def check(self, now: datetime, today: date) -> None:
+        """Add a notice for each part that has been silent for too long, for every route. Commits."""
         with self._store.read() as connection:
             heartbeats = liveness.find_heartbeats(connection)
         owed = [
@@ -89,23 +89,23 @@ class Overseer:
             )
         ]
         if owed:
-            from worker.store.notices import add_notices  # noqa: PLC0415 - only where a part is silent
+            from worker.store.notices import add_notices  # noqa: PLC0415 - only if a part is silent
 
             self._store.transact(lambda c: add_notices(c, owed, now=now))
 
     def report(self, now: datetime) -> None:
-        """Note now and then that deliveries run, here and at the address outside. Commits."""
+        """Record that delivery runs, in the store and at the external address, if it is time to. Commits."""
         if (now - self._noted_at).total_seconds() >= DELIVERY_NOTED_SECONDS:
             self._noted_at = now
             self._store.transact(lambda c: liveness.beat(c, DELIVERY, {}, now=now))
         url, every = self.settings.deadman.url, self.settings.deadman.every_seconds
         if url is not None and (now - self._pinged_at).total_seconds() >= every:
-            from worker.messages.channels.deadman import ping  # noqa: PLC0415 - only where an address is named
+            from worker.messages.channels.deadman import ping  # noqa: PLC0415 - only if an address is set
 
             self._pinged_at = now
             with self._store.read() as connection:
                 heartbeats = liveness.find_heartbeats(connection)
-                # Whoever is told over a channel that fails can be told by nobody else.
+                # If the only channel fails, nothing else can notify its people.
                 resting = channel_states.any_resting(connection, now=now)
             silent = any(self._silent(heartbeats, now))
             ping(url.value, ok=not silent and not resting)
