@@ -130,9 +130,9 @@ def test_a_message_with_html_shows_the_same_as_text(start_post):
         ("<a href='//evil.example'>a</a>", "the link"),
         ("<p style='background: URL (https://evil.example/x.gif)'>", "the style of <p>"),
         ("<p style='b: \\75rl(https://evil.example)'>", "the style of <p>"),
-        ("<style>@import 'https://evil.example/x.css';</style>", "its style sheet"),
+        ("<style>@import 'https://evil.example/x.css';</style>", "a style sheet that loads"),
         ("<style>p { background: image-set('https://evil.example/x') }</style>", "style sheet"),
-        ("<meta http-equiv=Refresh content='0; https://evil.example'>", "a page that goes"),
+        ("<meta http-equiv=Refresh content='0; https://evil.example'>", "an automatic redirect"),
         ("<base href=https://evil.example>", "the element <base>"),
         ("<!--[if mso]><img src=x><![endif]-->", "a conditional comment"),
         ("<?php x ?>", "a processing instruction"),
@@ -143,7 +143,7 @@ def test_html_that_loads_or_runs_something_stays_away(start_post, caplog, html, 
     channel(post.port).send(message(html=f"<html><body>{html}</body></html>"))
 
     assert received(post).get_content_type() == "text/plain"
-    assert "goes without its HTML" in caplog.text
+    assert "is sent without its HTML" in caplog.text
     assert because in caplog.text
 
 
@@ -263,12 +263,12 @@ def test_a_text_that_spells_the_boundary_makes_no_part(start_post):
     for fields in ({"text": forged}, {"html": f"<p>{forged}</p>"}):
         error = failure(channel(post.port), message(**({"html": "<p>a</p>"} | fields)))
         assert error.permanent
-        assert "parts would not be" in str(error)
+        assert "parts would differ" in str(error)
     assert not post.envelopes
 
 
 def test_a_sender_that_is_no_address_cannot_be_opened():
-    with pytest.raises(ConfigurationError, match="no e-mail address"):
+    with pytest.raises(ConfigurationError, match="not an e-mail address"):
         channel(25, sender="Content Sync")
 
 

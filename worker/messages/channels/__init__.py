@@ -1,4 +1,4 @@
-"""The channels that carry messages: one module each, one small protocol. They never touch the store."""
+"""The channels that send messages: one module each, with one small protocol. None uses the store."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Protocol
 class Message:
     """What a channel sends. `id` stays the same when the same message is sent again.
 
-    `text` is complete without `html`, which only mail shows. `thread` names what the message is
-    about, so that a mail program files messages about the same thing together: letters, digits and
-    `._-` between them, as in `id`. `data` is what programs get beside the text, as JSON takes it.
+    `text` is complete without `html`, which only mail uses. `thread` names the subject of the message, so
+    that mail programs group messages about the same subject; like `id`, it consists of letters and digits,
+    with `._-` between them. `data` is for programs, ready for JSON.
     """
 
     id: str
@@ -26,13 +26,13 @@ class Message:
 
 
 class Channel(Protocol):
-    """Carries messages. Both methods raise `worker.errors.ChannelError` for one that never can go."""
+    """Sends messages. Both methods raise `worker.errors.ChannelError` for a message that cannot be sent."""
 
     def send(self, message: Message) -> None:
-        """Send the message to everyone in `to`, waiting for the other side to accept it.
+        """Send the message to everyone in `to`, and wait until the other side accepts it.
 
-        Raises `ChannelError`: permanent, or worth another try.
+        Raises `ChannelError`, which says whether the error is permanent or a retry can help.
         """
 
     def preview(self, message: Message) -> str:
-        """Return what `send` would hand over, without secrets; nothing is opened for it."""
+        """Return what `send` would send, without secrets and without opening a connection."""

@@ -1,7 +1,6 @@
-"""Messages on a text stream, by default the process's standard output.
+"""Prints messages to a text stream, by default to standard output.
 
-Nothing that a document holds reaches the terminal as a control character. Opened by
-`worker.messages.channels.opening`.
+Control characters from documents never reach the terminal. Opened by `worker.messages.channels.opening`.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ class ConsoleChannel:
     """Prints each message as one readable block."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        """Print to `stream`; None is whatever `sys.stdout` is at the time of sending."""
+        """Print to `stream`, or to the `sys.stdout` of the time of sending if it is None."""
         self._stream = stream
 
     def send(self, message: Message) -> None:
-        """Print the message; raise `ChannelError`, worth another try, where it cannot be."""
+        """Print the message; raise `ChannelError`, not permanent, if that fails."""
         stream = self._stream or sys.stdout
         try:
-            # One write, so that lines of other threads do not fall between.
+            # One write, so that other threads cannot print between the lines.
             stream.write(_writable(_block(message), stream.encoding))
             stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise ChannelError(f"the message was not printed: {error}") from error
 
     def preview(self, message: Message) -> str:
-        """Return the block that would be printed."""
+        """Return the block that `send` would print."""
         return _block(message)
 
 
@@ -50,6 +49,6 @@ def _block(message: Message) -> str:
 
 
 def _writable(text: str, encoding: str | None) -> str:
-    """Return the text with what the stream cannot write spelt out: a log in ASCII must not fail."""
+    """Return the text with escapes for what the stream cannot encode, so that an ASCII log does not fail."""
     name = encoding or "utf-8"
     return text.encode(name, "backslashreplace").decode(name)

@@ -1,8 +1,7 @@
-"""The sign of life to a service that raises the alarm when none comes, as healthchecks.io does.
+"""Pings a service such as healthchecks.io, which raises an alarm when the pings stop.
 
-It decides neither when nor what: it tells a URL that all is well, or that it is not. A sign that does
-not get through is no reason to stop, so nothing is raised; the missing sign is itself the alarm.
-Called by the tasks.
+The caller decides when to ping and whether all is well. A ping that fails raises nothing: the missing ping is
+the alarm. Called by `worker.messages.silence_alarm`.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ _log = logging.getLogger("content_sync.deadman")
 
 PING_SECONDS = 5
 _REASON_CHARACTERS = 200
-#: Healthchecks answers 200 also for a check that it does not have.
+#: Healthchecks also answers 200 for a check that it does not know.
 _UNKNOWN_CHECK = "OK (not found)"
 
 
 def ping(url: str, *, ok: bool, seconds: float = PING_SECONDS) -> bool:
-    """Get the URL, or the URL with `/fail` when all is not well, and return whether it was taken.
+    """Request the URL, with `/fail` appended if `ok` is false, and return whether the service accepted it.
 
-    Never raises; a log line names the host and no more of the URL, which is a secret. Plain http goes
-    to this machine only.
+    Never raises. The log names only the host, because the URL is a secret. Plain http is allowed to this
+    machine only.
     """
     from worker.messages.channels.http import exchange, parse_url  # noqa: PLC0415 - 0.2 s
 
@@ -34,7 +33,7 @@ def ping(url: str, *, ok: bool, seconds: float = PING_SECONDS) -> bool:
     try:
         parsed = parse_url(url)
     except ValueError as error:
-        _log.warning("no sign of life was sent: its URL cannot be used: %s", error)
+        _log.warning("no ping was sent: its URL cannot be used: %s", error)
         return False
     path, question_mark, query = parsed.raw_path.partition(b"?")
     failed = path.rstrip(b"/") + b"/fail" + question_mark + query
@@ -53,7 +52,7 @@ def ping(url: str, *, ok: bool, seconds: float = PING_SECONDS) -> bool:
             return True
         reason = f"{answer.phrase}: {said}"
     _log.warning(
-        "the sign of life did not reach %s: %s",
+        "the ping did not reach %s: %s",
         parsed.host,
         one_line(redacted(reason), limit=_REASON_CHARACTERS),
     )

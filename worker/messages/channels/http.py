@@ -1,9 +1,8 @@
-"""One HTTP exchange with the outside: where it may connect to, how long it may take, how much is read.
+"""Makes one HTTP request, with limits on where it connects, how long it takes and how much it reads.
 
-The address that is connected to is the one that was checked: a name is looked up once, so that an
-answer that changes in between (DNS rebinding) finds no gap. Redirects are not followed, nothing of
-the environment is used (a proxy would look names up itself), and there are no retries. Called by the
-webhooks and by the sign of life.
+A name is looked up once, and the connection goes to the address that was checked, so an answer that changes
+in between (DNS rebinding) has no effect. Redirects are not followed. Proxies from the environment are not
+used, because a proxy looks names up itself. There are no retries. Called by `webhook` and `deadman`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import httpx
 from worker.errors import ChannelError
 from worker.messages.channels.addresses import Address
 
-#: Enough for a reason; nobody needs a page.
+#: Enough for the reason of an error.
 _ANSWER_BYTES = 4096
 
 _FAILURES = (
@@ -37,7 +36,7 @@ _FAILURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the other side said: its status, the beginning of its text, and when to come again."""
+    """The reply: its status, the beginning of its body, and its `Retry-After` header."""
 
     status: int
     text: str
@@ -45,21 +44,21 @@ class Answer:
 
     @property
     def phrase(self) -> str:
-        """Return the status in words that are ours, whatever the other side calls it."""
+        """Return the status with its standard phrase, not the one that the server sent."""
         with suppress(ValueError):
             return f"{self.status} {HTTPStatus(self.status).phrase}"
         return str(self.status)
 
 
 def parse_url(url: str) -> httpx.URL:
-    """Return a URL of http or https that names a host; raise `ValueError`, without the URL in it."""
+    """Parse an http or https URL with a host; raise a `ValueError` that does not show the URL."""
     try:
         parsed = httpx.URL(url.strip())
     except httpx.InvalidURL:
         parsed = httpx.URL()
-    # httpx spells what cannot stand in a host as `%5B`: that is a name of nobody.
+    # httpx escapes characters that are invalid in a host, such as `%5B`: no such host exists.
     if parsed.scheme not in {"http", "https"} or not parsed.host or "%" in parsed.host:
-        raise ValueError("it is no http or https URL with a host")
+        raise ValueError("it is not an http or https URL with a host")
     return parsed
 
 
@@ -74,8 +73,8 @@ def exchange(
 ) -> Answer:
     """Send one request and return the answer, whatever its status.
 
-    `seconds` is for all of it but the look-up of the name, which has the system's own limits. Raises
-    `ChannelError`, worth another try, when no answer came, or no address may be connected to.
+    `seconds` limits everything but the name lookup, which has the limits of the system. Raises
+    `ChannelError`, not permanent, when no answer arrives or no address is allowed.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -96,12 +95,12 @@ def exchange(
                 retry_after=response.headers.get("Retry-After", ""),
             )
     except _FAILURES as error:
-        # Without the cause: an exception of the library knows the whole URL.
+        # Without the cause, because an exception of the library holds the whole URL.
         raise ChannelError(str(error) or type(error).__name__) from None
 
 
 def _beginning(response: httpx.Response) -> str:
-    """Return the first bytes of an answer as text; the status counts even when they do not come."""
+    """Return the first bytes of the body as text; if reading fails, the status still counts."""
     body = b""
     with suppress(*_FAILURES):
         for chunk in response.iter_raw():
@@ -112,12 +111,12 @@ def _beginning(response: httpx.Response) -> str:
 
 
 class _Transport(httpx.BaseTransport):
-    """Carries one request over a connection that is checked and timed; httpx has no place for it."""
+    """Sends one request over a checked connection with a deadline, for which httpx has no option."""
 
     def __init__(
         self, url: httpx.URL, *, may_connect: Callable[[Address], bool], deadline: float
     ) -> None:
-        # The system's certificates, as for mail: a team's own authority is known there.
+        # The certificates of the system, as for mail: they include a team's own authority.
         tls = ssl.create_default_context() if url.scheme == "https" else None
         self._pool = httpcore.ConnectionPool(
             ssl_context=tls,
@@ -150,7 +149,7 @@ class _Transport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    """The body of an answer, as httpx wants it."""
+    """The body of an answer, in the form that httpx needs."""
 
     def __init__(self, answer: httpcore.Response) -> None:
         self._answer = answer
@@ -163,7 +162,7 @@ class _Body(httpx.SyncByteStream):
 
 
 class _CheckedBackend(httpcore.NetworkBackend):
-    """Connects to addresses that were checked, and to no name."""
+    """Connects only to checked addresses, never to a name."""
 
     def __init__(self, may_connect: Callable[[Address], bool], deadline: float) -> None:
         self._may_connect = may_connect
@@ -178,7 +177,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of the host that may be and answers."""
+        """Connect to the first allowed address of the host that answers."""
         failure: Exception | None = None
         for address in self._addresses(host, port):
             try:
@@ -189,21 +188,21 @@ class _CheckedBackend(httpcore.NetworkBackend):
                 failure = error
             else:
                 return _TimedStream(stream, self._deadline)
-        raise failure or httpcore.ConnectError("none of its addresses may be connected to")
+        raise failure or httpcore.ConnectError("connections to its addresses are not allowed")
 
     def _addresses(self, host: str, port: int) -> list[str]:
-        """Look the host up, once, and return those of its addresses that may be connected to."""
+        """Look the host up once and return its allowed addresses."""
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"the host is not found: {error}") from error
-        # In their order, each once; a link-local address has its interface after a `%`.
+            raise httpcore.ConnectError(f"the host was not found: {error}") from error
+        # In order and without duplicates; a link-local address ends with `%` and its interface.
         texts = dict.fromkeys(str(address[0]) for *_, address in found)
         return [text for text in texts if self._may_connect(ip_address(text.partition("%")[0]))]
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection whose every wait ends at one moment, however slowly the other side talks."""
+    """A connection with one deadline for all its waits, however slow the other side is."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
         self._stream = stream
@@ -234,7 +233,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 def _left(deadline: float, timeout: float | None) -> float:
-    """Return the seconds that are left of a wait; raise when there are none."""
+    """Return the seconds left until the deadline; raise `ReadTimeout` if there are none."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise httpcore.ReadTimeout("timed out")

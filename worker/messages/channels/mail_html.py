@@ -1,8 +1,7 @@
-"""Says what the HTML of a message would load, run or send, so that mail can go without it.
+"""Finds what the HTML of a message would load, run or send, so that mail is sent without such HTML.
 
-A message has to be readable without asking anybody for anything: a picture from elsewhere tells its
-server who read the message and when, and a script or a form has no business in mail. The HTML is
-not fixed here. Called by the mail channel.
+A message must not load anything: a remote image shows its server who reads the message and when. Scripts and
+forms do not belong in mail. This module does not fix the HTML. Called by `worker.messages.channels.mail`.
 """
 
 from __future__ import annotations
@@ -11,15 +10,15 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
-#: What a digest is made of. `style` may stand in the head or on an element.
+#: The elements that a digest may use.
 _TAGS = set(
     """
     html head meta title style body header main section article footer nav h1 h2 h3 h4 h5 h6 p div span
     a abbr b blockquote br center code del details em hr i ins kbd mark pre q s small strong sub sup
     summary time tr u wbr ul ol li dl dt dd table caption colgroup col thead tbody tfoot th td
-    """.split()  # noqa: SIM905 - two hundred quotes are no easier to read
+    """.split()  # noqa: SIM905 - easier to read than two hundred quotes
 )
-#: What an element may say of itself: nothing that loads, and nothing that runs.
+#: The attributes that an element may have; none of them loads or runs anything.
 _ATTRIBUTES = set(
     """
     align bgcolor border cellpadding cellspacing charset class color colspan content datetime dir height
@@ -27,14 +26,14 @@ _ATTRIBUTES = set(
     """.split()  # noqa: SIM905
 )
 _SCHEMES = frozenset({"http", "https", "mailto"})
-#: Functions of CSS that load, and the escapes that could hide them.
+#: CSS that loads something, and the escapes that could hide it.
 _LOADS_IN_CSS = re.compile(r"url\s*\(|@import|image\s*\(|image-set\s*\(|src\s*\(|\\", re.IGNORECASE)
 
 
 def unwanted(html: str) -> str | None:
-    """Return the first thing that a mail must not hold, in a few words; None when there is none.
+    """Return a short name of the first thing that mail must not contain, or None.
 
-    Links to http, https and mail addresses are wanted: nothing follows them but a reader.
+    Links to http, https and mail addresses are allowed, because only a reader follows them.
     """
     finder = _Finder()
     finder.feed(html)
@@ -59,9 +58,9 @@ class _Finder(HTMLParser):
             elif name == "href" and (tag != "a" or not _is_link(text)):
                 self._find(f"the link {text[:80]!r} of <{tag}>")
             elif name == "http-equiv" and text.strip().lower() == "refresh":
-                self._find("a page that goes elsewhere by itself")
+                self._find("an automatic redirect")
             elif name == "style" and _LOADS_IN_CSS.search(text):
-                self._find(f"what the style of <{tag}> loads")
+                self._find(f"the style of <{tag}>, which loads something")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -73,7 +72,7 @@ class _Finder(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._in_style and _LOADS_IN_CSS.search(data):
-            self._find("what its style sheet loads")
+            self._find("a style sheet that loads something")
 
     def handle_comment(self, data: str) -> None:
         # Outlook reads conditional comments as markup.

@@ -1,6 +1,6 @@
-"""Opens the channels that the settings name, and imports no more than those need.
+"""Opens the channels in the settings, and imports only the modules that those need.
 
-It sends nothing and connects to nothing. Called where services are composed.
+Sends nothing and opens no connection. Called by `worker.library.services`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from worker.settings import model as named
 def open_channels(
     settings: named.Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> dict[str, Channel]:
-    """Return every channel by its name; raise `ConfigurationError` for one that cannot be opened.
+    """Return every channel by name; raise `ConfigurationError` if one cannot be opened.
 
     `clock` dates e-mails and webhooks, in UTC.
     """

@@ -1,7 +1,7 @@
-"""Keeps secret URLs out of the logs of the libraries that are given them, and out of replies.
+"""Keeps secret URLs out of the logs of libraries and out of the replies of servers.
 
-Many webhooks are a password in the form of a URL, and Apprise, urllib3 and httpx log whole URLs.
-What our own loggers say is not changed. Called by the channels that are opened with a URL.
+Many webhook URLs work like a password, and Apprise, urllib3 and httpx log whole URLs. The loggers of this
+project are not changed. Called by the channels that have a URL.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import logging
 import re
 from urllib.parse import unquote
 
-#: A shorter piece of a URL is no secret, and hiding it would hide every `true` and `5` of a log.
+#: Shorter pieces of a URL are not secret, and hiding them would hide every `true` and `5` in a log.
 _SECRET_CHARACTERS = 6
 
 #: Loggers that see the URL or a piece of it. urllib3 logs whole request paths at DEBUG, httpx whole
-#: URLs at INFO. A filter works on the logger that is called, not on those above it: all are named.
+#: URLs at INFO. A filter applies to its own logger, not to the loggers below it, so all are listed.
 _LOGGERS = (
     "apprise",
     "urllib3",
@@ -29,7 +29,7 @@ _LOGGERS = (
 
 
 class _Redaction(logging.Filter):
-    """Drops what is below WARNING, and hides URLs and their pieces in the rest."""
+    """Drops records below WARNING, and hides URLs and their pieces in the others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class _Redaction(logging.Filter):
         self._pattern = re.compile(r"(?!)")  # matches nothing
 
     def hide(self, secret: str) -> None:
-        """Hide one more URL or key, and see to it that the loggers ask here."""
+        """Hide one more URL or key, and add this filter to the loggers."""
         pieces = {secret, *re.split(r"[/?&=:@,]+", secret.partition("://")[2])}
         known = pieces | {unquote(piece) for piece in pieces}
         self._secrets |= {piece for piece in known if len(piece) >= _SECRET_CHARACTERS}
@@ -59,19 +59,19 @@ class _Redaction(logging.Filter):
         return True
 
     def text(self, text: str) -> str:
-        """Return the text without what is hidden."""
+        """Return the text with `***` for each secret."""
         return self._pattern.sub("***", text)
 
 
-#: One for the process, as the loggers are.
+#: One for the process, because loggers are global too.
 _redaction = _Redaction()
 
 
 def hide(secret: str) -> None:
-    """Keep a URL and its pieces, or a key, out of what the libraries log from now on."""
+    """Keep a URL and its pieces, or a key, out of the logs of libraries from now on."""
     _redaction.hide(secret)
 
 
 def redacted(text: str) -> str:
-    """Return text from elsewhere, as the reply of a server, with `***` for all that is hidden."""
+    """Return text from outside, such as the reply of a server, with `***` for each secret."""
     return _redaction.text(text)

@@ -1,8 +1,8 @@
-"""The Redis stream of CloudEvents, for programs that follow the library.
+"""Publishes events as CloudEvents on a Redis stream, for programs that follow the library.
 
-The stream is a projection of the store's `events` table. An entry's stream id is its event's id, so
-publishing twice is publishing once, and the stream's last id is the cursor of whoever publishes. It
-does not decide which events are due. Called by the delivery.
+The stream is a copy of the `events` table. The id of an entry is the id of its event, so publishing is
+idempotent, and the last id of the stream is the cursor of the publisher. The caller decides which events to
+publish. Called by `worker.messages.deliver`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from worker.settings.redis_link import SCHEMES, RedisLink
 
 
 class EventStream:
-    """The stream at one key of one Redis; it keeps about the newest `max_length` events.
+    """The stream at one key of one Redis server; it keeps about the newest `max_length` events.
 
-    Its methods raise `BrokerUnavailableError` when Redis refuses, or is silent for seconds.
+    The methods raise `BrokerUnavailableError` when Redis returns an error or does not answer for seconds.
     """
 
     def __init__(self, url: str, *, key: str, max_length: int) -> None:
@@ -30,13 +30,13 @@ class EventStream:
     def publish(self, events: Sequence[Event]) -> int:
         """Add the events, in increasing order of id, and return how many were new to the stream.
 
-        An event whose id is not above the stream's last one is there already, and is left out. When
-        Redis fails half-way, what was added stays: publishing the same events again completes it.
+        Skips events whose id is not above the last id of the stream, because the stream already has them. If
+        Redis fails half-way, the added events stay; publishing the same events again adds the rest.
         """
         if not events:
             return 0
         with self._link.failing_as_unavailable():
-            # No transaction: each entry stands alone, and MULTI would hold other clients up.
+            # No transaction: the entries are independent, and MULTI would block other clients.
             with self._link.client.pipeline(transaction=False) as pipe:
                 for event in events:
                     pipe.xadd(
@@ -49,12 +49,12 @@ class EventStream:
                 answers = pipe.execute(raise_on_error=False)
             refused = [a for a in answers if isinstance(a, Exception)]
             for error in refused:
-                if not _says_already_there(error):
+                if not _is_already_published(error):
                     raise error
         return len(answers) - len(refused)
 
     def last_id(self) -> int:
-        """Return the id of the last event published, even if it was trimmed; 0 before any."""
+        """Return the id of the last published event, even if it was trimmed, or 0 if there is none."""
         with self._link.failing_as_unavailable():
             if not self._link.client.exists(self._key):
                 return 0
@@ -67,9 +67,9 @@ class EventStream:
 
 
 def open_stream(settings: Settings) -> EventStream | None:
-    """Return the stream where its settings say, else beside the broker, if that is Redis.
+    """Return the stream at `stream.url`, or else on the broker's Redis, or None without Redis.
 
-    Opens no connection yet. Raises `ConfigurationError` when the stream's own URL is no Redis URL.
+    Opens no connection yet. Raises `ConfigurationError` if `stream.url` is not a Redis URL.
     """
     named = settings.stream.url
     url = (named or settings.broker_url).value
@@ -79,7 +79,7 @@ def open_stream(settings: Settings) -> EventStream | None:
 
 
 def _fields(event: Event) -> dict[Any, Any]:
-    """Return the entry: the whole event, and beside it what a reader filters by without parsing."""
+    """Return the entry: the whole event, and the fields by which readers filter without parsing it."""
     whole = cloud_event(event)
     return {
         "event": _bytes(json.dumps(whole, ensure_ascii=False, separators=(",", ":"))),
@@ -89,9 +89,9 @@ def _fields(event: Event) -> dict[Any, Any]:
 
 
 def _bytes(text: str) -> bytes:
-    r"""Encode; a byte of a file name that is not UTF-8 becomes `\udcff`, as JSON also writes it."""
+    r"""Encode as UTF-8; a byte of a file name that is not UTF-8 becomes `\udcff`, as in JSON."""
     return text.encode("utf-8", "backslashreplace")
 
 
-def _says_already_there(error: Exception) -> bool:
+def _is_already_published(error: Exception) -> bool:
     return "equal or smaller than" in str(error)

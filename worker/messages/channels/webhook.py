@@ -1,12 +1,11 @@
-"""Messages as signed webhooks, after Standard Webhooks (https://www.standardwebhooks.com).
+"""Sends messages as signed webhooks, following Standard Webhooks (https://www.standardwebhooks.com).
 
-A receiver checks with its library of that standard that a message is ours and new. The URL is a
-secret: no log and no error shows more of it than its host. Addresses inside the own network are
-refused unless the settings name the host. There are no retries here. Opened by
-`worker.messages.channels.opening`.
+With any library of that standard, a receiver checks that a message is authentic and new. The URL is a secret:
+logs and errors show only its host. Addresses in the internal network are refused unless the settings name the
+host. The channel does not retry. Opened by `worker.messages.channels.opening`.
 
-The signature is made here and not by the package `standardwebhooks`: it is one HMAC, and the package
-takes a mistyped secret without a word, where this refuses it. The tests check with the package.
+The signature is one HMAC, so this module does not use the package `standardwebhooks`, which silently accepts
+a mistyped secret; this module refuses it. The tests check signatures with the package.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ from worker.messages.channels.http import Answer, exchange, parse_url
 from worker.messages.channels.redaction import hide, redacted
 from worker.settings.model import WebhookChannel as WebhookSettings
 
-#: The schema of `data`, as the standard has it.
+#: The `type` of the standard; it names the schema of `data`.
 TYPE = "content_sync.digest"
 
-#: Without a full stop, which separates what is signed.
+#: Without a full stop, because that separates the signed parts.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _KEY_BYTES = range(24, 65)
-#: Failures that another try can fix. The redirects are those that are called temporary.
+#: Failures that a retry can fix, including the temporary redirects.
 _PASSING = frozenset({302, 303, 307, 408, 425, 429})
-#: A service that asks for more must not silence a reminder for good.
+#: A longer `Retry-After` must not suppress a message for good.
 _LONGEST_RETRY_AFTER_SECONDS = 86_400
 _SUBJECT_CHARACTERS = 200
 _REASON_CHARACTERS = 200
@@ -52,9 +51,9 @@ class WebhookChannel:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Use a URL and its secret; raise `ConfigurationError` when one of them cannot be used.
+        """Take the settings; raise `ConfigurationError` if the URL or a secret cannot be used.
 
-        `clock` dates the messages, in UTC. Nothing is looked up or opened yet.
+        `clock` dates the messages, in UTC. Looks nothing up and opens no connection yet.
         """
         for secret in (settings.url, settings.secret, settings.old_secret):
             if secret is not None:
@@ -74,8 +73,8 @@ class WebhookChannel:
     def send(self, message: Message) -> None:
         """Post the message; a repeat has the same `webhook-id` and a new timestamp.
 
-        Raises `ChannelError`: permanent when the receiver refuses it (4xx), worth another try when it
-        is out of order, overloaded (408, 425, 429, 5xx) or not reached. `to` is not used.
+        Raises `ChannelError`: permanent if the receiver refuses the message (4xx); a retry can help if it
+        fails, is overloaded (408, 425, 429, 5xx) or cannot be reached. Ignores `to`.
         """
         content = self._body(message)
         headers = self._headers(message, content)
@@ -94,7 +93,7 @@ class WebhookChannel:
             raise self._refusal(answer)
 
     def preview(self, message: Message) -> str:
-        """Return request and body; the signatures, and all of the URL but its host, are left out."""
+        """Return the request and its body, without the signatures and with only the host of the URL."""
         content = self._body(message)
         headers = self._headers(message, content)
         headers["webhook-signature"] = " ".join("v1,…" for _ in self._keys)
@@ -103,26 +102,28 @@ class WebhookChannel:
         return "\n".join([f"POST {self._url.scheme}://{host}/…", *lines, "", content.decode(), ""])
 
     def _body(self, message: Message) -> bytes:
-        told = {
+        shown = {
             "subject": one_line(message.subject, limit=_SUBJECT_CHARACTERS),
             "text": visible(message.text, lines=True),
         }
         whole = {
             "type": TYPE,
             "timestamp": self._clock().astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "data": {**message.data, **told},
+            "data": {**message.data, **shown},
         }
         try:
             text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise self._error(f"its data is no JSON: {error}", permanent=True) from error
-        # A byte of a file name that is not UTF-8 becomes `\udcff`, as JSON also writes it.
+            raise self._error(
+                f"its data cannot be written as JSON: {error}", permanent=True
+            ) from error
+        # A byte of a file name that is not UTF-8 becomes `\udcff`, as in JSON.
         return text.encode("utf-8", "backslashreplace")
 
     def _headers(self, message: Message, content: bytes) -> dict[str, str]:
-        """Return the headers of one attempt: its time is signed, so that it cannot be replayed."""
+        """Return the headers of one attempt; the timestamp is signed to prevent replays."""
         if not _ID.fullmatch(message.id):
-            raise self._error(f"{message.id!r} is no id for a message", permanent=True)
+            raise self._error(f"{message.id!r} is not a valid id of a message", permanent=True)
         timestamp = str(int(self._clock().timestamp()))
         signed = b".".join([message.id.encode(), timestamp.encode(), content])
         return {
@@ -133,7 +134,7 @@ class WebhookChannel:
         }
 
     def _check_host(self) -> None:
-        """Refuse at once what can never be sent to; a name is looked up when it is used."""
+        """Raise `ConfigurationError` for a URL that is never allowed; names are looked up when sending."""
         host = self._url.host
         if self._url.scheme != "https" and not self._allowed:
             raise ConfigurationError(
@@ -145,8 +146,8 @@ class WebhookChannel:
             return
         if not self._may_connect(address):
             raise ConfigurationError(
-                f"its `url` leads to {host}, which is no public address:"
-                " if that is meant, name the host in `allow_private`"
+                f"its `url` leads to {host}, which is not a public address:"
+                " if that is intended, name the host in `allow_private`"
             )
 
     def _may_connect(self, address: Address) -> bool:
@@ -155,7 +156,7 @@ class WebhookChannel:
     def _refusal(self, answer: Answer) -> ChannelError:
         said = one_line(redacted(answer.text), limit=_REASON_CHARACTERS)
         if 300 <= answer.status < 400:
-            said = "redirects are not followed; the settings have to name the final URL"
+            said = "redirects are not followed; set `url` to the final URL"
         return self._error(
             f"{answer.phrase}{f': {said}' if said else ''}",
             permanent=answer.status < 500 and answer.status not in _PASSING,
@@ -165,7 +166,7 @@ class WebhookChannel:
     def _error(
         self, why: str, *, permanent: bool = False, retry_after: float | None = None
     ) -> ChannelError:
-        """Return an error that names the host and no more of the URL."""
+        """Return an error that shows only the host of the URL."""
         why = one_line(why, limit=_REASON_CHARACTERS)
         return ChannelError(
             f"webhook {self._url.host}: {why}", permanent=permanent, retry_after=retry_after
@@ -173,7 +174,7 @@ class WebhookChannel:
 
 
 def _key(secret: str, name: str) -> bytes:
-    """Return the key that a secret spells: `whsec_` and 24 to 64 bytes in base64."""
+    """Decode a secret, which is `whsec_` and 24 to 64 bytes in base64."""
     encoded = secret.strip().removeprefix("whsec_")
     try:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
@@ -182,7 +183,7 @@ def _key(secret: str, name: str) -> bytes:
     if not secret.strip().startswith("whsec_") or len(key) not in _KEY_BYTES:
         raise ConfigurationError(
             f"its `{name}` is not `whsec_` and 24 to 64 bytes in base64:"
-            ' make one with `echo "whsec_$(openssl rand -base64 32)"`'
+            ' create one with `echo "whsec_$(openssl rand -base64 32)"`'
         )
     return key
 
@@ -192,20 +193,20 @@ def _signature(key: bytes, signed: bytes) -> str:
 
 
 def _host(name: str) -> str:
-    """Return a host's name as names are compared."""
+    """Return the name of a host in the form that is compared."""
     return name.strip().strip("[]").rstrip(".").lower()
 
 
 def _seconds(retry_after: str, now: datetime) -> float | None:
-    """Return how long a `Retry-After` asks to wait: it is a number of seconds or an HTTP date."""
-    asked = retry_after.strip()
-    if re.fullmatch(r"[0-9]{1,12}", asked):
-        wait = float(asked)
+    """Return the seconds of a `Retry-After` header, which holds a number of seconds or an HTTP date."""
+    value = retry_after.strip()
+    if re.fullmatch(r"[0-9]{1,12}", value):
+        wait = float(value)
     else:
         try:
-            then = parsedate_to_datetime(asked)
+            then = parsedate_to_datetime(value)
         except (TypeError, ValueError, OverflowError):
             return None
-        # `-0000` says that the zone is not known, and gives a time without one.
+        # `-0000` means an unknown zone, which gives a time without a zone.
         wait = ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds()
     return min(wait, _LONGEST_RETRY_AFTER_SECONDS) if wait > 0 else None
