@@ -94,7 +94,7 @@ def test_figures_fields_and_sections_come_before_the_lines():
 
 def test_a_change_of_metadata_alone_says_that_the_text_is_the_same():
     shown = page(a_change("plain", hunks=[], figures=[]), load_settings(), now=NOW)
-    assert "The text is the same." in shown
+    assert "The body is the same." in shown
     assert "Figures" not in shown
 
 

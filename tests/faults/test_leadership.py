@@ -169,6 +169,6 @@ def test_two_schedulers_over_the_same_pages_make_one_digest(service: Installatio
         ticks = "SELECT at FROM heartbeats WHERE name = 'delivery'"
         before = service.query(ticks)
         wait_until(lambda: service.query(ticks) != before, what="more ticks of both")
-        assert worker.output.count("told       everyone") == 1
+        assert worker.output.count("sent       everyone") == 1
     told = service.query("SELECT count(*), count(DISTINCT message_id), sum(attempts) FROM notices")
     assert told == [(5, 1, 5)]

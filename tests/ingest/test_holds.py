@@ -52,9 +52,9 @@ def refusals_check(library: Library):
 
 def test_a_mass_of_refusals_is_told_as_one(library: Library, post):
     refuse(library, PAGES[:30])
-    assert subjects(library, post) == ["Content Sync: 1 mass change held"]
+    assert subjects(library, post) == ["Content Sync: 1 hold waits for a person"]
     body = post.envelopes[0].content.decode()
-    assert "30 of 40 documents have a newer content that is refused" in body
+    assert "30 of 40 documents have a newer edit that was refused" in body
     assert library.services.status()["held"] == {"removals": 0, "refusals": 30}
     assert library.document(PAGES[0])["state"] == "live"
     assert not refusals_check(library).ok
@@ -98,7 +98,7 @@ def test_consent_covers_what_was_refused_until_it_was_given(library: Library, po
     refuse(library, PAGES[12:14])
     assert subjects(library, post)[2:] == ["Content Sync: 2 files refused"]
     refuse(library, PAGES[14:30])
-    assert subjects(library, post)[3:] == ["Content Sync: 1 mass change held"]
+    assert subjects(library, post)[3:] == ["Content Sync: 1 hold waits for a person"]
     assert not refusals_check(library).ok
 
 

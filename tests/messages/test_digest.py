@@ -34,9 +34,9 @@ def test_one_of_each_is_written_in_the_singular(templates):
     lines = [replace(refused(), path=f"{stage}.md", stage=stage) for stage in STAGES]
     subject, text = write(templates, *lines)
     assert subject == (
-        "Content Sync: 1 mass change held, 1 channel failing, 1 part silent, 1 page retracted, "
+        "Content Sync: 1 hold waits for a person, 1 channel failing, 1 part silent, 1 page retracted, "
         "1 review escalated, 1 review overdue, 1 file refused, 1 review due today, "
-        "1 review asked for, 1 review upcoming, all is well"
+        "1 review requested, 1 review upcoming, all is well"
     )
     assert "ESCALATED: 1 review\n" in text
 
@@ -46,7 +46,7 @@ def test_what_cannot_wait_comes_first(templates):
     _, text = write(templates, *lines)
     headings = [
         "HELD: ", "FAILING: ", "SILENT: ", "RETRACTED: ", "REFUSED: ", "ESCALATED: ",
-        "OVERDUE: ", "DUE TODAY: ", "UPCOMING: ", "ASKED FOR: ", "ALL IS WELL",
+        "OVERDUE: ", "DUE TODAY: ", "UPCOMING: ", "REQUESTED: ", "ALL IS WELL",
     ]  # fmt: skip
     places = [text.index(f"\n\n{heading}") for heading in headings]
     assert places == sorted(places)
@@ -132,7 +132,7 @@ def test_a_library_that_nobody_answers_for_says_so_once(templates):
     lines = [review(f"{n}.md", days=1, unanswered=True) for n in range(3)]
     _, text = write(templates, *lines)
     assert text.count("obody answers for") == 1
-    assert "Nobody answers for any of them: name one in `owner`" in text
+    assert "Nobody answers for any of these pages: name an owner in `owner`" in text
 
 
 def test_a_refused_file_is_told_with_place_reason_and_remedy(templates):
@@ -153,10 +153,8 @@ def test_a_refusal_without_title_line_or_hint_has_no_empty_place(templates):
 
 def test_a_held_disappearance_says_how_to_answer(templates):
     subject, text = write(templates, HELD)
-    assert subject == "Content Sync: 1 mass change held"
-    assert (
-        "HELD: 1 mass change, waiting for a person\n\n- 612 of 1,432 documents are gone\n" in text
-    )
+    assert subject == "Content Sync: 1 hold waits for a person"
+    assert "HELD: 1 hold waits for a person\n\n- 612 of 1,432 documents are gone\n" in text
     assert "content-sync approve" in text
 
 
@@ -171,7 +169,8 @@ def test_what_was_cleared_is_told_with_the_first_names(templates):
     cleared = Cleared(reviews=tuple(f"{n}.md" for n in range(12)), refusals=("bad.md",))
     _, text = write(templates, refused(), cleared=cleared)
     assert (
-        "Cleared since: 12 reviews (0.md, 1.md, 2.md, 3.md, 4.md, …), 1 refusal (bad.md).\n"
+        "Cleared since the last message: "
+        "12 reviews (0.md, 1.md, 2.md, 3.md, 4.md, …), 1 refusal (bad.md).\n"
     ) in text
 
 
@@ -245,7 +244,7 @@ def test_long_texts_are_cut(templates):
 
 
 def test_a_stage_that_is_none_is_a_mistake_of_the_caller(templates):
-    with pytest.raises(ValueError, match="no stage"):
+    with pytest.raises(ValueError, match="not a stage"):
         write(templates, DigestLine(path="a.md", stage="current"))
 
 

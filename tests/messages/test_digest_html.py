@@ -43,7 +43,7 @@ def test_the_html_says_all_that_the_text_says(templates):
     _, text, html = write_all(templates, *lines, news=news, cleared=cleared)
     said = Page(html).words.casefold()
     for told in text.casefold().splitlines()[1:]:
-        line, _, _ = told.replace("`", "").partition("        (you are on it")
+        line, _, _ = told.replace("`", "").partition("        (you are working on it")
         for words in line.removeprefix("- ").split(": "):
             assert " ".join(words.split()) in said
 

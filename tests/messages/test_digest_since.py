@@ -230,7 +230,7 @@ def test_several_notices_about_one_review_are_one_line_the_most_pressing(library
 
     library.on(date(2026, 3, 1))
     asked = compose(library, [a_review(library, stage=stage) for stage in ("asked-2", "ahead-30")])
-    assert asked.subject == "Content Sync: 1 review asked for"
+    assert asked.subject == "Content Sync: 1 review requested"
 
 
 def test_every_kind_of_notice_has_its_words(library: Library):
@@ -251,11 +251,11 @@ def test_every_kind_of_notice_has_its_words(library: Library):
     ]
     composed = compose(library, told)
     for words in (
-        "- r.md: Bones\n  is deprecated since version 3, by Asha\n",
+        "- r.md: Bones\n  has been deprecated since version 3, by Asha\n",
         "- f.md\n  line 2: CS001 no title; version 2 stays published\n  give one\n",
         "- 612 of 1,432 documents vanished at once\n",
-        "- the channel mail has failed since 2026-11-24 08:00 UTC: 554 No\n",
-        "- the watcher was not heard of since 2026-11-24 08:00 UTC: ",
+        "- the channel mail has been failing since 2026-11-24 08:00 UTC: 554 No\n",
+        "- the watcher has not reported since 2026-11-24 08:00 UTC: ",
         "- the review sweep has not run yet: ",
         "- the delivery has not run since 2026-11-24 08:00 UTC: ",
         "ALL IS WELL\n\n- 1,432 documents live, 1,430 of them current; 2 due within a week\n",
@@ -265,7 +265,7 @@ def test_every_kind_of_notice_has_its_words(library: Library):
 
 
 def test_a_notice_of_no_known_kind_is_a_mistake(library: Library):
-    with pytest.raises(ValueError, match="no kind"):
+    with pytest.raises(ValueError, match="not a kind"):
         compose(library, [a_notice(kind="nosuch")])
 
 
@@ -314,7 +314,7 @@ def test_a_recorded_review_is_cleared_once(library: Library):
     library.drop("b.md", body=NEW_BODY)  # an edit is not a review
     library.drop("c.md")
     composed = send(library)
-    assert "Cleared since: 1 review (a.md).\n" in composed.text
+    assert "Cleared since the last message: 1 review (a.md).\n" in composed.text
     assert composed.data["cleared"]["reviews"] == {"total": 1, "paths": ["a.md"]}
 
     library.drop("a.md", lastReviewed="2026-11-21")
@@ -341,7 +341,7 @@ def test_a_fixed_or_withdrawn_refusal_is_cleared_once(library: Library):
     library.remove("withdrawn.md")
     library.drop("still.md", "---\n---\n")
     text = send(library).text
-    assert "Cleared since: 2 refusals (fixed.md, withdrawn.md).\n" in text
+    assert "Cleared since the last message: 2 refusals (fixed.md, withdrawn.md).\n" in text
 
     library.drop("fixed.md", reviewFrequency="as_needed", body=NEW_BODY)
     library.drop("still.md", "")

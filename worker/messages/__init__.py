@@ -1,1 +1,1 @@
-"""From notices to messages: composes digests and sends them over channels."""
+"""Turns notices into messages: composes digests and sends them over channels."""

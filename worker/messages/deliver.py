@@ -1,8 +1,8 @@
-"""Notices become messages: lease, check again, compose, send, mark. And events go to their stream.
+"""Turns notices into messages: lease, check again, compose, send, mark. Also publishes events to the stream.
 
-A route's notices are one digest. A crash between sending and marking repeats the message with the
-same id, and never loses it. Steps are separate transactions, so that no lock is held while sending.
-A channel keeps to its rate, and rests when it fails again and again; a route has its hours.
+All pending notices of a route go out as one digest. A crash between sending and marking repeats the message
+with the same id; it never loses it. Each step is a separate transaction, so no lock is held while sending.
+Channels have a rate limit and rest after several failures in a row; routes may have hours.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ logger = logging.getLogger("content_sync.deliver")
 
 FIRST_BACKOFF_SECONDS = 10
 LONGEST_BACKOFF_SECONDS = 3600
-#: A stream that was lost gets all of them again: the more at once, the more memory a process keeps.
+#: A lost stream is filled again from the first event; this bounds the memory that takes.
 EVENTS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What became of one digest: sent, postponed, failed or cancelled."""
+    """The result of one digest: sent, postponed, failed or cancelled."""
 
     route: str
     state: str
@@ -53,7 +53,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """What a delivery works with. `now` is the clock, in UTC: lease and mark are dated apart."""
+    """Everything that a delivery needs. `now` is the clock, in UTC; each step reads it again."""
 
     store: Store
     channels: Mapping[str, Channel]
@@ -70,9 +70,9 @@ class Outgoing:
 
 
 def deliver(out: Outgoing) -> list[Delivery]:
-    """Send every digest that is ready and return what became of each. Commits each step.
+    """Send every digest that is ready and return the result of each. Commits each step.
 
-    A digest whose channel has no turn before the next tick stays for that one.
+    If the rate of a channel allows no message before the next tick, the digest waits for that tick.
     """
     patience = out.settings.delivery.tick_seconds
     delivered = []
@@ -85,7 +85,7 @@ def deliver(out: Outgoing) -> list[Delivery]:
             patience -= waited
         message_id, leased = _lease(out, name, urgent_only=urgent_only)
         if not leased:
-            continue  # another worker was quicker
+            continue  # another worker has leased it
         owed = _recheck(out, leased)
         if not owed:
             delivered.append(Delivery(route=name, state=table.CANCELLED, notices=len(leased)))
@@ -98,9 +98,9 @@ def deliver(out: Outgoing) -> list[Delivery]:
 
 
 def preview(out: Outgoing, route: Route, owed: Sequence[table.Leased]) -> str:
-    """Return what the channel of a route would send about these notices; nothing is opened.
+    """Return what the channel of a route would send for these notices, without opening a connection.
 
-    Where there are none, that is the test message.
+    Without notices, return the test message.
     """
     message = _test_message(route)
     if owed:
@@ -109,10 +109,10 @@ def preview(out: Outgoing, route: Route, owed: Sequence[table.Leased]) -> str:
 
 
 def publish_events(store: Store, stream: EventStream) -> int:
-    """Publish what the stream does not hold yet, and return how many events that was.
+    """Publish the events that the stream lacks and return their number.
 
-    The stream's own last id is the cursor, so a stream that was lost is filled again. Where another
-    worker publishes at the same time the rest is left to it, or else to the next tick.
+    The last id of the stream is the cursor, so a lost stream is filled again. When another worker publishes
+    at the same time, this one stops; the other worker, or the next tick, publishes the rest.
     """
     published = 0
     after = stream.last_id()
@@ -129,7 +129,7 @@ def publish_events(store: Store, stream: EventStream) -> int:
 
 
 def send_test(routes: Sequence[Route], channels: Mapping[str, Channel]) -> list[dict[str, Any]]:
-    """Send a test message over each route and return how that went."""
+    """Send a test message over each route and return the results."""
     results = []
     for route in routes:
         try:
@@ -147,12 +147,12 @@ def _test_message(route: Route) -> Message:
         id=f"test-{uuid4()}",
         to=route.to,
         subject="Content Sync: test message",
-        text=f"This is a test of the route {route.name!r}. Nothing needs to be done.\n",
+        text=f"This is a test of the route {route.name!r}. No action is needed.\n",
     )
 
 
 def _ready(out: Outgoing) -> Iterator[tuple[str, bool]]:
-    """Yield the routes with a digest to send, and whether only what is urgent may go now."""
+    """Yield each route that has a digest to send, and whether only its urgent notices may go now."""
     now, settings = out.now(), out.settings.delivery
     ripe_routes = partial(
         table.ripe_routes,
@@ -173,7 +173,7 @@ def _ready(out: Outgoing) -> Iterator[tuple[str, bool]]:
 
 
 def _await_turn(out: Outgoing, channel: str, patience: float) -> float | None:
-    """Wait until a channel may send and return how many seconds that took; None when it is too long."""
+    """Wait until a channel may send; return the seconds waited, or None if `patience` is too short."""
     per_minute = out.settings.channels[channel].per_minute
     waited = 0.0
     while True:
@@ -201,7 +201,7 @@ def _lease(
 
 
 def _recheck(out: Outgoing, leased: list[table.Leased]) -> list[table.Leased]:
-    """Cancel what was answered in the meantime, take back what is snoozed, and return what is owed."""
+    """Cancel notices that are no longer true, withdraw those of snoozed reviews, and return the rest."""
     now = out.now()
     today = now.astimezone(out.settings.zone).date()
     with out.store.read() as connection:
@@ -214,7 +214,7 @@ def _recheck(out: Outgoing, leased: list[table.Leased]) -> list[table.Leased]:
 
 
 def _send(out: Outgoing, route: Route, message_id: str, owed: list[table.Leased]) -> Delivery:
-    """Compose a digest, send it and mark it; or note why it was not sent."""
+    """Compose a digest, send it and mark it as sent, or record why it was not sent."""
     try:
         composed = _compose(out, route, owed)
         out.channels[route.channel].send(_message(route, message_id, composed))
@@ -223,7 +223,7 @@ def _send(out: Outgoing, route: Route, message_id: str, owed: list[table.Leased]
     except ConfigurationError as error:  # a broken template
         return _not_sent(out, route.name, owed, str(error))
     _mark_sent(out, route, owed)
-    logger.info("told       %s over %s: %s", route.name, route.channel, composed.subject)
+    logger.info("sent       %s over %s: %s", route.name, route.channel, composed.subject)
     return Delivery(route=route.name, state=table.SENT, notices=len(owed), detail=composed.subject)
 
 
@@ -264,7 +264,7 @@ def _message(route: Route, message_id: str, composed: Composed) -> Message:
 def _channel_failed(
     out: Outgoing, route: Route, owed: list[table.Leased], error: ChannelError
 ) -> Delivery:
-    """Note the failure at the channel too: others are told when it rests, or when it lost a message."""
+    """Record the failure for the channel too; notify other routes if it rests or lost a message."""
     settings, now = out.settings.delivery, out.now()
     failure = out.store.transact(
         lambda c: channel_states.note_failure(
@@ -286,10 +286,10 @@ def _channel_failed(
         retry_after=error.retry_after,
     )
     if failure.rests or delivery.state == table.FAILED:
-        told = failing_notices(
+        notices = failing_notices(
             route.channel, since=failure.since, error=str(error), routes=out.policy.routes
         )
-        out.store.transact(lambda c: table.add_notices(c, told, now=now))
+        out.store.transact(lambda c: table.add_notices(c, notices, now=now))
     return delivery
 
 
@@ -302,7 +302,7 @@ def _not_sent(
     permanent: bool = False,
     retry_after: float | None = None,
 ) -> Delivery:
-    """Give the notices back for another try, or fail them where that cannot help."""
+    """Postpone the notices, or fail them if the error is permanent or the attempts are used up."""
     attempts = max(notice.attempts for notice in owed)
     if permanent or attempts >= out.settings.delivery.max_attempts:
         return _close(out, route, owed, reason)
@@ -314,7 +314,7 @@ def _not_sent(
 
 
 def _close(out: Outgoing, route: str, owed: list[table.Leased], reason: str) -> Delivery:
-    """Fail notices for good: they stay, for `notices --state failed`, `notices retry` and `doctor`."""
+    """Mark notices as failed; `notices --state failed` and `doctor` show them, `notices retry` sends them."""
     ids, now = [notice.id for notice in owed], out.now()
     out.store.transact(lambda c: table.mark(c, ids, table.FAILED, now=now, error=reason))
     logger.error("failed     %s: %s", route, reason)
@@ -322,9 +322,9 @@ def _close(out: Outgoing, route: str, owed: list[table.Leased], reason: str) -> 
 
 
 def _backoff(attempts: int, retry_after: float | None) -> timedelta:
-    """Return how long to wait: exponential with full jitter, never less than the other side asks.
+    """Return how long to wait: exponential with full jitter, and at least `retry_after` seconds.
 
-    Full jitter spreads workers that failed together (AWS Architecture Blog, 2015).
+    Full jitter spreads the retries of workers that failed together (AWS Architecture Blog, 2015).
     """
     longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (attempts - 1))
     seconds = random.uniform(1, longest)  # noqa: S311 - spreading load, not a secret

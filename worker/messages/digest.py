@@ -1,8 +1,8 @@
-"""Composes the one message that a route gets about many notices: subject, text, HTML and data.
+"""Composes one message for all pending notices of a route: subject, text, HTML and data.
 
-The words are in the `digest*.j2` templates; a team may put files of its own in their place. Text from
-documents is a value in them, never a template, and is made harmless before any template sees it.
-Nothing is sent here, and nothing written to the store. Called by the delivery.
+The words are in the `digest*.j2` templates, which a team may replace. Text from documents is only ever a
+value in a template, and is cleaned before a template sees it. This module sends nothing and writes nothing
+to the store. Called by `worker.messages.deliver`.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ from worker.store import notices as table
 from worker.store import since as store
 from worker.store.engine import Connection
 
-#: What a digest tells of the library beside what is owed, by the kind of event that says so.
+#: The news that a digest counts beside its notices, each with the kind of event that is counted.
 NEWS = {
     "stored": "version.stored",
     "moved": "document.moved",
     "retired": "document.retired",
     "refused": "seed.refused",
 }
-#: Of what was cleared since the last message, so many paths are named.
+#: How many paths a digest names of what was cleared since the last message.
 CLEARED_NAMED = 5
-#: What the example of a snooze asks for, where the team allows it.
+#: The length of the snooze in the example, unless `review.max_snooze_days` is less.
 EXAMPLE_SNOOZE_DAYS = 7
 
 _TEXT_TEMPLATE = "digest.txt.j2"
 _HTML_TEMPLATE = "digest.html.j2"
 _SUBJECT_TEMPLATE = "digest_subject.txt.j2"
 _WORDS_TEMPLATE = "digest_words.j2"
-#: A path that holds one of these may have been cut or made visible.
+#: A path with one of these may have been shortened or escaped.
 _MARKS_OF_CHANGE = re.compile(r"[…\\]")
 _CODE = re.compile(r"`([^`]+)`")
 _CODE_STYLE = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:90%"
@@ -60,7 +60,7 @@ _CODE_STYLE = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:90%"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
-    """A message but for its id and its recipients, as `worker.messages.channels.Message` takes it."""
+    """The parts of a `worker.messages.channels.Message` other than its id and recipients."""
 
     subject: str
     text: str
@@ -71,7 +71,7 @@ class Composed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleared:
-    """What is done since the route's last message: paths of reviews recorded, and of files fixed."""
+    """What was resolved since the route's last message: paths of recorded reviews and of fixed files."""
 
     reviews: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What a route is told; `personal` where it is the route of people who answer for documents.
+    """The content of a message. `personal` is true if the route has `owners`.
 
     `news` counts what happened since the route's last message, as `{"stored": 1425, "retired": 3}`.
     """
@@ -102,11 +102,11 @@ def compose_digest(
     today: date,
     now: datetime,
 ) -> Composed:
-    """Return the message about what a route is owed, and about what happened since its last one.
+    """Return the message about the pending notices of a route and the news since its last message.
 
-    Reads the store in a bounded number of queries. `today` is a date in the team's zone, `now` aware.
-    Raises `ConfigurationError` when a template is missing or fails, and `ValueError` for a notice of
-    an unknown kind.
+    Runs a bounded number of queries. `today` is a date in the team's zone, `now` is aware. Raises
+    `ConfigurationError` when a template is missing or fails, and `ValueError` for a notice of an unknown
+    kind.
     """
     sections = read_sections(
         connection,
@@ -144,7 +144,7 @@ def write_digest(
 ) -> tuple[str, str, str]:
     """Return subject, text and HTML; raise `ConfigurationError` when a template fails.
 
-    `snooze_until` is the day that the example of a snooze names.
+    `snooze_until` is the day in the example of a snooze.
     """
     values = _values(digest, today=today, snooze_until=snooze_until) | {"words": _words(templates)}
     subject = " ".join(_render(templates, _SUBJECT_TEMPLATE, values).split())
@@ -154,12 +154,12 @@ def write_digest(
 
 
 def open_templates(settings: Settings) -> Environment:
-    """Return the environment of the message templates: the team's folder, then the packaged one."""
+    """Return the template environment; it looks in the team's folder first, then in the package."""
     given = settings.templates or settings.beside("templates")
     environment = SandboxedEnvironment(
         loader=FileSystemLoader([given, packaged_config() / "templates"]),
         undefined=StrictUndefined,
-        # Text messages show `&` as it is; a template for HTML escapes.
+        # Only HTML templates escape; text messages show `&` as it is.
         autoescape=lambda name: name is not None and name.endswith((".html", ".html.j2")),
         trim_blocks=True,
         lstrip_blocks=True,
@@ -177,12 +177,12 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def code(text: str) -> Markup:
-    """Return text as HTML, escaped, with what stands in backquotes set as code."""
+    """Return text as escaped HTML; words in backquotes become code."""
     return Markup(_CODE.sub(rf'<code style="{_CODE_STYLE}">\1</code>', str(escape(text))))  # noqa: S704 - escaped
 
 
 def _values(digest: Digest, *, today: date, snooze_until: date) -> dict[str, Any]:
-    """Return what the templates get; every text in it is harmless."""
+    """Return the values for the templates; text from documents is already clean."""
     return {
         "route": digest.route,
         "today": today,
@@ -206,7 +206,7 @@ def _cleared(
     owed: Iterable[table.Leased],
     date_field: str,
 ) -> Cleared:
-    """Return what a route was told of that is done since; what is owed again is not done."""
+    """Return what was resolved since the last message, except reviews that are pending again."""
     if since is None:
         return Cleared()
     open_ids = {notice.document_id for notice in owed if notice.kind == "review"}
@@ -223,9 +223,9 @@ def _named(paths: Sequence[str]) -> dict[str, Any]:
 
 
 def _example(sections: Iterable[Section]) -> str | None:
-    """Return the first review's path as a shell takes it, for the commands that answer; or None.
+    """Return the path of the first review, quoted for a shell, for the example commands; or None.
 
-    A path that may be shown changed, or that reads as an option, would be no use to anybody.
+    Skips paths that may be shown shortened or escaped, and paths that look like an option.
     """
     for section in sections:
         for line in section.lines if section.stage in REVIEWS else ():
@@ -235,13 +235,13 @@ def _example(sections: Iterable[Section]) -> str | None:
 
 
 def _thread(owed: Iterable[table.Leased]) -> str | None:
-    """Return the thread of a message that is about one document alone."""
+    """Return the thread of a message about a single document, else None."""
     ids = {notice.document_id for notice in owed}
     return f"document-{ids.pop()}" if len(ids) == 1 and None not in ids else None
 
 
 def _data(digest: Digest, *, today: date, now: datetime) -> dict[str, Any]:
-    """Return the digest for programs, as JSON takes it."""
+    """Return the digest for programs, ready for JSON."""
     return {
         "route": digest.route,
         "today": today.isoformat(),
@@ -263,7 +263,7 @@ def _data(digest: Digest, *, today: date, now: datetime) -> dict[str, Any]:
 
 
 def _json_ready(line: dict[str, Any]) -> dict[str, Any]:
-    """Return a line with dates as text, and without the state that its section has."""
+    """Return a line with dates as text, and without `stage`, which its section has."""
     return {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in line.items()
@@ -272,11 +272,11 @@ def _json_ready(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(templates: Environment) -> dict[str, Callable[..., str]]:
-    """Return the shared words as functions that give plain text, which the HTML then escapes.
+    """Return the shared macros as functions that return plain text, which HTML templates then escape.
 
-    What a macro gives to HTML that calls it directly counts as escaped, and would not be.
+    Jinja takes the result of a macro for escaped HTML, but text macros do not escape.
     """
-    with _explained(_WORDS_TEMPLATE):
+    with _failing_as_configuration_error(_WORDS_TEMPLATE):
         module = templates.get_template(_WORDS_TEMPLATE).module
     macros = {name: made for name, made in vars(module).items() if isinstance(made, Macro)}
     return {name: _plain(macro) for name, macro in macros.items()}
@@ -287,13 +287,13 @@ def _plain(macro: Macro) -> Callable[..., str]:
 
 
 def _render(templates: Environment, name: str, values: dict[str, Any]) -> str:
-    with _explained(name):
+    with _failing_as_configuration_error(name):
         return templates.get_template(name).render(values)
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Tell what goes wrong in a template in one line: it is for the person who wrote it."""
+def _failing_as_configuration_error(name: str) -> Iterator[None]:
+    """Raise template errors as a `ConfigurationError` of one line, for the author of the template."""
     try:
         yield
     except TemplateSyntaxError as error:

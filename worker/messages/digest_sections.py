@@ -1,8 +1,8 @@
-"""From the notices of one digest to its sections: what is told of which document, in which order.
+"""Turns the notices of one digest into its sections and lines.
 
-Reviews stand under the state that they have today, with what the store says of the document now;
-what a notice said when it was written counts only where nothing else is known. Texts are made
-harmless here, before any template sees them. Nothing is rendered or sent. Called by `worker.messages.digest`.
+A review appears under its state today, with what the store knows of the document now. Data of the notice
+itself is used only if the store has nothing newer. This module cleans all text before a template sees it;
+it renders and sends nothing. Called by `worker.messages.digest`.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from worker.store.engine import Connection
 from worker.store.notices import Leased
 from worker.store.since import SinceReview
 
-#: The sections in the order in which they are told: what cannot wait comes first.
+#: The sections in the order of the digest: what cannot wait comes first.
 STAGES = (
     "held", "failing", "silent", "retracted", "refused",
     "escalated", "overdue", "due", "upcoming", "asked", "well",
 )  # fmt: skip
-#: The sections whose lines are reviews that somebody should do, the most pressing first.
+#: The sections whose lines are open reviews, the most urgent first.
 REVIEWS = ("escalated", "overdue", "due", "asked", "upcoming")
 
 _ESCALATIONS = ("backup", "lead")
 _RISKS = tuple(Risk)
 _CATEGORIES = ("A", "B", "C")
-#: Of a document's changes since its review, so many versions and words are told.
+#: How many versions and phrases describe the changes of a document since its review.
 _MOST_VERSIONS = 3
 _MOST_WORDS = 3
 _PATH_CHARACTERS = 500
 _TITLE_CHARACTERS = 120
 _DETAIL_CHARACTERS = 300
-#: What a part that is not heard of means; `{since}` is "since …" or "yet".
+#: What the silence of a part means; `{since}` is "since …" or "yet".
 _SILENCE = {
-    "sweep": "the review sweep has not run {since}: reviews fall due unseen",
+    "sweep": "the review sweep has not run {since}: due reviews are not noticed",
     "delivery": "the delivery has not run {since}: messages wait",
-    "watcher": "the watcher was not heard of {since}: changes of files are not taken in",
+    "watcher": "the watcher has not reported {since}: changed files are not processed",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What changed since the last review: how many versions, their highest risk, the weightiest words."""
+    """What changed since the last review: number of versions, highest risk, most important phrases."""
 
     versions: int
     risk: str
@@ -63,8 +63,8 @@ class DigestLine:
     """One fact about one path; `stage` is one of `STAGES`.
 
     `days` counts from the due date to today: 3 is three days overdue, -3 is due in three days.
-    `unanswered` says that nobody answers for the document. `detail` says what is wrong where it is no
-    review; `line` and `hint` are a problem's.
+    `unanswered` is true if nobody answers for the document. `detail` says what is wrong, if the line is not
+    a review. `line` and `hint` belong to a problem of a file.
     """
 
     path: str
@@ -85,9 +85,9 @@ class DigestLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """What a template gets of one stage: the lines that are named, and how many there are.
+    """One stage of a digest: the lines that are shown, and the number of all its lines.
 
-    `unanswered` says that nobody answers for any of all its documents, when there are several.
+    `unanswered` is true if the stage has several documents and nobody answers for any of them.
     """
 
     stage: str
@@ -106,10 +106,10 @@ def read_sections(
     zone: ZoneInfo,
     digest_lines: int,
 ) -> list[Section]:
-    """Return the sections that are owed, at most `digest_lines` lines each.
+    """Return the sections for these notices, at most `digest_lines` lines each.
 
-    `zone` is the team's, for instants. What changed since a review is read word by word only for the
-    lines that are named.
+    `zone` is the team's, to show times. The changes since a review are read in full only for the lines that
+    are shown.
     """
     reviewed = {n.document_id for n in owed if n.kind == "review" and n.document_id is not None}
     named = reviewed | {n.document_id for n in owed if n.document_id is not None}
@@ -140,36 +140,35 @@ def read_sections(
 
 
 def merge_lines(lines: Iterable[DigestLine]) -> list[DigestLine]:
-    """Return one line a fact: of several notices about one review, the most pressing state."""
+    """Return one line for each fact; of several notices about one review, keep the most urgent."""
     merged: dict[tuple[str, Any], DigestLine] = {}
     for line in lines:
         topic = "review" if line.stage in REVIEWS else line.stage
         subject = line.path if line.document_id is None else line.document_id
-        # Parts and channels have no path: each of them is a fact of its own.
+        # Parts and channels have no path, so their detail distinguishes them.
         key = (topic, subject or line.detail)
-        told = merged.get(key)
-        if told is None or topic != "review" or _pressing(line) <= _pressing(told):
-            merged[key] = line  # the newest of those that are equally pressing
+        kept = merged.get(key)
+        if kept is None or topic != "review" or _rank(line) <= _rank(kept):
+            merged[key] = line  # of two equally urgent lines, the newer
     return list(merged.values())
 
 
 def make_sections(lines: Iterable[DigestLine], digest_lines: int) -> list[Section]:
-    """Return the lines by stage, at most `digest_lines` each, harmless to show.
+    """Return the lines by stage, at most `digest_lines` each, with their text cleaned.
 
-    Reviews come oldest due first, and the riskiest of one day first. Raises `ValueError` for a line
-    whose stage is none.
+    Reviews are sorted by due date, then by category and risk. Raises `ValueError` for an unknown stage.
     """
     by_stage: dict[str, list[DigestLine]] = {stage: [] for stage in STAGES}
     for line in lines:
         if line.stage not in by_stage:
-            raise ValueError(f"{line.stage!r} is no stage of a digest")
+            raise ValueError(f"{line.stage!r} is not a stage of a digest")
         by_stage[line.stage].append(line)
     return [
         Section(
             stage=stage,
             total=len(of_stage),
             unanswered=len(of_stage) > 1 and all(line.unanswered for line in of_stage),
-            lines=tuple(_harmless(line) for line in sorted(of_stage, key=_order)[:digest_lines]),
+            lines=tuple(_clean(line) for line in sorted(of_stage, key=_order)[:digest_lines]),
         )
         for stage, of_stage in by_stage.items()
         if of_stage
@@ -178,7 +177,7 @@ def make_sections(lines: Iterable[DigestLine], digest_lines: int) -> list[Sectio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
-    """Reads notices as lines: for one route, on one day in the team's zone."""
+    """Turns notices into lines, for one route and one day in the team's zone."""
 
     route: Route
     policy: Policy
@@ -186,7 +185,7 @@ class _Reader:
     zone: ZoneInfo
 
     def line(self, notice: Leased, head: Any | None) -> DigestLine:
-        """Return the line of a notice; `head` is what the store holds of its document now."""
+        """Return the line of a notice; `head` is the document as it is in the store now."""
         data = notice.data
         line = DigestLine(
             path=notice.path if head is None else head.path,
@@ -202,7 +201,7 @@ class _Reader:
                 served = f"version {kept} stays published" if kept else "nothing is published"
                 return replace(
                     line,
-                    path=notice.path,  # the file, wherever its document is by now
+                    path=notice.path,  # of the refused file; its document may have moved
                     detail=f"{problem['code']} {problem['message']}; {served}",
                     line=problem["line"],
                     hint=problem["hint"],
@@ -210,13 +209,13 @@ class _Reader:
             case "retracted":
                 by = f", by {data['by']}" if data.get("by") else ""
                 return replace(
-                    line, detail=f"is {data['status']} since version {data['number']}{by}"
+                    line, detail=f"has been {data['status']} since version {data['number']}{by}"
                 )
             case "held":
                 detail = _held(data)
             case "failing":
                 since = self._since(data["since"])
-                detail = f"the channel {data['channel']} has failed {since}: {data['error']}"
+                detail = f"the channel {data['channel']} has been failing {since}: {data['error']}"
             case "silent":
                 detail = _SILENCE[data["part"]].format(since=self._since(data["since"]))
             case "well":
@@ -225,7 +224,7 @@ class _Reader:
                     f"{data['next_week']:,} due within a week"
                 )
             case kind:
-                raise ValueError(f"{kind!r} is no kind of a notice")
+                raise ValueError(f"{kind!r} is not a kind of notice")
         return replace(line, detail=detail)
 
     def _review(self, line: DigestLine, notice: Leased, head: Any | None) -> DigestLine:
@@ -246,9 +245,8 @@ class _Reader:
         return replace(line, owner=owner, unanswered=unanswered)
 
     def _late(self, days: int) -> str:
-        ladder = self.policy.ladder_of(
-            "", None, None
-        )  # its steps after the due date are everyone's
+        # The steps after the due date are the same for every document.
+        ladder = self.policy.ladder_of("", None, None)
         return "escalated" if ladder.escalates(days) else "overdue"
 
     def _since(self, at: str | None) -> str:
@@ -264,11 +262,11 @@ def _with_risk(line: DigestLine, since: SinceReview | None) -> DigestLine:
 
 
 def _words(changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the weightiest words of several changes: figures first, for they do the harm."""
+    """Return the most important phrases of several changes: figures first, because they can do harm."""
     words = [each for change in changes for each in changes_in_words(change)]
     words.sort(key=lambda each: each[0] != "")
-    told = dict.fromkeys(in_words(*each) for each in words)
-    return tuple(one_line(text, limit=_TITLE_CHARACTERS) for text in list(told)[:_MOST_WORDS])
+    phrases = dict.fromkeys(in_words(*each) for each in words)
+    return tuple(one_line(text, limit=_TITLE_CHARACTERS) for text in list(phrases)[:_MOST_WORDS])
 
 
 def _with_words(line: DigestLine, words: Mapping[int, tuple[str, ...]]) -> DigestLine:
@@ -277,7 +275,7 @@ def _with_words(line: DigestLine, words: Mapping[int, tuple[str, ...]]) -> Diges
     return replace(line, changes=replace(line.changes, words=words.get(line.document_id or 0, ())))
 
 
-def _pressing(line: DigestLine) -> int:
+def _rank(line: DigestLine) -> int:
     return REVIEWS.index(line.stage)
 
 
@@ -293,13 +291,13 @@ def _order(line: DigestLine) -> tuple[date, int, int, str]:
 
 
 def shown_path(path: str) -> str:
-    """Return a path as people are shown it: whole but for the longest, and its spaces kept."""
+    """Return a path as people see it: visible characters, spaces kept, shortened only if very long."""
     shown = visible(path)
     return shown if len(shown) <= _PATH_CHARACTERS else f"{shown[: _PATH_CHARACTERS - 1]}…"
 
 
-def _harmless(line: DigestLine) -> DigestLine:
-    """Return a line whose texts hold no control character and no line end."""
+def _clean(line: DigestLine) -> DigestLine:
+    """Return the line without control characters and line ends in its text."""
     return replace(
         line,
         path=shown_path(line.path),
@@ -313,7 +311,7 @@ def _harmless(line: DigestLine) -> DigestLine:
 def _held(data: Mapping[str, Any]) -> str:
     if "refusals" in data:
         return (
-            f"{data['refusals']:,} of {data['live']:,} documents have a newer content that is refused; "
-            "their last good versions stay"
+            f"{data['refusals']:,} of {data['live']:,} documents have a newer edit that was refused; "
+            "their last good versions stay published"
         )
     return f"{data['removals']:,} of {data['live']:,} documents vanished at once"
