@@ -62,14 +62,14 @@ def test_the_forecast_shows_the_mountain(answer, said):
     assert "2026-W14  2026-03-30       30  ━" in text
     assert text.splitlines()[1].startswith("overdue")
     assert "risk A" in text
-    assert "1.2 a week on average until 2026-W28" in text
+    assert "On average 1.2 a week until 2026-W28" in text
     assert "you need 2.4 a week" in text
 
 
 def test_a_plan_is_proposed_looked_over_and_applied(answer, said, tmp_path):
     text = said("due", "--spread", "--per-week", "3", "--on", MONDAY).out
-    assert "27 reviews earlier than due and 3 as due: at most 3 a week." in text
-    assert "1 overdue: review first." in text
+    assert "27 reviews earlier than due, 3 in the week of the due date: at most 3 a week." in text
+    assert "1 overdue: review these first;" in text
     assert "content-sync due --apply review-plan.csv" in text
     lines = (tmp_path / "review-plan.csv").read_text(encoding="utf-8-sig").splitlines()
     assert lines[0] == "path,title,owner,risk,last_reviewed,due_on,planned_on"
@@ -79,7 +79,7 @@ def test_a_plan_is_proposed_looked_over_and_applied(answer, said, tmp_path):
 
 def test_a_plan_that_is_too_small_says_what_would_do(answer, said):
     text = said("due", "--spread", "--per-week", "2", "--on", MONDAY).out
-    assert "7 do not fit: 3 a week would do." in text
+    assert "7 do not fit: 3 a week would be enough." in text
     proposal = answer("due", "--spread", "--yes", "--on", MONDAY)
     assert (proposal["per_week"], proposal["unfit"], proposal["file"]) == (3, 0, "review-plan.csv")
     assert {"path", "due_on", "planned_on"} <= set(proposal["plan"][0])
@@ -101,7 +101,7 @@ def test_what_is_applied_is_shown_beside_the_true_due_date(library, answer, said
         assert str(planned_on) in said(*listing).out
     assert answer("due", "--forecast")["weeks"][0]["load"] == 0
     assert sum(week["planned"] for week in answer("due", "--forecast")["weeks"]) == 1
-    assert "1 as before" in said("due", "--apply", "plan.csv").out
+    assert "1 unchanged" in said("due", "--apply", "plan.csv").out
 
 
 def test_what_is_wrong_with_a_plan_is_told_by_line_and_nothing_is_planned(answer, said, tmp_path):
@@ -120,7 +120,7 @@ def test_what_is_wrong_with_a_plan_is_told_by_line_and_nothing_is_planned(answer
         "content-sync: plan.csv:3: there is no document at nowhere.md",
         "content-sync: plan.csv:4: due_on '30.3.2026' is not a date; write it as YYYY-MM-DD",
         "content-sync: plan.csv:5: skipped: 03.md was reviewed since: it is due on 2026-03-30 now",
-        "content-sync: nothing was planned: plan.csv has 3 errors",
+        "content-sync: no plan was stored: plan.csv has 3 errors",
     ]
     assert [error["line"] for error in answer("due", "--apply", "plan.csv", code=1)["errors"]] == [
         2, 3, 4,
@@ -130,10 +130,10 @@ def test_what_is_wrong_with_a_plan_is_told_by_line_and_nothing_is_planned(answer
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--forecast", "--spread"), "--forecast and --spread do not go together"),
-        (("--apply", "x.csv", "--on", MONDAY), "--on goes with"),
-        (("--per-week", "3"), "--per-week goes with --spread"),
-        (("--weeks", "3"), "--weeks goes with --forecast"),
+        (("--forecast", "--spread"), "--forecast and --spread exclude each other"),
+        (("--apply", "x.csv", "--on", MONDAY), "--on works only without --apply"),
+        (("--per-week", "3"), "--per-week works only with --spread"),
+        (("--weeks", "3"), "--weeks works only with --forecast"),
         (("--spread", "--per-week", "0"), "0 is not in the range x>=1"),
         (("--apply", "nowhere.csv"), "cannot read nowhere.csv"),
     ],
@@ -162,7 +162,7 @@ def test_failed_notices_are_sent_again_all_or_some(library, answer, said):
     assert answer("notices", "retry", str(ids[0])) == {"retried": 1}
     assert [one["id"] for one in answer("notices", "--state", "pending")] == ids[:1]
     told = said("notices", "retry", str(ids[0]), "999", code=1)
-    assert told.err == "content-sync: 2 of these had not failed\n"
+    assert told.err == "content-sync: 2 of these have not failed\n"
     assert f"{len(ids) - 1} notice" in said("notices", "retry").out
     assert {one["state"] for one in answer("notices")} == {PENDING}
     assert answer("notices", "retry") == {"retried": 0}

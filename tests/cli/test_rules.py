@@ -45,7 +45,7 @@ def test_an_unknown_rule_is_not_found_and_gets_a_suggestion(tmp_path):
     result = run("explain", "body-shrink", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert (
-        result.stderr == "content-sync: no rule is called body-shrink; did you mean body-shrank?\n"
+        result.stderr == "content-sync: there is no rule body-shrink; did you mean body-shrank?\n"
     )
 
 

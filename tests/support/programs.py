@@ -178,11 +178,11 @@ def run(
 
 
 def on_a_terminal(
-    *arguments: str, cwd: Path, columns: int = 100, typed: str = ""
+    *arguments: str, cwd: Path, columns: int = 100, rows: int = 50, typed: str = ""
 ) -> tuple[str, int]:
-    """Return what `python -m worker …` shows on a terminal of that width, and its exit code."""
+    """Return what `python -m worker …` shows on a terminal of that size, and its exit code."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     environment = clean_environment({"TERM": "xterm-256color"})
     del environment["COLUMNS"]
     process = subprocess.Popen(

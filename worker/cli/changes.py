@@ -75,7 +75,7 @@ def diff(
         text.show(diffs.stat(answer, settings.zone))
         return
     width = text.console().width if sys.stdout.isatty() else 0
-    text.show(diffs.difference(answer, settings.zone, width=width))
+    text.show(diffs.difference(answer, settings.zone, width=width), hang=1)
 
 
 @click.command
@@ -107,10 +107,8 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
         with suppress(OSError):  # the file may be gone; its findings are still shown
             data = (settings.seeds / answer["path"]).read_bytes()
         problems = [read_problem(stored) for stored in refusal["problems"]]
-        for line in findings.finding_lines(
-            answer["path"], data, problems, effect=refusal["effect"]
-        ):
-            text.show(line)
+        lines = findings.finding_lines(answer["path"], data, problems, effect=refusal["effect"])
+        text.show(*lines, hang=2)
 
 
 @click.command

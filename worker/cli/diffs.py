@@ -1,28 +1,30 @@
-"""How `diff` shows a change to people: what it means on top, then the lines, or a bar a section.
+"""The text of `diff`: what a change means, then its lines, or a bar for each section.
 
-Nothing is printed here. Document text goes through `worker.cli.text.plain`. The same change as a
-page is in `worker.cli.page`.
+Nothing here prints. Document text goes through `worker.cli.text.plain`. `worker.cli.page` shows the same
+change as an HTML page.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.text import count, plain, table_of
+from worker.cli.tables import Listing
+from worker.cli.text import count, plain
 from worker.cli.views import CHANGE_STYLES, RISK_STYLES, field_change, old_and_new
 from worker.cli.words import Pair, Segments, pair_lines
+from worker.domain.reviews.instants import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-#: From this width on two texts fit beside each other.
+#: A terminal of this width has room for both versions side by side.
 SIDE_BY_SIDE_COLUMNS = 140
-#: Rich takes half a millisecond a row of a table; nobody reads so many.
+#: Rich takes half a millisecond for a row of a table, and nobody reads more rows than this.
 _MOST_ROWS = 5_000
 _BAR_CELLS = 40
 _SECTION_STYLES = {"added": "green", "removed": "red", "changed": "yellow"}
@@ -31,7 +33,7 @@ _CLOSING = frozenset(".,;:!?)]")
 
 
 def difference(diff: Mapping[str, Any], zone: tzinfo, *, width: int = 0) -> RenderableType:
-    """Return `diff`: side by side where `width`, in columns, has room for it, else unified."""
+    """Return `diff`: side by side where a terminal of `width` columns has room, else unified."""
     hunks = list(pair_lines(diff["hunks"]))
     if width >= SIDE_BY_SIDE_COLUMNS and sum(map(len, hunks)) <= _MOST_ROWS:
         return Group(heading(diff, zone), *_side_by_side(diff["hunks"], hunks, width))
@@ -42,11 +44,11 @@ def difference(diff: Mapping[str, Any], zone: tzinfo, *, width: int = 0) -> Rend
 
 
 def stat(diff: Mapping[str, Any], zone: tzinfo) -> RenderableType:
-    """Return `diff --stat`: a line for each section that changed, with its lines as a bar."""
+    """Return `diff --stat`: for each section that changed, how many lines, also as a bar."""
     sections = diff["sections"]
     most = max((one["lines_added"] + one["lines_removed"] for one in sections), default=0)
-    table = table_of("section", "lines", "", numbers=("lines",))
-    table.show_header = False
+    names = ["section", "lines", "bar"]
+    table = Listing(names, numbers=["lines"], short=["section"], header=False)
     for one in sections:
         changed = one["lines_added"] + one["lines_removed"]
         cells = min(most, _BAR_CELLS)
@@ -60,7 +62,7 @@ def stat(diff: Mapping[str, Any], zone: tzinfo) -> RenderableType:
 
 
 def heading(diff: Mapping[str, Any], zone: tzinfo, *, sections: bool = True) -> Text:
-    """Return what stands above every form: versions, class, risk, fields, figures, links, sections."""
+    """Return the head of every form: versions, kind of change, risk, fields, figures, links, sections."""
     change, risk = diff["change"], diff["risk"]
     title = Text.assemble(
         plain(f"{diff['path']}, {side_name(diff['from'])} → {diff['to']}", "bold"),
@@ -88,18 +90,17 @@ def heading(diff: Mapping[str, Any], zone: tzinfo, *, sections: bool = True) -> 
 
 
 def side_name(number: int | str) -> str:
-    """Return `version 3`, or `file` for what lies on disk."""
+    """Return `version 3`, or `file` for the file on disk."""
     return f"version {number}" if isinstance(number, int) else number
 
 
 def side_date(side: Mapping[str, Any] | None, zone: tzinfo) -> str:
-    """Return when a side of a diff was stored, in the team's zone, with its label."""
+    """Return when a side of a diff was stored, and its label."""
     if side is None:
         return "nothing"
     if side["stored_at"] is None:
         return f"the file on disk ({side['label']})"
-    at = datetime.fromisoformat(side["stored_at"]).astimezone(zone)
-    return f"{at:%Y-%m-%d %H:%M:%S} ({side['label']})"
+    return f"{local_time(side['stored_at'], zone)} ({side['label']})"
 
 
 def _dates(diff: Mapping[str, Any], zone: tzinfo) -> Text:
@@ -134,7 +135,7 @@ def _place(hunk: Mapping[str, Any]) -> Text:
 
 
 def _unified(pairs: Sequence[Pair]) -> Iterator[Text]:
-    """Yield the lines of a hunk, each run's removed ones before its added ones."""
+    """Yield the lines of a hunk; in each run of changes, removed lines come before added ones."""
     added: list[Text] = []
     for pair in pairs:
         if pair.same and pair.old is not None:

@@ -1,4 +1,4 @@
-"""The command `due`: the review calendar, its load by week, and plans that spread the load."""
+"""The command `due`: the review calendar, the load of each week, and plans that spread the load."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ _MOST_WEEKS = 520
     "--within",
     metavar="DAYS",
     type=click.IntRange(min=0),
-    help="Only what is due within so many days.",
+    help="Only reviews due within DAYS days.",
 )
-@click.option("--forecast", is_flag=True, help="Show how many reviews each week holds.")
+@click.option("--forecast", is_flag=True, help="Show how many reviews fall into each week.")
 @click.option(
     "--weeks",
     metavar="N",
     type=click.IntRange(min=1, max=_MOST_WEEKS),
-    help=f"How far the forecast goes. [default: {_DEFAULT_WEEKS}]",
+    help=f"Forecast N weeks. [default: {_DEFAULT_WEEKS}]",
 )
-@click.option("--spread", is_flag=True, help="Propose earlier reviews, for even weeks, as a file.")
+@click.option("--spread", is_flag=True, help="Write a plan with earlier reviews, for even weeks.")
 @click.option(
     "--per-week",
     metavar="N",
     type=click.IntRange(min=1),
-    help="So many reviews a week. [default: as few as will do]",
+    help="At most N reviews a week. [default: as few as possible]",
 )
 @click.option(
     "--plan",
     metavar="FILE",
     type=A_FILE,
-    help=f"The file to propose in. [default: {DEFAULT_PLAN}]",
+    help=f"Where --spread writes the plan. [default: {DEFAULT_PLAN}]",
 )
-@click.option("--apply", metavar="FILE", type=A_FILE, help="Store the planned days of such a file.")
+@click.option("--apply", metavar="FILE", type=A_FILE, help="Store the days of a plan.")
 @by
-@click.option("--yes", is_flag=True, help="Replace a file that is there already.")
+@click.option("--yes", is_flag=True, help="Replace an existing plan.")
 @as_json
 @click.pass_obj
 def due(
@@ -68,24 +68,24 @@ def due(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Show which reviews are overdue, due, and to come.
+    """Show which reviews are overdue, due, and upcoming.
 
-    The longest overdue come first. With --forecast, count them by week. With --spread, propose
-    earlier reviews in a CSV file, to look over and to edit; --apply stores what it plans. A due
-    date never moves: only a review does that.
+    The longest overdue come first. --forecast counts reviews by week. --spread proposes earlier
+    reviews in a CSV file for you to check and edit; --apply stores that plan. A plan changes no due
+    date: only a review does.
 
     Example: content-sync due --within 30
     """
-    _refuse_what_does_not_go_together(
+    _check_combinations(
         {"--within": within is not None, "--forecast": forecast, "--spread": spread,
          "--apply": apply is not None},
-        {"--weeks": (weeks is not None, forecast or spread, "--forecast"),
-         "--per-week": (per_week is not None, spread, "--spread"),
-         "--plan": (plan is not None, spread, "--spread"),
-         "--yes": (yes, spread, "--spread"),
-         "--by": (by is not None, apply is not None, "--apply"),
-         # A plan is made for days to come: it is held against the day on which it is stored.
-         "--on": (on is not None, apply is None, "other commands than --apply")},
+        {"--weeks": (weeks is not None, forecast or spread, "with --forecast"),
+         "--per-week": (per_week is not None, spread, "with --spread"),
+         "--plan": (plan is not None, spread, "with --spread"),
+         "--yes": (yes, spread, "with --spread"),
+         "--by": (by is not None, apply is not None, "with --apply"),
+         # A plan is checked against the day on which it is stored.
+         "--on": (on is not None, apply is None, "without --apply")},
     )  # fmt: skip
     settings = read_settings(flags)
     if apply is not None:
@@ -99,16 +99,14 @@ def due(
         _calendar(settings, on, within, as_json=as_json)
 
 
-def _refuse_what_does_not_go_together(
-    alone: dict[str, bool], needing: dict[str, tuple[bool, bool, str]]
-) -> None:
-    """Raise a usage error for two options that exclude each other, or one that means nothing here."""
+def _check_combinations(alone: dict[str, bool], needing: dict[str, tuple[bool, bool, str]]) -> None:
+    """Raise a usage error for options that exclude each other, or that have no effect."""
     given = [name for name, is_given in alone.items() if is_given]
     if len(given) > 1:
-        raise click.BadParameter(f"{given[0]} and {given[1]} do not go together")
+        raise click.BadParameter(f"{given[0]} and {given[1]} exclude each other")
     for name, (is_given, has_meaning, where) in needing.items():
         if is_given and not has_meaning:
-            raise click.BadParameter(f"{name} goes with {where}")
+            raise click.BadParameter(f"{name} works only {where}")
 
 
 def _calendar(settings: Settings, on: date | None, within: int | None, *, as_json: bool) -> None:
@@ -171,25 +169,25 @@ def _apply(settings: Settings, file: Path, *, by: str | None, as_json: bool) -> 
 
     plan = read_plan(file)
     with open_services(settings) as services:
-        # A line that cannot be read is as wrong as one that cannot be done: all are told at once.
+        # Lines that cannot be read and lines that cannot be applied are reported together.
         answer = apply_plan(services, plan, by=who_says(by))
     for error in answer["errors"]:
         complain(f"{file}:{error['line']}: {error['message']}")
     if as_json:
         print_json(answer)
     else:
-        _tell_applied(file, answer)
+        _print_applied(file, answer)
     if answer["errors"]:
         raise click.exceptions.Exit(1)
 
 
-def _tell_applied(file: Path, answer: dict[str, Any]) -> None:
+def _print_applied(file: Path, answer: dict[str, Any]) -> None:
     from worker.cli import text, views_reviews
 
     for skipped in answer["skipped"]:
         complain(f"{file}:{skipped['line']}: skipped: {skipped['message']}")
     if answer["errors"]:
         number = text.count(len(answer["errors"]), "error")
-        complain(f"nothing was planned: {file} has {number}")
+        complain(f"no plan was stored: {file} has {number}")
     else:
         text.show(views_reviews.applied(answer))

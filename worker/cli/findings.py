@@ -1,4 +1,4 @@
-"""How a finding is shown: where, what, the line with carets, how to fix it, and what stays published."""
+"""The text of a finding: where, what, the line with carets, how to fix it, and what stays published."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _INDENT = "  "
-#: Line numbers stand right in so many columns.
+#: Line numbers are aligned right in this many columns.
 _NUMBER_WIDTH = 4
 _NOT_PUBLISHED = "not published"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _WIDTH_OF_PIPES = 120
-#: Characters shown before the place, where a line is too long to be shown whole.
+#: How many characters before the place are shown of a line that is too long.
 _BEFORE_THE_PLACE = 30
 
 
 def finding_lines(
     path: str, data: bytes, problems: Sequence[Problem], *, effect: str | None = None
 ) -> Iterator[Text]:
-    """Yield the lines that tell of a file's problems, in the order of the file.
+    """Yield the lines that show a file's problems, in the order of the file.
 
-    `effect` says what became of the file where that is known, such as `not published; version 3 of
-    2026-01-12 stays`. It is told once for each error, and once at the end where there is none;
-    without it errors are told to be not published.
+    `effect` says what the problems mean for the published document, such as `not published; version 3 of
+    2026-01-12 stays`. It is the last line; without it, the last line of a file with an error says that the
+    file is not published.
     """
     source = _LINE_END.split(data.decode("utf-8-sig", errors="replace"))
     width = console().width if sys.stdout.isatty() else _WIDTH_OF_PIPES
@@ -55,18 +55,12 @@ def finding_lines(
         yield from _source_lines(source, problem.span, style, width)
         if problem.hint:
             yield Text(_INDENT) + plain(problem.hint, "green")
-        if problem.severity == "error":
-            yield _effect_line(effect or _NOT_PUBLISHED)
-    if effect and ordered and not refused:
-        yield _effect_line(effect)
-
-
-def _effect_line(effect: str) -> Text:
-    return Text(f"{_INDENT}effect: ", style="dim") + plain(effect)
+    if refused or (effect and ordered):
+        yield Text(f"{_INDENT}effect: ", style="dim") + plain(effect or _NOT_PUBLISHED)
 
 
 def _source_lines(source: Sequence[str], span: Span, style: str, width: int) -> Iterator[Text]:
-    """Yield the line of a span and its carets, cut where it is too long; none for a blank line."""
+    """Yield the line of a span, cut if it is too long, and its carets; nothing for a blank line."""
     line = source[span.line - 1] if span.line <= len(source) else ""
     if not line.strip():
         return
@@ -80,7 +74,7 @@ def _source_lines(source: Sequence[str], span: Span, style: str, width: int) -> 
     offset = cell_len(before) + (1 if cut else 0)
     shown.truncate(width, overflow="ellipsis")
     yield Text(number, style="dim") + shown
-    # A span without an end means the whole line: carets would say nothing.
+    # An empty span means the whole line, which needs no carets.
     carets = min(cell_len(marked), width - offset)
     if carets > 0:
         margin = " " * (len(number) - 2) + "| "
@@ -94,10 +88,10 @@ def summary(files: int, errors: int, warnings: int) -> Text:
 
 
 def effects_of(findings: Sequence[CheckedFile], settings: Settings) -> dict[str, str]:
-    """Return, by the path that was given, what stays published of the files with an error.
+    """Return what stays published of each file with an error, by the path as it was given.
 
-    `validate` needs no store. Where the settings name an SQLite file on this machine, it says which version
-    stays; whatever is wrong with that store is passed over.
+    `validate` needs no store. It looks up the version that stays only if the settings name an SQLite file;
+    if that store cannot be read, the result is empty.
     """
     refused = {
         finding.path: identity(finding.path, settings)

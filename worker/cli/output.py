@@ -40,8 +40,15 @@ def json_line(value: Any) -> str:
 
 
 def complain(message: str) -> None:
-    """Print one line on standard error, whatever the message holds."""
-    sys.stderr.write(f"content-sync: {visible(message)}\n")
+    """Print one line on standard error, whatever the message holds; on a terminal, wrap it at words."""
+    line = f"content-sync: {visible(message)}"
+    if sys.stderr.isatty() and (columns := os.get_terminal_size(sys.stderr.fileno()).columns):
+        import textwrap
+
+        line = textwrap.fill(
+            line, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    sys.stderr.write(f"{line}\n")
 
 
 def found(

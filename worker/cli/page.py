@@ -1,7 +1,8 @@
-"""A change as one self-contained page: figures, fields and sections on top, then the lines.
+"""A change as one HTML page: figures, fields and sections on top, then the lines.
 
-The page is `diff.html.j2`, which a team may replace; it loads nothing and runs nothing. All text of
-documents is a value in it, escaped, and made visible before. Called by the command `diff`.
+The template is `diff.html.j2`, which a team may replace. The page loads no other file and runs no script.
+Jinja escapes all text of documents, after `visible` has made control characters harmless. `diff --html` calls
+this.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     from worker.settings.model import Settings
 
 TEMPLATE = "diff.html.j2"
-#: A browser shows so many lines at once without complaint.
+#: Browsers show this many lines without delay.
 _MOST_LINES = 20_000
 
 
 def page(diff: Mapping[str, Any], settings: Settings, *, now: datetime) -> str:
-    """Return the page of a `diff`; dates are in the team's zone.
+    """Return the page of a `diff`, with times in the team's zone.
 
-    Raises `ConfigurationError` when the team's own template fails.
+    Raises `ConfigurationError` if the team's own template fails.
     """
     hunks, left_out = _hunks(diff["hunks"])
     values = {
@@ -97,7 +98,7 @@ def _visible_side(side: Side | None) -> Side | None:
 
 
 def _harmless(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a part of the change with every value on one line and visible; numbers stay."""
+    """Return a part of the change with each text on one line and visible; numbers stay numbers."""
     return {
         name: value if value is None or isinstance(value, int) else visible(_text(value))
         for name, value in part.items()

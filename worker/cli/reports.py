@@ -1,6 +1,6 @@
-"""How `validate` tells its findings: text for people, JSON, GitHub's workflow commands, a diff.
+"""The output of `validate`: text for people, JSON, GitHub's workflow commands, a diff.
 
-SARIF has a module of its own. Whatever comes from a document or a file name is made harmless first.
+SARIF is in `worker.cli.sarif`. Text from documents and file names is made harmless before it is printed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _GITHUB_LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What is told: the findings, without those that a baseline accepts, and how many those are.
+    """The findings that a baseline does not accept, and how many it accepts.
 
-    `effects` says by path what an error means for what is published, where that is known.
+    `effects` says, by path, what stays published of a file with an error, where that is known.
     """
 
     findings: Sequence[CheckedFile]
@@ -42,16 +42,16 @@ class Report:
 
     @property
     def fixed(self) -> int:
-        """Return how many places were fixed."""
+        """Return the number of places that were fixed."""
         return sum(len(finding.fixed) for finding in self.findings)
 
     def count(self, severity: str) -> int:
-        """Return how many problems are of a severity."""
+        """Return the number of problems of a severity."""
         return sum(problem.severity == severity for problem in self.problems)
 
 
 def tell_json(report: Report) -> None:
-    """Print the stable contract for programs; `fixed` and `accepted` only where they were asked."""
+    """Print JSON, a stable contract; `fixed` only with --fix, `accepted` only with a baseline."""
     answer: dict[str, Any] = {
         "files": len(report.findings),
         "errors": report.count("error"),
@@ -81,29 +81,22 @@ def tell_json(report: Report) -> None:
 
 
 def tell_text(report: Report) -> None:
-    """Print each finding with its line and carets, what it does, what was fixed, and a summary."""
+    """Print what was fixed, each finding with its line and carets, the effects, and a summary."""
     from worker.cli import findings as shown
     from worker.cli import text
 
-    console = text.console()
     for finding in report.findings:
-        for line in fixed_lines(finding):
-            console.print(text.plain(line, "green"), soft_wrap=True)
-        if finding.problems:
-            for row in shown.finding_lines(
-                finding.path,
-                finding.data,
-                finding.problems,
-                effect=report.effects.get(finding.path),
-            ):
-                console.print(row, soft_wrap=True)
+        lines = [text.plain(line, "green") for line in fixed_lines(finding)]
+        effect = report.effects.get(finding.path)
+        lines += shown.finding_lines(finding.path, finding.data, finding.problems, effect=effect)
+        text.show(*lines, hang=2)
     for line in _counts(report):
         text.show(text.plain(line))
     text.show(shown.summary(len(report.findings), report.count("error"), report.count("warning")))
 
 
 def tell_github(report: Report) -> None:
-    """Print a workflow command a problem: GitHub shows it at its line of a pull request.
+    """Print a workflow command for each problem: GitHub shows it at its line of a pull request.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
@@ -120,7 +113,7 @@ def tell_github(report: Report) -> None:
 
 
 def tell_diff(report: Report) -> None:
-    """Print what `--fix` would change, as a unified diff."""
+    """Print what `--fix` would change as a unified diff."""
     for finding in report.findings:
         if not finding.fixed:
             continue
@@ -163,7 +156,7 @@ def _lines(data: bytes) -> list[str]:
 
 
 def _command(level: str, path: str, span: Span, title: str, message: str) -> None:
-    """Print one workflow command; columns only within one line, for GitHub takes them only there."""
+    """Print one workflow command; GitHub accepts columns only for a place within one line."""
     properties = {"file": visible(path), "line": str(span.line), "endLine": str(span.end_line)}
     if span.line == span.end_line and span.end_column > span.column:
         properties |= {"col": str(span.column), "endColumn": str(span.end_column)}

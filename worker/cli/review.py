@@ -1,4 +1,4 @@
-"""Commands of the messages that reviews and refusals owe: remind, notices, notify-test."""
+"""Commands about notices of reviews and refusals: remind, notices, notify-test."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from worker.cli.output import complain, print_json
 if TYPE_CHECKING:
     from datetime import date
 
-#: What may become of a notice.
+#: The states of a notice.
 NOTICE_STATES = ("pending", "sent", "failed", "cancelled")
 
 
 @click.command
 @on_date
-@click.option("--dry-run", is_flag=True, help="Only tell what would be sent; send nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
 @as_json
 @click.pass_obj
 def remind(flags: Flags, *, on: date | None, dry_run: bool, as_json: bool) -> None:
-    """Look for due reviews now, and tell who answers for them.
+    """Look for due reviews now, and notify their owners.
 
-    The service does this by itself every hour. Nobody is told twice of the same review.
+    The service does this every hour. Each notice is sent once.
 
     Example: content-sync remind --dry-run
     """
@@ -41,21 +41,21 @@ def remind(flags: Flags, *, on: date | None, dry_run: bool, as_json: bool) -> No
         return
     from worker.cli import text, views
 
-    text.show(views.reminders(answer["notices"], dry_run=dry_run))
+    text.show(views.new_notices(answer["notices"], dry_run=dry_run))
 
 
 @click.group(invoke_without_command=True, subcommand_metavar="[retry]")
-@click.option("--state", type=click.Choice(NOTICE_STATES), help="Only those in this state.")
+@click.option("--state", type=click.Choice(NOTICE_STATES), help="Only notices in this state.")
 @as_json
 @click.pass_context
 def notices(ctx: click.Context, *, state: str | None, as_json: bool) -> None:
-    """List the messages: sent, waiting, failed.
+    """List the notices: sent, pending, failed.
 
     Example: content-sync notices --state failed
     """
     if ctx.invoked_subcommand is not None:
         if state is not None or as_json:
-            raise click.BadParameter(f"options go behind: notices {ctx.invoked_subcommand} …")
+            raise click.BadParameter(f"write options after: notices {ctx.invoked_subcommand} …")
         return
     settings = read_settings(ctx.obj)
     from worker.library.opened import open_reader
@@ -76,14 +76,14 @@ def notices(ctx: click.Context, *, state: str | None, as_json: bool) -> None:
     metavar="[ID]...",
     nargs=-1,
     type=click.IntRange(min=1),
-    help="Only these; else all that failed.",
+    help="Only these. [default: all that failed]",
 )
 @as_json
 @click.pass_obj
 def retry(flags: Flags, *, ids: tuple[int, ...], as_json: bool) -> None:
-    """Send again what failed, as the same message.
+    """Send failed notices again.
 
-    The service tries as often as with a new one. What holds no longer is not sent.
+    The service tries as often as with a new notice. A notice that no longer applies is not sent.
 
     Example: content-sync notices retry 12 13
     """
@@ -99,7 +99,7 @@ def retry(flags: Flags, *, ids: tuple[int, ...], as_json: bool) -> None:
 
         text.show(text.plain(f"{text.count(retried, 'notice')} will be sent again"))
     if retried < len(set(ids)):
-        complain(f"{len(set(ids)) - retried} of these had not failed")
+        complain(f"{len(set(ids)) - retried} of these have not failed")
         raise click.exceptions.Exit(1)
 
 
@@ -124,7 +124,7 @@ def notify_test(flags: Flags, *, route: str | None, preview: bool, as_json: bool
     settings = read_settings(flags)
     if route is not None and route not in settings.routes:
         raise click.BadParameter(
-            f"there is no route {route!r}; there are {', '.join(sorted(settings.routes))}",
+            f"there is no route {route!r}; the routes are {', '.join(sorted(settings.routes))}",
             param_hint="ROUTE",
         )
     from worker.library.opened import open_services
@@ -137,7 +137,7 @@ def notify_test(flags: Flags, *, route: str | None, preview: bool, as_json: bool
         else:
             print(*(one["preview"].strip("\n") for one in shown), sep="\n\n")  # noqa: T201 - for a file
         return
-    # The console channel prints on standard output, where JSON has to be alone.
+    # The console channel prints on standard output, which is for JSON alone.
     aside = redirect_stdout(sys.stderr) if as_json else nullcontext()
     with open_services(settings) as services, aside:
         answers = services.notify_test(route)

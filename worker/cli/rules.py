@@ -1,4 +1,4 @@
-"""Commands that tell of the rules: `rules` lists them, `explain` says why one is there."""
+"""Commands about the rules: `rules` lists them, `explain` gives the reason for one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @as_json
 @click.pass_obj
 def rules(flags: Flags, *, as_json: bool) -> None:
-    """List the rules: what each finds, and how severe it is here.
+    """List the rules: what each finds, and its severity here.
 
-    The table [rules] of the settings makes a rule off, info, warning or error.
+    The table [rules] of the settings sets a rule to off, info, warning or error.
 
     Example: content-sync rules
     """
@@ -34,8 +34,9 @@ def rules(flags: Flags, *, as_json: bool) -> None:
         return
     from worker.cli import text
     from worker.cli.findings import SEVERITY_STYLES
+    from worker.cli.tables import Listing
 
-    table = text.table_of("code", "rule", "severity", "what it finds", whole=("code", "rule"))
+    table = Listing(["code", "rule", "severity", "what it finds"], prose="what it finds")
     for rule in listed:
         severity = rule["severity"]
         own = "" if severity == rule["default"] else f" (not {rule['default']})"
@@ -50,12 +51,15 @@ def rules(flags: Flags, *, as_json: bool) -> None:
 
 @click.command
 @click.argument(
-    "code", metavar="CODE", help="A code or a rule's name.", shell_complete=completion.rules
+    "code",
+    metavar="CODE",
+    help="The code or the name of a rule.",
+    shell_complete=completion.rules,
 )
 @as_json
 @click.pass_obj
 def explain(flags: Flags, *, code: str, as_json: bool) -> None:
-    """Explain a rule: why it is there, what is wrong and right.
+    """Explain a rule, with a wrong and a right example.
 
     Example: content-sync explain CS073
     """
@@ -68,7 +72,7 @@ def explain(flags: Flags, *, code: str, as_json: bool) -> None:
         wanted = code.upper() if code[:2].upper() == "CS" else code.lower()
         near = difflib.get_close_matches(wanted, names, n=1)
         meant = f"; did you mean {near[0]}?" if near else "; `content-sync rules` lists them"
-        complain(f"no rule is called {code}{meant}")
+        complain(f"there is no rule {code}{meant}")
         raise click.exceptions.Exit(1)
     rule = _rule(known, settings)
     if as_json:
@@ -92,12 +96,11 @@ def explain(flags: Flags, *, code: str, as_json: bool) -> None:
             *("", _how_to_set(rule)),
         )
     )
-    for line in lines:
-        text.show(line)
+    text.show(*lines)
 
 
 def _rule(code: str, settings: Settings) -> dict[str, Any]:
-    """Return what is told of a rule, with the severity that the settings give it."""
+    """Return a rule as JSON, with the severity that the settings give it."""
     from worker.domain.rules.rule_book import RULE_BOOK
     from worker.domain.seeds.codes import CODES, OFF_BY_DEFAULT, PROTECTED
 
@@ -124,5 +127,5 @@ def _indented(example: str) -> list[str]:
 
 def _how_to_set(rule: dict[str, Any]) -> str:
     if not rule["can_be_set"]:
-        return "It protects the store: no setting changes it."
+        return "This rule protects the store: no setting changes it."
     return f'Set it in the settings file: [rules] {rule["rule"]} = "off", "info", "warning" or "error".'

@@ -1,4 +1,4 @@
-"""The command `verify`: what is checked, what is wrong with each, and how to fix it."""
+"""The command `verify`: what it checked, what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from worker.domain.folder.laws import Breaches
 
-#: What the counts are called, in the order in which they are shown.
+#: The names of the counts, in the order in which they are shown.
 _COUNTED = (
     *("documents", "versions", "bodies", "files", "refusals", "events", "notices"),
     "acknowledgements",
@@ -23,23 +23,25 @@ _COUNTED = (
 
 @click.command
 @click.option(
-    "--repair", is_flag=True, help="Fix what the folder and the versions allow, then verify again."
+    "--repair",
+    is_flag=True,
+    help="Repair the store from the folder and the versions, then verify again.",
 )
 @click.option(
     "--most",
     metavar="N",
     type=click.IntRange(min=1),
     default=20,
-    help="Show at most N breaches of a law.",
+    help="Show at most N breaches of each law.",
 )
 @as_json
 @click.pass_obj
 def verify(flags: Flags, *, repair: bool, most: int, as_json: bool) -> None:
-    """Check that nothing stored is damaged, lost or untrue.
+    """Check that nothing stored is damaged, lost or wrong.
 
-    Hashes the folder, all versions and all texts again, and checks whatever must hold between them,
-    the events and the messages. --repair reads the whole folder again and derives documents from
-    their versions; it deletes nothing.
+    Hashes the folder, all versions and all bodies again, and checks that they agree with each other,
+    with the events and with the notices. --repair reads the whole folder again and derives documents
+    from their versions; it deletes nothing.
 
     Exits with 1 when something is wrong.
 
@@ -71,7 +73,7 @@ def verify(flags: Flags, *, repair: bool, most: int, as_json: bool) -> None:
     else:
         if "repaired" in answer:
             text.show(text.plain(_repaired(answer["repaired"])))
-        text.show(_shown(findings))
+        text.show(_shown(findings), hang=4)
     if not findings.ok:
         raise click.exceptions.Exit(1)
 
@@ -85,7 +87,7 @@ def _repaired(done: dict[str, Any]) -> str:
         f"{sync['moved']} moved, {sync['retired']} retired, {sync['refused']} refused)"
     )
     parts = [
-        f"derived {count(done['documents'], 'document')} again from their versions",
+        f"derived {count(done['documents'], 'document')} from their versions",
         f"ended {count(done['leases'], 'lease')}",
         read,
         f"added {count(done['notices'], 'notice')}",
@@ -94,34 +96,34 @@ def _repaired(done: dict[str, Any]) -> str:
 
 
 def _shown(findings: Breaches) -> Text:
-    """Return each broken law with its breaches and its fix, and what was checked."""
+    """Return each broken law with its breaches and how to fix it, and what was checked."""
     from rich.text import Text
 
     from worker.cli.text import count, plain
     from worker.domain.folder.laws import LAWS
 
-    told = Text()
+    shown = Text()
     for law, number in findings.found.items():
         statement, fix = LAWS[law]
-        told.append(f"{law}: {statement}: broken {number:,} times\n", "bold red")
-        here = [breach for breach in findings.breaches if breach.law is law]
-        for breach in here:
-            told.append("  ").append_text(plain(breach.path or "(no path)"))
-            told.append(": ").append_text(plain(breach.detail)).append("\n")
-        if number > len(here):
-            told.append(f"  and {number - len(here):,} more: --most {number}\n", "dim")
-        repairable = all(breach.repairable for breach in here)
-        told.append(f"  fix: {'content-sync verify --repair, or ' if repairable else ''}{fix}\n")
+        shown.append(f"{law}: {statement}: broken {number:,} times\n", "bold red")
+        listed = [breach for breach in findings.breaches if breach.law is law]
+        for breach in listed:
+            shown.append("  ").append_text(plain(breach.path or "(no path)"))
+            shown.append(": ").append_text(plain(breach.detail)).append("\n")
+        if number > len(listed):
+            shown.append(f"  and {number - len(listed):,} more: --most {number}\n", "dim")
+        repairable = all(breach.repairable for breach in listed)
+        shown.append(f"  fix: {'content-sync verify --repair, or ' if repairable else ''}{fix}\n")
     counts = ", ".join(
         f"{findings.checked[name]:,} {name}" for name in _COUNTED if findings.checked[name]
     )
-    told.append(f"Checked {counts or 'the database alone'}.")
+    shown.append(f"Checked {counts or 'the database alone'}.")
     if waiting := findings.checked["waiting"]:
-        told.append(f"\n{count(waiting, 'change')} in the folder: the next look takes them in.")
+        shown.append(f"\n{count(waiting, 'change')} in the folder: the next scan stores them.")
     if unproven := findings.checked["unproven"]:
-        told.append(
-            f"\n{count(unproven, 'version')} cannot be built again byte for byte (mixed line ends), "
-            "so no hash proves more than the text."
+        shown.append(
+            f"\n{count(unproven, 'version')} cannot be rebuilt byte for byte (mixed line ends): "
+            "for these only the body is verified."
         )
-    told.append("\nEverything holds." if findings.ok else "")
-    return told
+    shown.append("\nNo error found." if findings.ok else "")
+    return shown

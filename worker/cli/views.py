@@ -1,6 +1,6 @@
-"""What commands show of the library: each function turns the JSON of `worker.library.reader` into text.
+"""The text of the commands that show the library, from the JSON of `worker.library.reader`.
 
-Nothing is printed here. Document text and file names go through `worker.cli.text.plain`.
+Nothing here prints. Document text and file names go through `worker.cli.text.plain`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from worker.cli.text import ago, count, local_time, plain, table_of
+from worker.cli.tables import Listing
+from worker.cli.text import count, plain
 from worker.domain.changes.summary import changes_in_words
+from worker.domain.reviews.instants import ago, local_time
 from worker.domain.seeds.visible import visible
 
 if TYPE_CHECKING:
@@ -49,18 +50,18 @@ _OUTCOME_STYLES = {
 
 
 ASK_TO_APPROVE = "if the files are meant to be gone, run content-sync approve"
-#: What is held, and how to answer.
+#: What may be held, and what to do about it.
 _ANSWERS = {
     "removals": ASK_TO_APPROVE,
-    "refusals": "the last good versions stay: fix the files; to have each told to whoever answers"
-    " for it, run content-sync approve",
+    "refusals": "the last good versions stay published; fix the files, or run content-sync approve"
+    " to notify whoever answers for them",
 }
 
 _BAR_CELLS = 30
 _MOST_REFUSED_SHOWN = 5
-#: A watcher says every few seconds that it lives.
+#: A running watcher reports every few seconds.
 _SILENT_AFTER = timedelta(minutes=1)
-#: Rich takes a second a megabyte; a larger page is shown as it was written.
+#: Rich takes a second for a megabyte; a larger page is shown as it was written.
 _MOST_MARKDOWN_CHARACTERS = 2_000_000
 
 
@@ -71,23 +72,26 @@ def glance(
     zone: tzinfo,
     now: datetime,
 ) -> RenderableType:
-    """Return `status`: one labelled line a subject, a bar for each review state, refused files."""
+    """Return `status`: one labelled line for each subject, a bar for each review state, refused files."""
     documents = status["documents"]
-    lines = Table.grid(padding=(0, 2))
-    lines.add_column(style="bold", no_wrap=True)
-    lines.add_column(overflow="fold")
     library = f"{count(documents['live'], 'document')}, {count(status['versions'], 'version')}"
     if documents["retired"]:
         library += f"; {documents['retired']:,} retired"
-    lines.add_row("Library", library)
-    lines.add_row("Reviews", _review_bars(status["review"]))
-    lines.add_row("Refused", _refused(refusals))
-    lines.add_row("Messages", _notice_counts(status["notices"]))
+    subjects: list[tuple[str, Sequence[Text]]] = [
+        ("Library", [Text(library)]),
+        ("Reviews", _review_bars(status["review"])),
+        ("Refused", _refused(refusals)),
+        ("Notices", [_notice_counts(status["notices"])]),
+        ("Watcher", [_watcher(status["watcher"], zone=zone, now=now)]),
+        ("Schedule", [_schedule(status, zone=zone, now=now)]),
+    ]
+    lines = Listing(["subject", "state"], prose="state", header=False)
+    for name, texts in subjects:
+        for number, text in enumerate(texts):
+            lines.add_row(Text("" if number else name, style="bold"), text)
     for one in status["failing"]:
         failing = f"{one['channel']} since {local_time(one['since'], zone)}: {one['error']}"
         lines.add_row(Text("Failing", style="bold red"), plain(failing, "red"))
-    lines.add_row("Watcher", _watcher(status["watcher"], zone=zone, now=now))
-    lines.add_row("Clock", _clock(status, zone=zone, now=now))
     for what, answer in _ANSWERS.items():
         if number := status["held"][what]:
             held = f"{count(number, what.removesuffix('s'))}: {answer}"
@@ -96,41 +100,44 @@ def glance(
 
 
 def held_table(held: dict[str, Any], zone: tzinfo) -> RenderableType:
-    """Return `approve --show`: the documents that would be retired, and those that are refused."""
+    """Return `approve --show`: the documents that would retire, and those whose newest file is refused."""
     shown: list[RenderableType] = []
     for what, answer in _ANSWERS.items():
         if not held[what]:
             continue
-        table = table_of("path", "title" if what == "removals" else "what is wrong")
+        about = "title" if what == "removals" else "problem"
+        table = Listing(["path", about], key="path", prose=about)
         for one in held[what]:
             problems = one.get("problems")
             table.add_row(
                 plain(one["path"]), _first_error(problems) if problems else plain(one["title"])
             )
-        told = f"{count(len(held[what]), what.removesuffix('s'))}, {held['live']:,} documents live"
+        number = (
+            f"{count(len(held[what]), what.removesuffix('s'))}, {held['live']:,} documents live"
+        )
         since = local_time(held["since"], zone)
-        shown += [table, Text(f"\n{told}, held since {since}: {answer}")]
+        shown += [table, Text(f"\n{number}, held since {since}: {answer}")]
     return Group(*shown) if shown else Text("Nothing is held.")
 
 
-def _refused(refusals: Sequence[dict[str, Any]]) -> Text:
+def _refused(refusals: Sequence[dict[str, Any]]) -> list[Text]:
     if not refusals:
-        return Text("none", style="green")
+        return [Text("none", style="green")]
     shown = [_refusal(one["path"], one["problems"]) for one in refusals[:_MOST_REFUSED_SHOWN]]
     if len(refusals) > len(shown):
-        more = f"and {len(refusals) - len(shown):,} more; content-sync validate names all"
+        more = f"and {len(refusals) - len(shown):,} more; content-sync validate lists all"
         shown.append(Text(more, style="dim"))
-    return Text("\n").join([Text(count(len(refusals), "file"), style="red"), *shown])
+    return [Text(count(len(refusals), "file"), style="red"), *shown]
 
 
 def _refusal(path: str, problems: Sequence[dict[str, Any]]) -> Text:
-    """Return a refused file in one line."""
+    """Return a refused file, where its first error is, and what it is."""
     line = _errors(problems)[0]["line"]
     return Text.assemble(plain(f"{path}:{line}: ", "bold"), _first_error(problems))
 
 
 def _first_error(problems: Sequence[dict[str, Any]]) -> Text:
-    """Return the first error, for an error is what refuses a file, and how many more there are."""
+    """Return the first error and how many more there are; warnings do not refuse a file."""
     first, *others = _errors(problems)
     more = f" (and {count(len(others), 'more error')})" if others else ""
     return plain(f"{first['message']} ({first['code']}){more}")
@@ -140,18 +147,17 @@ def _errors(problems: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [problem for problem in problems if problem["severity"] == "error"]
 
 
-def _review_bars(review: dict[str, int]) -> Table:
+def _review_bars(review: dict[str, int]) -> list[Text]:
     total = sum(review.values())
-    bars = Table.grid(padding=(0, 1))
-    bars.add_column(no_wrap=True)
-    bars.add_column(justify="right", no_wrap=True)
-    bars.add_column(no_wrap=True)
+    names = max(map(len, review), default=0)
+    digits = max((len(f"{number:,}") for number in review.values()), default=0)
+    bars = []
     for state, number in review.items():
         style = REVIEW_STYLES.get(state, "")
         cells = -(-number * _BAR_CELLS // total) if total else 0
-        bars.add_row(
-            plain(state, style if number else "dim"), f"{number:,}", Text("━" * cells, style)
-        )
+        bar = plain(state.ljust(names), style if number else "dim")
+        bar.append(f" {number:>{digits},}")
+        bars.append(bar.append(" " + "━" * cells, style) if cells else bar)
     return bars
 
 
@@ -171,8 +177,7 @@ def _watcher(watcher: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
     if silent:
         parts.append(Text(f", but silent since {local_time(seen_at, zone)}", "red"))
     if scanned := watcher["last_scan"]:
-        since = ago(now - datetime.fromisoformat(scanned))
-        parts.append(Text(f", saw the whole folder {since} ({local_time(scanned, zone)})"))
+        parts.append(Text(f", scanned the whole folder {_when(scanned, zone=zone, now=now)}"))
     if leader := watcher.get("leader"):
         since = local_time(leader["since"], zone)
         parts.append(plain(f"; {leader['host']} (process {leader['pid']}) leads since {since}"))
@@ -183,16 +188,19 @@ def _watcher(watcher: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
     return Text.assemble(*parts)
 
 
-def _clock(status: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
-    """Say when reviews were last looked for, and when messages were last looked after."""
+def _schedule(status: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
+    """Return when the service last looked for due reviews, and when it last delivered messages."""
     parts = []
     for what, at in (("swept", status["last_sweep"]), ("delivered", status["last_delivery"])):
         if at is None:
             parts.append(Text(f"never {what}", "red"))
         else:
-            since = ago(now - datetime.fromisoformat(at))
-            parts.append(Text(f"{what} {since} ({local_time(at, zone)})"))
+            parts.append(Text(f"{what} {_when(at, zone=zone, now=now)}"))
     return Text(", ").join(parts)
+
+
+def _when(at: str, *, zone: tzinfo, now: datetime) -> str:
+    return f"{ago(now - datetime.fromisoformat(at))} ({local_time(at, zone)})"
 
 
 def document_table(documents: Sequence[dict[str, Any]]) -> RenderableType:
@@ -201,7 +209,7 @@ def document_table(documents: Sequence[dict[str, Any]]) -> RenderableType:
         return Text("No documents.")
     planned = any(one.get("planned_on") for one in documents)
     columns = ("status", "version", "due", *(["planned"] if planned else []), "review")
-    table = table_of("path", "title", *columns, whole=columns)
+    table = Listing(["path", "title", *columns], key="path", short=["title"])
     for one in documents:
         gone = one["state"] == "retired"
         review = "retired" if gone else one["review_state"]
@@ -218,11 +226,9 @@ def document_table(documents: Sequence[dict[str, Any]]) -> RenderableType:
 
 
 def version_table(history: dict[str, Any], zone: tzinfo) -> RenderableType:
-    """Return `history`: what changed with each version, in a few words."""
-    table = table_of(
-        "number", "label", "stored", "change", "risk", "what",
-        numbers=("number",), whole=("label", "stored", "change", "risk"),
-    )  # fmt: skip
+    """Return `history`: what changed in each version, in a few words."""
+    columns = ["number", "label", "stored", "change", "risk", "what"]
+    table = Listing(columns, numbers=["number"], short=["label"], prose="what")
     for one in history["versions"]:
         first = one["number"] == 1
         table.add_row(
@@ -231,7 +237,7 @@ def version_table(history: dict[str, Any], zone: tzinfo) -> RenderableType:
             plain(local_time(one["stored_at"], zone)),
             plain(one["change"], CHANGE_STYLES.get(one["change"], "")),
             plain("" if first else one["risk"], RISK_STYLES.get(one["risk"], "")),
-            plain(f"the first: {count(one['lines_added'], 'line')}", "dim")
+            plain(f"first version, {count(one['lines_added'], 'line')}", "dim")
             if first
             else Text("; ").join(_change(*change) for change in changes_in_words(one)),
         )
@@ -245,13 +251,13 @@ def _change(what: str, old: str | None, new: str | None) -> Text:
 
 
 def field_change(field: dict[str, Any]) -> Text:
-    """Return a front-matter field, old and new."""
+    """Return the old and the new value of a front-matter field."""
     old, new = (None if field[side] is None else _value(field[side]) for side in ("old", "new"))
     return plain(f"{field['field']}: ", "cyan") + old_and_new(old, new)
 
 
 def old_and_new(old: str | None, new: str | None, *, style: str = "") -> Text:
-    """Return `old → new`, or what is new or gone where the other side is None."""
+    """Return `old → new`; where one side is None, the other with `(new)` or `(gone)`."""
     if old is None:
         return Text.assemble(plain(new, f"{style}green"), " (new)")
     if new is None:
@@ -264,9 +270,8 @@ def _value(value: Any) -> str:
 
 
 def document(version: dict[str, Any]) -> RenderableType:
-    """Return `show`: Markdown on a terminal, the text as it was written elsewhere."""
-    head = table_of("field", "value", whole=("field",))
-    head.show_header = False
+    """Return `show`: rendered Markdown on a terminal, the document as it was written in a pipe."""
+    head = Listing(["field", "value"], prose="value", header=False)
     for name, value in version["metadata"].items():
         head.add_row(plain(name, "cyan"), plain(_value(value) if value else ""))
     body = visible(version["body"], lines=True)
@@ -283,13 +288,13 @@ def document(version: dict[str, Any]) -> RenderableType:
         return Group(title, head, Text(), Text(body))
     from rich.markdown import Markdown  # slow to load
 
-    # Links are written out: a link that shows one address and opens another is no help in a review.
+    # Links are written out: a reviewer must see the address that a link opens.
     return Group(title, head, Text(), Markdown(body, hyperlinks=False))
 
 
 def steps(story: dict[str, Any], zone: tzinfo) -> RenderableType:
     """Return `why`: a line for each step, the oldest first."""
-    table = table_of("at", "step", "outcome", "detail", whole=("at", "step", "outcome"))
+    table = Listing(["at", "step", "outcome", "detail"], short=["outcome"], prose="detail")
     for one in story["steps"]:
         style = _OUTCOME_STYLES.get(one["outcome"], "")
         table.add_row(
@@ -301,11 +306,11 @@ def steps(story: dict[str, Any], zone: tzinfo) -> RenderableType:
     return Group(plain(story["path"], "bold"), table)
 
 
-def reminders(notices: Sequence[dict[str, Any]], *, dry_run: bool) -> RenderableType:
+def new_notices(notices: Sequence[dict[str, Any]], *, dry_run: bool) -> RenderableType:
     """Return `remind`."""
     if not notices:
-        return Text("Nobody has to be told of anything new.")
-    table = table_of("due", "stage", "path", "route", whole=("due", "stage"))
+        return Text("No new notices.")
+    table = Listing(["due", "stage", "path", "route"], key="path", short=["route"])
     for one in notices:
         table.add_row(
             plain(one["due_on"]),
@@ -314,18 +319,33 @@ def reminders(notices: Sequence[dict[str, Any]], *, dry_run: bool) -> Renderable
             plain(one["route"]),
         )
     verb = "would be sent" if dry_run else "will be sent"
-    return Group(table, Text(f"\n{count(len(notices), 'notice')} {verb}, gathered by route."))
+    return Group(
+        table, Text(f"\n{count(len(notices), 'notice')} {verb}, one digest for each route.")
+    )
 
 
 def notice_table(notices: Sequence[dict[str, Any]], zone: tzinfo) -> RenderableType:
     """Return `notices`."""
     if not notices:
         return Text("No notices.")
-    table = table_of(
-        "id", "about", "path", "route", "state", "tries", "sent", "error",
-        numbers=("id", "tries"), whole=("about", "state"),
-    )  # fmt: skip
+    # A column with nothing in it is left out.
+    late = [
+        name
+        for name, stored in (("sent", "sent_at"), ("error", "error"))
+        if any(one[stored] for one in notices)
+    ]
+    table = Listing(
+        ["id", "about", "path", "route", "state", "tries", *late],
+        numbers=["id", "tries"],
+        key="path",
+        short=["route"],
+        prose="error" if "error" in late else None,
+    )
     for one in notices:
+        texts = {
+            "sent": plain(local_time(one["sent_at"], zone)),
+            "error": plain(one["error"], "red"),
+        }
         table.add_row(
             plain(one["id"]),
             plain(one["rung"] or one["kind"], REVIEW_STYLES.get(one["stage"], "")),
@@ -333,17 +353,14 @@ def notice_table(notices: Sequence[dict[str, Any]], zone: tzinfo) -> RenderableT
             plain(f"{one['route']} ({one['channel']})"),
             plain(one["state"], NOTICE_STYLES.get(one["state"], "")),
             plain(one["attempts"]),
-            plain(local_time(one["sent_at"], zone)),
-            plain(one["error"], "red"),
+            *(texts[name] for name in late),
         )
-    return table
+    return Group(table, Text(f"\n{count(len(notices), 'notice')}", style="dim"))
 
 
 def sync_counts(counts: dict[str, Any], *, dry_run: bool) -> RenderableType:
-    """Return the counts of `sync`, those of nothing dimmed."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
+    """Return the counts of `sync`; zeros are dimmed."""
+    table = Listing(["number", "what"], numbers=["number"], header=False)
     for name, number in counts.items():
         if name == "seconds":
             continue
@@ -354,7 +371,7 @@ def sync_counts(counts: dict[str, Any], *, dry_run: bool) -> RenderableType:
 
 
 def sync_findings(report: SyncReport) -> list[Text]:
-    """Return a line for every file that `sync` did not store, and for a held removal."""
+    """Return a line for each file that `sync` did not store, and one for held removals."""
     lines = []
     for path, problems in report.refusals:
         lines.append(Text.assemble(("refused ", "red"), _refusal(path, problems)))

@@ -1,8 +1,8 @@
-"""Which words of a changed line changed, and which lines stand beside each other. Text alone.
+"""Pairs the lines of a diff, and marks the words that differ in each pair.
 
-Lines are paired by their place within a run of changes: the first line removed with the first added.
-Whatever would take long is left unmarked: it is still shown as removed and added. Called by
-`worker.cli.diffs` and `worker.cli.page`.
+Lines are paired by their position in a run of changes: the first removed line with the first added one. Lines
+that would take long to compare have no marks; they still show as removed and added. `worker.cli.diffs` and
+`worker.cli.page` use this.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ Segments = tuple[tuple[str, bool], ...]  # text, and whether it is marked as cha
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+|\s+|[^\w\s]")
 _MOST_WORDS = 2_000
-#: What comparing two lines may cost: the pairs of equal words in them, about 4 µs each at worst.
+#: The most that comparing two lines may cost, in pairs of equal words: at worst 4 µs each.
 _MOST_PAIRS = 20_000
-#: What marking the words of a whole diff may cost, each line's words counted too.
+#: The most that a whole diff may cost: the pairs of equal words, plus the words of each line.
 _BUDGET = 500_000
-#: Lines that have less in common are two lines, not one that changed.
+#: Two lines with a smaller share of equal letters are different lines, not one line that changed.
 _LEAST_IN_COMMON = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One line of the old or of the new text; lines count from 1 in the body."""
+    """One line of the old or the new body; the first has number 1."""
 
     number: int
     segments: Segments
 
     @property
     def text(self) -> str:
-        """Return the line as it is."""
+        """Return the whole line."""
         return "".join(text for text, _ in self.segments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """An old line and the new one beside it; None where there is none. `same` for an unchanged one."""
+    """An old line and the new line beside it, either of which may be missing; `same` if unchanged."""
 
     old: Side | None
     new: Side | None
@@ -52,7 +52,7 @@ class Pair:
 
 
 def pair_lines(hunks: Sequence[Mapping[str, Any]]) -> Iterator[list[Pair]]:
-    """Yield for each hunk of a `diff` its lines, side by side."""
+    """Yield the lines of each hunk of a `diff` in pairs."""
     left = _BUDGET
     for hunk in hunks:
         pairs: list[Pair] = []
@@ -84,10 +84,10 @@ def pair_lines(hunks: Sequence[Mapping[str, Any]]) -> Iterator[list[Pair]]:
 
 
 def mark_words(old: str, new: str, *, most: int = _MOST_PAIRS) -> tuple[Segments, Segments, int]:
-    """Return two lines in segments, the words marked in which they differ, and what that cost.
+    """Return the segments of two lines, with the words that differ marked, and the cost.
 
-    Nothing is marked where the lines have little in common, more than 2,000 words, or would cost
-    more than `most`.
+    No word is marked if the lines have little in common, have more than 2,000 words, or would cost more
+    than `most`.
     """
     plain = ((old, False),), ((new, False),)
     before, after = _WORD.findall(old), _WORD.findall(new)

@@ -1,4 +1,4 @@
-"""What `doctor` checks: settings, store, broker, folder, and the parts that should be alive.
+"""The checks of `doctor`: settings, store, broker, folder, and the parts that should be running.
 
 A check looks for real work: a worker is healthy when it has just consumed a task, not when it answers a
 ping; a watcher is healthy when its loop has written its heartbeat. `doctor` repairs nothing. Called by the
@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from worker.domain.reviews.instants import ago, local_time
 from worker.errors import ContentSyncError
 from worker.ingest.holds import unanswered_refusals
 from worker.library.opened import utc_now
@@ -49,9 +50,9 @@ class Check:
 
 
 def doctor(settings: Settings, as_: str | None) -> list[Check]:
-    """Return the checks of the whole installation, or those of one part: watcher, worker or beat.
+    """Return the checks of the whole installation, or of one part: watcher, worker or beat.
 
-    The checks of a part are what its container's health check runs.
+    A container's health check runs the checks of its part.
     """
     services = Services(settings, now=utc_now)
     try:
@@ -85,7 +86,7 @@ def _everything(services: Services) -> Iterator[Check]:
         for part in (SWEEP, DELIVERY):
             yield from _beats(services, part, allowed[part].total_seconds())
         yield from _forged_messages(services)
-        yield from _waiting_for_people(services.status())
+        yield from _waiting_for_people(services)
         yield from _refusals(services)
 
 
@@ -122,7 +123,9 @@ def _folder(settings: Settings) -> Iterator[Check]:
     marker = settings.brake.marker
     if readable and not is_marked(str(seeds), marker):
         readable = False
-        detail = f"its marker {marker} is gone: is {seeds.resolve()} the right folder, and mounted?"
+        detail = (
+            f"its marker {marker} is missing: is {seeds.resolve()} the right folder, and mounted?"
+        )
     yield Check(name="seeds", ok=readable, detail=detail)
     if readable and MAX_WATCHES.is_file() and not settings.watch.polling:
         folders = 1 + sum(len(names) for _, names, _ in os.walk(seeds))
@@ -130,7 +133,7 @@ def _folder(settings: Settings) -> Iterator[Check]:
         yield Check(
             name="inotify",
             ok=folders < limit,
-            detail=f"{folders} folders to watch, fs.inotify.max_user_watches is {limit}",
+            detail=f"{folders:,} folders to watch, fs.inotify.max_user_watches is {limit:,}",
         )
 
 
@@ -141,7 +144,9 @@ def _space(store: Store) -> Iterator[Check]:
     if folder.is_dir():
         free = shutil.disk_usage(folder).free
         yield Check(
-            name="space", ok=free > LOW_SPACE_BYTES, detail=f"{free // 2**20} MiB free in {folder}"
+            name="space",
+            ok=free > LOW_SPACE_BYTES,
+            detail=f"{free // 2**20:,} MiB free in {folder}",
         )
 
 
@@ -151,14 +156,15 @@ def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Che
         rows = liveness.find_heartbeats(connection)
     row = rows.get(name)
     if row is None:
-        yield Check(name=name, ok=False, detail="it has never run on this store")
+        yield Check(name=name, ok=False, detail="has never run on this store")
         return
     age = (services.now() - row.at).total_seconds()
     state = str(row.data.get("state", "alive"))
     yield Check(
         name=name,
         ok=age <= within_seconds and state != "stopped",
-        detail=f"{state}, heard {age:.0f} s ago{_lead(rows) if name == 'watcher' else ''}",
+        detail=_last_heard(services, state, row.at)
+        + (_lead(services, rows) if name == "watcher" else ""),
     )
 
 
@@ -178,15 +184,21 @@ def _watcher_of_this_host(services: Services) -> Iterator[Check]:
     yield Check(
         name="watcher",
         ok=well,
-        detail=f"{waiting.data['state']}, heard {age:.0f} s ago{_lead(rows)}",
+        detail=_last_heard(services, waiting.data["state"], waiting.at) + _lead(services, rows),
     )
 
 
-def _lead(rows: Mapping[str, Any]) -> str:
+def _last_heard(services: Services, state: str, at: datetime) -> str:
+    when = local_time(at, services.settings.zone)
+    return f"{state}, last heartbeat {ago(services.now() - at)} ({when})"
+
+
+def _lead(services: Services, rows: Mapping[str, Any]) -> str:
     leader = leases.leader(rows)
     if leader is None:
-        return "; nobody leads"
-    return f"; {leader.host} (process {leader.pid}) leads since {leader.since}"
+        return "; no watcher leads"
+    since = local_time(leader.since, services.settings.zone)
+    return f"; {leader.host} (process {leader.pid}) leads since {since}"
 
 
 def _worker(services: Services) -> Iterator[Check]:
@@ -230,23 +242,25 @@ def _forged_messages(services: Services) -> Iterator[Check]:
     )
 
 
-def _waiting_for_people(status: dict[str, Any]) -> Iterator[Check]:
+def _waiting_for_people(services: Services) -> Iterator[Check]:
+    status = services.status()
     failed, held = status["notices"]["failed"], status["held"]["removals"]
     detail = "none failed"
     if failed:
         detail = (
-            f"{failed} failed: `content-sync notices --state failed` says why, "
+            f"{failed:,} failed: `content-sync notices --state failed` shows why, "
             "`content-sync notices retry` sends them again"
         )
     yield Check(name="notices", ok=failed == 0, detail=detail)
     for one in status["failing"]:
-        detail = f"failing since {one['since']}: {one['error']}"
+        since = local_time(one["since"], services.settings.zone)
+        detail = f"failing since {since}: {one['error']}"
         yield Check(name=f"channel {one['channel']}", ok=False, detail=detail)
     if held:
         yield Check(
             name="removals",
             ok=False,
-            detail=f"{held} removals are held: check the folder, then run `content-sync approve`",
+            detail=f"{held:,} removals are held: check the folder, then run `content-sync approve`",
         )
 
 
@@ -256,7 +270,7 @@ def _refusals(services: Services) -> Iterator[Check]:
         refused = library.count_refused_live(connection)
         live = library.count_live(connection)
         hold = unanswered_refusals(connection, services.settings.brake)
-    detail = f"{refused} of {live} live documents have a newer edit that was refused"
+    detail = f"{refused:,} of {live:,} live documents have a newer edit that was refused"
     if hold is not None:
         detail += (
             ": check the schema and the program that wrote them "
