@@ -6,6 +6,7 @@ Light on purpose: nothing here imports Rich.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
