@@ -7,6 +7,7 @@ second for both, and no test can disturb another worker's.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ pytest_plugins = ["support.peers"]
 # A slow machine is no finding.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# A shell starts a background job with SIGINT ignored, and every program of the tests would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CORPUS = os.environ.get("CONTENT_SYNC_CORPUS")
 

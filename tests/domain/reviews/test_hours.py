@@ -148,10 +148,10 @@ def test_it_opens_at_the_first_open_instant(window, now, share):
 
 @given(any_hours, any_instant)
 def test_what_is_open_is_within_the_hours_of_the_wall_clock(window, now):
-    assume(is_open(window, now, who="asha"))
     # A clock change may shift an end by as much as it shifts the clock.
     near = [now + timedelta(hours=shift) for shift in (-1, 0, 1)]
-    assert any(_on_the_wall(window, instant.astimezone(window.zone)) for instant in near)
+    on_the_wall = any(_on_the_wall(window, instant.astimezone(window.zone)) for instant in near)
+    assert on_the_wall or not is_open(window, now, who="asha")
 
 
 def _on_the_wall(window, here):
