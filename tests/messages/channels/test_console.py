@@ -1,4 +1,9 @@
+import fcntl
 import io
+import os
+import pty
+import struct
+import termios
 
 import pytest
 
@@ -59,3 +64,18 @@ def test_a_preview_is_the_block_that_would_be_printed(capsys):
 
     ConsoleChannel().send(given)
     assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_on_a_terminal_lines_wrap_at_words_and_paths_stay_whole(columns):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    path = "02_nci_core/dictionaries/" + "a-long-name-" * 4 + "x.md"
+    sentence = "Nobody should see this page any more. " * 8
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        shown = ConsoleChannel(terminal).preview(message(text=f"- {path}\n{sentence}\n"))
+    os.close(ours)
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert any(line.lstrip() == f"- {path}" for line in lines)
+    assert " ".join(shown.split()).count("Nobody should see this page any more.") == 8
