@@ -125,5 +125,5 @@ def test_the_stream_is_beside_the_broker_unless_its_own_url_says_otherwise(tmp_p
     assert open_stream(load_settings()) is None
     assert open_stream(load_settings(broker_url="redis://127.0.0.1/0")) is not None
     assert open_stream(load_settings(stream={"url": "redis://127.0.0.1/1"})) is not None
-    with pytest.raises(ConfigurationError, match="no Redis URL"):
+    with pytest.raises(ConfigurationError, match="not a Redis URL"):
         open_stream(load_settings(stream={"url": "http://127.0.0.1"}))
