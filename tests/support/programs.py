@@ -178,12 +178,17 @@ def run(
 
 
 def on_a_terminal(
-    *arguments: str, cwd: Path, columns: int = 100, rows: int = 50, typed: str = ""
+    *arguments: str,
+    cwd: Path,
+    columns: int = 100,
+    rows: int = 50,
+    typed: str = "",
+    env: Mapping[str, str] | None = None,
 ) -> tuple[str, int]:
     """Return what `python -m worker …` shows on a terminal of that size, and its exit code."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    environment = clean_environment({"TERM": "xterm-256color"})
+    environment = clean_environment({"TERM": "xterm-256color", **(env or {})})
     del environment["COLUMNS"]
     process = subprocess.Popen(
         [sys.executable, "-m", "worker", *arguments],

@@ -1,54 +1,113 @@
 """The command line: `main` runs one command and turns what people can fix into one line.
 
-Exit codes: 0 fine, 1 findings or not found, 2 usage or configuration, 130 interrupted. JSON goes
-to standard output alone. Nothing heavy is imported here: `content-sync --help` has to be quick, so
-each command imports what it needs.
+Exit codes: 0 fine, 1 findings or not found, 2 usage or configuration or output that cannot be written, 130
+interrupted. Only JSON goes to standard output with `--json`. Nothing heavy is imported here, because
+`content-sync --help` must be quick: each command imports what it needs.
 
-The collector of garbage hardly runs in a command. What that gains: `status` takes 0.28 s, 0.34 s where it
-collects as often as Python does by itself, 0.41 s where it collects at the end, and 0.44 s with both; an
-unchanged `sync` of 1,432 pages 0.45, 0.51, 0.60 and 0.65 s (medians of 15 pairs, two processors,
-Python 3.11, 2026-11-30).
+Garbage is collected rarely in a command. `status` takes 0.28 s; it takes 0.34 s with Python's own threshold,
+0.41 s with the collection at the end, and 0.44 s with both. An unchanged `sync` of 1,432 pages takes 0.45,
+0.51, 0.60 and 0.65 s (medians of 15 pairs, two processors, Python 3.11, 2026-11-30).
 """
 
 from __future__ import annotations
 
 import gc
-import io
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from _thread import interrupt_main, start_new_thread
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from worker.errors import ContentSyncError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import click
 
 #: Loading a command makes a hundred thousand objects that stay. With Python's threshold of 700 the
 #: collector looks at them so often that it takes a sixth of the start.
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command of `sys.argv` and exit with its code."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
-    code = run_command(sys.argv[1:])
+    code = _interruptible(_run)
     # At the end Python looks through all objects for cycles, which takes a quarter of a short command,
     # and the process takes its memory with it anyway.
     gc.freeze()
     sys.exit(code)
 
 
+def _run() -> int:
+    from worker.cli.output import use_for_output
+
+    use_for_output()
+    return run_command(sys.argv[1:])
+
+
+def _interruptible(run: Callable[[], int]) -> int:
+    """Return what `run` returns, or 130 once Ctrl-C came, whatever became of its exception.
+
+    Python discards an exception that is raised in a callback, such as those of its imports, and a library may
+    catch it or raise another one instead.
+    """
+    came = False
+
+    def interrupt(_number: int, _frame: Any) -> NoReturn:
+        nonlocal came
+        came = True
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    sys.unraisablehook = _interrupt_again
+    code = INTERRUPTED
+    try:
+        try:
+            if before is not signal.SIG_IGN:
+                signal.signal(signal.SIGINT, interrupt)
+            code = run()
+        finally:
+            signal.signal(signal.SIGINT, before)
+    except BaseException:
+        if not came:
+            raise
+    return INTERRUPTED if came else code
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        start_new_thread(interrupt_main, ())  # in this thread it would be discarded again
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit code; without arguments, show the help."""
+    from worker.cli.output import OutputError, complain, give_up_output
+
+    try:
+        try:
+            return _code_of(arguments)
+        finally:
+            sys.stdout.flush()
+    except OutputError as error:
+        give_up_output()
+        complain(str(error))
+        return 2
+    except BrokenPipeError:  # whoever read our output has enough of it
+        give_up_output()
+        return 1
+
+
+def _code_of(arguments: list[str]) -> int:
     import click
 
     from worker.cli.app import PROGRAM, program
-    from worker.cli.output import complain
+    from worker.cli.output import OutputError, complain
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A name that the terminal's encoding lacks is no reason to fail.
-            stream.reconfigure(errors="backslashreplace")
     try:
         code = program(
             args=arguments or ["--help"],
@@ -56,19 +115,16 @@ def run_command(arguments: list[str]) -> int:
             standalone_mode=False,
             color=False if os.environ.get("NO_COLOR") else None,
         )
-        sys.stdout.flush()
+    except OutputError:
+        raise
     except ContentSyncError as error:
         complain(str(error))
         return 2
     except click.ClickException as error:
         complain(_explain(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has enough of it. Python would say so once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 

@@ -79,8 +79,15 @@ class _Headings(click.Group):
         except click.NoSuchCommand:
             raise click.NoSuchCommand(args[0], possibilities=_PLACE_OF, ctx=ctx) from None
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def make_context(self, *given: Any, **named: Any) -> click.Context:
         """Exit silently on Ctrl-C; Click would print an empty line."""
+        try:
+            return super().make_context(*given, **named)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """End by Ctrl-C likewise."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

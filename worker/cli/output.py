@@ -1,20 +1,24 @@
 """How a command answers: JSON on standard output, complaints on standard error, not found.
 
-Light on purpose: nothing here imports Rich.
+All output of the program goes through `Output`. Light on purpose: nothing here imports Rich.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from worker.cli.document_paths import candidates
 from worker.domain.seeds.visible import UNSAFE, visible
+from worker.errors import ContentSyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +30,100 @@ if TYPE_CHECKING:
 _STEERING = re.compile(UNSAFE.pattern.replace("\x00-\x1f", ""))
 _MOST_PATHS_COMPARED = 20_000
 _LEAST_LETTERS = 4
+#: What stands for our own signs where a terminal knows ASCII alone, or lacks just these.
+_SIGNS = "…→✓✗─━−–—‘’“”"  # noqa: RUF001 - meant as they are
+_ASCII = dict(zip(map(ord, _SIGNS), ("...", "->", *"+x-=---''\"\""), strict=True))
+
+
+class OutputError(ContentSyncError, OSError):
+    """Standard output cannot be written: its disk is full, for one."""
+
+
+class Output(io.TextIOBase):
+    """Standard output or standard error, which takes every character, and says so where it takes none.
+
+    Standard error that cannot be written is no reason to fail. It has no `buffer`: Click would write UTF-8
+    into that where the encoding is ASCII. So what Click writes as bytes, completions for shells, comes here.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        """Write to `stream`, from now on with ASCII for what its encoding lacks."""
+        stream.reconfigure(errors="ascii-signs")
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a mere attribute there
+        """Return what the stream turns text into."""
+        return self._stream.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        """Return how it writes what its encoding lacks."""
+        return self._stream.errors
+
+    def write(self, text: str | bytes) -> int:
+        """Write the text; raise `OutputError` where that fails, `BrokenPipeError` where nobody reads."""
+        if not isinstance(text, str):
+            if not text:
+                raise TypeError("this is a stream of text")  # how Click asks
+            text = text.decode()
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._failed(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what waits, as `write` does."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        if self._stream is sys.__stderr__:
+            give_up_output(self._stream)
+        elif isinstance(error, BrokenPipeError):
+            raise error
+        else:
+            raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+
+    def fileno(self) -> int:
+        """Return the stream's descriptor."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Return whether a person reads it."""
+        return self._stream.isatty()
+
+    def writable(self) -> bool:
+        """Return that it can be written."""
+        return True
+
+
+def use_for_output() -> None:
+    """Let all that this process prints go through `Output`; what was closed goes nowhere."""
+    codecs.register_error("ascii-signs", _in_ascii)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        elif isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, Output(stream))
+
+
+def give_up_output(stream: TextIO | None = None) -> None:
+    """Let what waits for a stream, by default standard output, go nowhere: Python would try it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, (stream or sys.stdout).fileno())
+    os.close(nowhere)
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end].translate(_ASCII)
+    return signs.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 
 def print_json(value: Any) -> None:

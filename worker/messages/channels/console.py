@@ -39,7 +39,7 @@ class ConsoleChannel:
         stream = self._stream
         try:
             # One write, so that lines of other threads do not come between.
-            stream.write(_writable(_block(message, _columns(stream)), stream.encoding))
+            stream.write(_writable(_block(message, _columns(stream)), stream))
             stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise ChannelError(f"the message was not printed: {error}") from error
@@ -88,7 +88,8 @@ def _wrapped(line: str, columns: int | None) -> list[str]:
     ]
 
 
-def _writable(text: str, encoding: str | None) -> str:
-    """Return the text with each character that the stream cannot encode as an escape."""
-    name = encoding or "utf-8"
-    return text.encode(name, "backslashreplace").decode(name)
+def _writable(text: str, stream: TextIO) -> str:
+    """Return the text with escapes for what the stream cannot write: a log in ASCII must not fail."""
+    if stream.errors not in {"strict", "surrogateescape"}:
+        return text
+    return text.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
