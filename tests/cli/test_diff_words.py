@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steps import steps_of
+from support.steps import steps_of
 
 from worker.cli import words
 from worker.cli.words import mark_words, pair_lines

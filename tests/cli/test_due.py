@@ -74,7 +74,7 @@ def test_a_plan_is_proposed_looked_over_and_applied(answer, said, tmp_path):
     lines = (tmp_path / "review-plan.csv").read_text(encoding="utf-8-sig").splitlines()
     assert lines[0] == "path,title,owner,risk,last_reviewed,due_on,planned_on"
     assert lines[1] == "late.md,'=1+1,,,2025-01-10,2025-04-10,"
-    assert "is there already" in said("due", "--spread", code=2).err
+    assert "already exists" in said("due", "--spread", code=2).err
 
 
 def test_a_plan_that_is_too_small_says_what_would_do(answer, said):

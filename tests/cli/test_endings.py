@@ -44,7 +44,7 @@ sys.setprofile(see)
 #: The program, where a library does with an interrupt what it must not do.
 SWALLOWED = """
 import signal
-from worker.run import doctor
+from worker.run import doctor as checks
 from worker.__main__ import main
 
 def doctor(*_given):
@@ -54,7 +54,7 @@ def doctor(*_given):
         {then}
     return []
 
-doctor.doctor = doctor
+checks.doctor = doctor
 main()
 """
 ASCII_ALONE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -104,7 +104,7 @@ def test_a_file_that_changed_since_it_was_read_stays(tmp_path):
 
 def test_a_fifo_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.md")
-    with pytest.raises(NotWrittenError, match="no regular file"):
+    with pytest.raises(NotWrittenError, match="it is not a regular file"):
         replace_file(str(tmp_path / "a.md"), was=b"", becomes=b"fixed")
 
 

@@ -225,8 +225,8 @@ def on_a_terminal(folder):
     [
         (("--fix-words",), "--fix-words needs --fix"),
         (("--diff",), "--diff needs --fix"),
-        (("--fix", "--diff", "--json"), "--diff prints a diff"),
-        (("--fix", "-"), "cannot fix standard input"),
+        (("--fix", "--diff", "--json"), "--diff has no other format"),
+        (("--fix", "-"), "--fix cannot write standard input"),
         (("--stdin-path", "a.md"), "--stdin-path needs the path -"),
         (("--baseline", "a", "--write-baseline", "b"), "not both"),
     ],

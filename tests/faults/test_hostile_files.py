@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from faults.hostile import MEMORY_MIB, costs
 from faults.hostile_files import hostile_files
-from steps import steps_of
+from support.steps import steps_of
 from worker.domain.change import compare
 from worker.domain.seed import Fields
 

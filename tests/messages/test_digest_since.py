@@ -8,8 +8,8 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
-from steps import steps_of
 from support.seeds import BODY, a_seed
+from support.steps import steps_of
 from support.stored import Library, a_library
 
 from worker.domain.reviews.route import Route

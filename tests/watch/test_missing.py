@@ -6,8 +6,8 @@ import os
 from datetime import UTC, datetime
 
 import pytest
-from steps import steps_of
 from support.seeds import a_seed, write
+from support.steps import steps_of
 
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.snapshot import Known, Stamp

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steps import steps_of
+from support.steps import steps_of
 
 from worker.domain.rules.metadata import MOST_FINDINGS
 from worker.domain.rules.rules import (

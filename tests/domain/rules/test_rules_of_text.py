@@ -4,7 +4,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
-from steps import steps_of
+from support.steps import steps_of
 
 from worker.domain.seeds import codes
 from worker.domain.seeds.problem import Severity

@@ -10,7 +10,7 @@ import frontmatter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steps import steps_of
+from support.steps import steps_of
 
 from worker.domain.seeds import codes
 from worker.domain.seeds.facts import Facts, Fields, parse_date, read_facts
@@ -284,7 +284,7 @@ def test_100_000_levels_of_nesting_are_refused_at_once(opening, whole_file):
         f"""
         import sys
         sys.path.insert(0, {TESTS!r})
-        from steps import steps_of
+        from support.steps import steps_of
         from worker.domain.seeds.front_matter import FrontMatterError, SeedHandler
         from worker.domain.seeds.seed import parse_seed
         nested = {opening!r} * 100_000
