@@ -131,7 +131,7 @@ def test_a_message_that_is_sent_again_is_harmless(service: Installation, shared_
     """Observations are ordered, and the bytes of a batch are dropped when it was taken in."""
     page = service.seeds / "a.md"
     with service.start("watch") as watcher:
-        watcher.wait_for("leads:")
+        watcher.wait_for("leading (")
         write(page, a_seed(title="The first text"))
         message = wait_until(lambda: shared_redis.client.lindex(QUEUE, 0), what="its message")
         spooled = {
@@ -158,7 +158,7 @@ def test_bytes_in_the_spool_that_are_not_those_of_the_message_are_not_taken(
     service: Installation, shared_redis: Any
 ):
     with service.start("watch") as watcher:
-        watcher.wait_for("leads:")
+        watcher.wait_for("leading (")
         text = a_seed(title="Take it once a day")
         write(service.seeds / "a.md", text)
         (key,) = wait_until(

@@ -25,9 +25,9 @@ def two_watchers(service: Installation, **env: str) -> Iterator[tuple[Process, P
     """Start one that leads, with `env`, and then one that stands by."""
     first = Process("watch", cwd=service.folder, env={**service.env, **env})
     try:
-        first.wait_for("leads:")
+        first.wait_for("leading (")
         with service.start("watch") as second:
-            second.wait_for("stands by:")
+            second.wait_for("standing by:")
             yield first, second
     finally:
         first.kill()
@@ -68,7 +68,7 @@ def test_a_killed_leader_is_followed(service: Installation):
         os.kill(first.pid, signal.SIGKILL)
         write(service.seeds / "b.md", a_seed(title="While nobody watched"))
         assert first.wait() == -signal.SIGKILL
-        takes_over(service, second, "is gone")
+        takes_over(service, second, "has ended)")
         is_equal(service, "the page that nobody saw")
 
 
@@ -82,12 +82,12 @@ def test_a_frozen_leader_that_comes_back_sends_nothing_more_and_stands_by(servic
         takes_over(service, second, "was silent for")
         is_equal(service, "the page that the frozen one did not see")
         os.kill(first.pid, signal.SIGCONT)
-        first.wait_for("leads by now: standing by")
+        first.wait_for("leads now: standing by")
         write(page, a_seed(title="After it came back"))
         is_equal(service, "the next edit")
         assert service.leads(second)
         assert second.stop() == 0
-        takes_over(service, first, "leads: nobody leads", times=2)
+        takes_over(service, first, "leading (no other watcher is running)", times=2)
         write(page, a_seed(title="It leads again"))
         is_equal(service, "the edit that the first one saw again")
     assert service.query("SELECT number FROM documents") == [(4,)], "each edit once"
@@ -96,7 +96,7 @@ def test_a_frozen_leader_that_comes_back_sends_nothing_more_and_stands_by(servic
 def test_a_leader_that_stops_hands_over_at_once(service: Installation):
     with two_watchers(service) as (first, second):
         assert first.stop() == 0
-        takes_over(service, second, "leads: nobody leads")
+        takes_over(service, second, "leading (no other watcher is running)")
 
 
 def test_a_leader_cut_off_from_the_store_is_followed_and_stands_by_afterwards(
@@ -118,7 +118,7 @@ def test_a_leader_cut_off_from_the_store_is_followed_and_stands_by_afterwards(
             takes_over(service, second, "was silent for")
             is_equal(service, "the edit during the partition")
             line.fix()
-            first.wait_for("leads by now: standing by")
+            first.wait_for("leads now: standing by")
             write(service.seeds / "a.md", a_seed(title="After the partition"))
             is_equal(service, "the edit after the partition")
             assert service.leads(second)
@@ -143,10 +143,10 @@ def test_a_leader_that_no_redis_answers_gives_way_and_stands_by_afterwards(
         is_equal(service, "the first page")
         line.close()  # whoever connects is refused at once
         write(service.seeds / "a.md", a_seed(title="While Redis refuses the leader"))
-        first.wait_for("gives way to")
-        takes_over(service, second, "leads: nobody leads")
+        first.wait_for("giving way to")
+        takes_over(service, second, "leading (no other watcher is running)")
         is_equal(service, "the edit that the first one could not send")
-        first.wait_for("stands by:")
+        first.wait_for("standing by: process")
         write(service.seeds / "a.md", a_seed(title="Afterwards"))
         is_equal(service, "the edit afterwards")
         assert service.leads(second)

@@ -257,9 +257,9 @@ def test_a_leader_whose_host_is_lost_is_followed_by_another_host_and_stands_by_w
     page = machines.seeds / "a.md"
     machines.start("one", "worker", "-c", "1")
     first = machines.boot_watcher(FIRST)
-    first.wait_for("leads: nobody leads")
+    first.wait_for("leading (no other watcher is running)")
     second = machines.boot_watcher(SECOND)
-    second.wait_for(f"stands by: {FIRST} (process {first.pid}) leads")
+    second.wait_for(f"standing by: process {first.pid} on {FIRST} leads")
     write(page, a_page(1))
     machines.are_equal("the page before")
     assert machines.watchers() == (FIRST, [SECOND])
@@ -268,7 +268,7 @@ def test_a_leader_whose_host_is_lost_is_followed_by_another_host_and_stands_by_w
     if not power:
         first.kill()  # what it would say of that to the servers is lost, too
     wait_until(lambda: machines.leader() == SECOND, what="another leader")
-    second.wait_for(f"leads: {FIRST} (process {first.pid}) was silent")
+    second.wait_for(f"leading (process {first.pid} on {FIRST} was silent")
     write(page, a_page(1, title="While one host was lost"))
     write(machines.seeds / "b.md", a_page(2))
     machines.are_equal("what was written while one host was lost")
@@ -276,7 +276,7 @@ def test_a_leader_whose_host_is_lost_is_followed_by_another_host_and_stands_by_w
     machines.switch.heal(machines.hosts[FIRST])
     if not power:
         first = machines.boot_watcher(FIRST)
-    first.wait_for(f"stands by: {SECOND} (process {second.pid}) leads")
+    first.wait_for(f"standing by: process {second.pid} on {SECOND} leads")
     write(page, a_page(1, title="When both were there again"))
     machines.are_equal("what was written when both were there again")
     assert machines.watchers() == (SECOND, [FIRST])

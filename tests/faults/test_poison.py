@@ -91,7 +91,7 @@ def a_patient_watcher(service: Installation) -> Iterator[None]:
         program=("-P", str(IMPATIENT)),
     )
     try:
-        watcher.wait_for("leads:")
+        watcher.wait_for("leading (")
         yield
     finally:
         watcher.kill()

@@ -97,7 +97,7 @@ def test_a_batch_is_taken_in_whole_and_then_forgotten(spool, ingest):
     assert ingest.given == [["a.md", "b.md"]]
     assert take_in_claimed(batch, spool, ingest) is None
     assert spool.outstanding() == 0
-    assert not spool.was_begun(batch.id)
+    assert not spool.was_started(batch.id)
 
 
 def test_what_kills_is_tried_three_times_and_nothing_else_is_refused(spool, ingest):
@@ -136,7 +136,7 @@ def test_a_store_that_is_away_is_no_attempt(spool, ingest):
     for _ in range(2 * MOST_ATTEMPTS):
         with pytest.raises(StoreUnavailableError):
             take_in_claimed(batch, spool, ingest)
-        assert not spool.was_begun(batch.id)
+        assert not spool.was_started(batch.id)
     ingest.store_is_away = False
     take_in_claimed(batch, spool, ingest)
     assert ingest.refused == []
@@ -163,7 +163,7 @@ def test_bytes_of_another_file_are_not_taken_and_are_no_attempt(spool, ingest, w
     with pytest.raises(ValueError, match="in the spool"):
         take_in_claimed(batch, spool, ingest)
     assert ingest.given == []
-    assert not spool.was_begun(batch.id)
+    assert not spool.was_started(batch.id)
 
 
 def test_bytes_are_compared_file_by_file():

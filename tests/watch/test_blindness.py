@@ -253,7 +253,7 @@ def test_a_folder_that_cannot_be_listed_retires_nothing(watching, page, monkeypa
 
     monkeypatch.setattr(os, "open", refuse)
     (watching.seeds / "more").mkdir()
-    wait_until(lambda: "the folder shut cannot be read; nothing in it is retired" in caplog.text)
+    wait_until(lambda: "the folder shut cannot be read: nothing in it is retired" in caplog.text)
     (watching.seeds / "b.md").unlink()
     wait_until(lambda: watching.library.removed == ["b.md"])
     monkeypatch.undo()

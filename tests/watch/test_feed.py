@@ -14,9 +14,10 @@ from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.snapshot import Known, Stamp
 from worker.domain.seeds import codes
 from worker.settings.model import load_settings
-from worker.watch.feed import Feed, Observed
+from worker.watch.feed import Feed
 from worker.watch.in_flight import IN_FLIGHT_SECONDS
-from worker.watch.lane import Lane, Outcome
+from worker.watch.lane import Lane, Reading
+from worker.watch.observation_number import ObservationNumbers
 
 
 def test_pages_found_at_the_start_are_a_load_and_later_ones_are_live(watch, library, seeds, page):
@@ -121,7 +122,7 @@ def test_a_lost_message_is_sent_again_and_its_bytes_are_dropped(seeds, page, lib
         seeds, send=lambda batch, data, lane: sent.append(batch), clock=clock, dropped=dropped
     )
     write(seeds / "a.md", page)
-    assert feed.take("a.md", Lane.LIVE) is Outcome.NEW
+    assert feed.take("a.md", Lane.LIVE) is Reading.NEW
     feed.flush()
     clock[0] += IN_FLIGHT_SECONDS - 1
     feed.load(KnownFiles(), 0)
@@ -254,7 +255,7 @@ def test_a_batch_is_cut_by_files_and_by_bytes(seeds):
 
 def test_observations_increase_though_the_clock_steps_back():
     at = [datetime(2026, 1, 1, tzinfo=UTC)]
-    observed = Observed(lambda: at[0])
+    observed = ObservationNumbers(lambda: at[0])
     first = observed.next()
     assert first == 1_767_225_600_000_000
     at[0] -= timedelta(hours=1)

@@ -8,7 +8,7 @@ import pytest
 from support.seeds import a_seed, write
 from support.waiting import wait_until
 
-from worker.watch.ignore import Told, seed_names, shown, unsafe_name
+from worker.watch.ignore import IgnoreLog, seed_names, shown, unsafe_name
 from worker.watch.scan import walk
 
 SUFFIXES = (".md", ".markdown", ".txt")
@@ -109,12 +109,12 @@ def test_a_name_is_shown_without_what_could_harm_a_terminal():
 
 def test_a_reason_is_told_once_until_it_changes(caplog):
     caplog.set_level(logging.INFO)
-    told = Told()
-    told.tell("a.md", "it is a folder")
-    told.tell("a.md", "it is a folder")
+    log = IgnoreLog()
+    log.add("a.md", "it is a folder")
+    log.add("a.md", "it is a folder")
     assert caplog.text.count("ignored a.md: it is a folder") == 1
-    told.forget("a.md")
-    told.tell("a.md", "it is a folder")
+    log.forget("a.md")
+    log.add("a.md", "it is a folder")
     assert caplog.text.count("ignored a.md: it is a folder") == 2
 
 
@@ -136,9 +136,9 @@ def test_a_walk_says_why_what_looks_like_a_seed_is_none(seeds, names, tmp_path):
     assert begun.ignored == {
         "link.md": "it is a symbolic link",
         "linked": "it is a symbolic link",
-        "pipe.md": "it is no regular file",
-        "socket.md": "it is no regular file",
-        "line\nbreak.md": "its name holds a control character or a line break",
+        "pipe.md": "it is not a regular file",
+        "socket.md": "it is not a regular file",
+        "line\nbreak.md": "its name contains a control character or a line break",
         os.fsdecode(b"caf\xe9.md"): "its name is not UTF-8",
     }
 
@@ -166,7 +166,7 @@ def test_the_walk_and_the_name_agree(seeds, names):
 
 def test_every_unsafe_name_has_a_reason():
     assert unsafe_name("a\udce9") == "its name is not UTF-8"
-    assert unsafe_name("a\tb") == "its name holds a control character or a line break"
+    assert unsafe_name("a\tb") == "its name contains a control character or a line break"
     assert unsafe_name("Überblick.md") is None
 
 

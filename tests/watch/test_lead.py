@@ -113,7 +113,7 @@ def test_who_gives_way_leaves_the_lead_to_who_stands_by_for_a_while(site: Site):
     first, second = site.process(), site.process()
     site.leads(first)
     assert not site.leads(second)
-    with pytest.raises(LeadLostError, match="gives way"):
+    with pytest.raises(LeadLostError, match="giving way"):
         first.give_way()
     first.hand_back()
     site.seconds += GIVEN_WAY_SECONDS - 0.1
@@ -286,7 +286,7 @@ def test_a_watcher_that_lost_its_lead_sends_nothing_more(
 
     def confirm(_observed: int) -> None:
         if lost.is_set():
-            raise LeadLostError("another process leads by now")
+            raise LeadLostError("another process leads now")
 
     watching.stop()
     watcher._confirm = confirm

@@ -61,7 +61,7 @@ class Spool(Protocol):
     def unfinished(self, batch_id: str, parts: int) -> list[int]:
         """Return which of a batch's files were not taken in yet, those that were begun most last."""
 
-    def was_begun(self, batch_id: str) -> bool:
+    def was_started(self, batch_id: str) -> bool:
         """Return whether a worker has begun a batch, and nobody has dropped it."""
 
     def outstanding(self) -> int:
@@ -115,7 +115,7 @@ class MemorySpool:
         with self._lock:
             return _unfinished(self._begun.get(batch_id, {}), parts)
 
-    def was_begun(self, batch_id: str) -> bool:
+    def was_started(self, batch_id: str) -> bool:
         """Return whether a worker has begun a batch."""
         with self._lock:
             return self._begun.get(batch_id, Counter())[_field(None)] > 0
@@ -190,7 +190,7 @@ class RedisSpool:
             counts = cast("dict[bytes, bytes]", self._link.client.hgetall(_begun_key(batch_id)))
         return _unfinished({key.decode(): int(n) for key, n in counts.items()}, parts)
 
-    def was_begun(self, batch_id: str) -> bool:
+    def was_started(self, batch_id: str) -> bool:
         """Return whether a worker has begun a batch."""
         with self._link.failing_as_unavailable():
             number = cast(

@@ -164,7 +164,7 @@ class Services(Reader):
 
     # What the watcher asks and says.
 
-    def begun_before(self) -> list[Batch]:
+    def unfinished_batches(self) -> list[Batch]:
         """Return what the process before this one did not end taking in, where one process does all."""
         return [] if self._begun is None else self._begun.left_over()
 

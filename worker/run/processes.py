@@ -185,7 +185,7 @@ def _watch_while_leading(
     from worker.watch.lead import Lead, LeadLostError
     from worker.watch.watcher import Term, Watcher
 
-    begun_before = services.begun_before()
+    unfinished = services.unfinished_batches()
     lead = Lead(services.store, now=utc_now, monotonic=time.monotonic)
     while lead.stand_by(stop):
         try:
@@ -200,7 +200,7 @@ def _watch_while_leading(
                     confirm=lead.confirm,
                     give_way=lead.give_way,
                     observed_above=lead.observed_above,
-                    begun_before=begun_before,
+                    unfinished=unfinished,
                 ),
             ).run(stop)
         except LeadLostError as error:

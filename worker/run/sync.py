@@ -48,7 +48,7 @@ def sync_folder(
             progress=progress,
             full=full,
             dry_run=dry_run,
-            begun=begun,
+            started_walk=begun,
             before_fork=services.before_fork,
         )
         if not (dry_run or found.busy or found.unsure):

@@ -1,5 +1,5 @@
-"""Watching the seeds folder: hints, settling, scans, and the snapshots that they lead to.
+"""Watches the seeds folder: turns file events and scans into snapshots of settled files.
 
-Only here is watchdog imported. `watcher` is the loop, `sync` one scan without a loop; both read
-through `feed`. Called by `worker.run.processes` and the commands.
+Only this package imports watchdog. `watcher` is the loop and `sync` is one scan without a loop; both
+read through `feed`. Called by `worker.run.processes` and the commands.
 """

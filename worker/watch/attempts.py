@@ -1,6 +1,7 @@
-"""The files that were on their way when their worker ended: each is sent again alone, and counted.
+"""Counts the attempts at files whose worker ended before it had ingested them; each is sent again alone.
 
-In memory only: a new watcher begins to count anew, but for what it is told. Called by `worker.watch.feed`.
+The counts are in memory. A new watcher starts with the batches that it finds unfinished. Called by
+`worker.watch.feed`.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ from worker.domain.folder.snapshot import Batch, Known
 
 
 class Suspects:
-    """Contents that a worker has begun and not taken in, by path, and how often."""
+    """Contents that a worker started and did not finish, by path, with the number of attempts."""
 
-    def __init__(self, begun_before: Iterable[Batch] = ()) -> None:
+    def __init__(self, unfinished: Iterable[Batch] = ()) -> None:
         self._files: dict[str, tuple[str, int]] = {
             snapshot.path: (snapshot.sha256, batch.attempts + 1)
-            for batch in begun_before
+            for batch in unfinished
             for snapshot in batch.snapshots
         }
 
     def add(self, files: Iterable[tuple[str, Known | None]]) -> None:
-        """Count an attempt for each file of a batch; those that are gone or unread have no bytes."""
+        """Count an attempt for each file of a batch, except for missing and unread files (no bytes)."""
         for path, known in files:
             if known is not None and not was_unread(known):
                 self._files[path] = known.sha256, self.attempts(path, known.sha256) + 1
 
     def attempts(self, path: str, sha256: str) -> int:
-        """Return how often this content of a path was begun; another content is no suspect."""
-        before, attempts = self._files.get(path, ("", 0))
-        return attempts if before == sha256 else 0
+        """Return the number of attempts at this content of a path, 0 for any other content."""
+        suspect, attempts = self._files.get(path, ("", 0))
+        return attempts if suspect == sha256 else 0
 
     def discard(self, path: str) -> None:
-        """Forget a path: it was taken in."""
+        """Forget a path that was ingested."""
         self._files.pop(path, None)

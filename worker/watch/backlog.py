@@ -1,7 +1,6 @@
-"""The files that are known to need reading and have not been read yet, in the order of their urgency.
+"""The queue of files to read, most urgent first: changed documents, then racy ones, then new files.
 
-Changed documents come before racy ones, and those before new files. Holds paths only. Called by the
-watcher's loop.
+Holds paths only. Called by the watcher's loop.
 """
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ from collections import Counter, OrderedDict, deque
 
 
 class Backlog:
-    """Paths to be read: changed, racy and new; each is held once."""
+    """Paths to read: changed, racy and new. A path is queued once."""
 
     def __init__(self) -> None:
-        self.changed: OrderedDict[str, bool] = OrderedDict()  # to go with live edits, or as a load
+        self.changed: OrderedDict[str, bool] = OrderedDict()  # whether it travels with live edits
         self.racy: deque[str] = deque()
         self._new: OrderedDict[str, tuple[int, bool]] = OrderedDict()
         self._sizes: Counter[int] = Counter()
@@ -23,43 +22,43 @@ class Backlog:
 
     @property
     def new(self) -> int:
-        """Return how many new files wait."""
+        """Return the number of new files that wait."""
         return len(self._new)
 
     def add_changed(self, path: str, *, live: bool) -> None:
-        """Add a file that differs from what was sent of it."""
+        """Add a file that differs from what was last sent for it."""
         self.discard(path)
         self.changed[path] = live
 
     def add_new(self, path: str, size: int, *, again: bool = False) -> None:
-        """Add a file that the store does not know, and its size in bytes.
+        """Add a file that the store does not know, with its size in bytes.
 
-        With `again` it was looked at already, and waited for the other new ones.
+        `again`: it was read before, and waited for the other new files.
         """
         self.discard(path)
         self._new[path] = size, again
         self._sizes[size] += 1
 
     def discard(self, path: str) -> None:
-        """Forget a path: it was read by another way, or is to be looked at later."""
+        """Remove a path that was read elsewhere or is to be read later."""
         self.changed.pop(path, None)
         waiting = self._new.pop(path, None)
         if waiting is not None:
             self._release(waiting[0])
 
     def next_new(self) -> tuple[str, int, bool]:
-        """Take out the oldest new file, its size, and whether it was looked at already."""
+        """Remove the oldest new file; return its path, its size, and whether it was read before."""
         path, (size, again) = self._new.popitem(last=False)
         self._release(size)
         return path, size, again
 
     def awaits(self, path: str, size: int) -> bool:
-        """Return whether a new file waits, as large as that."""
+        """Return whether a new file with this path and size waits."""
         waiting = self._new.get(path)
         return waiting is not None and waiting[0] == size
 
     def may_hold(self, size: int) -> bool:
-        """Return whether a new file of this size waits: it may be what a missing one became."""
+        """Return whether a new file of this size waits: a missing file may have moved to it."""
         return size in self._sizes
 
     def _release(self, size: int) -> None:

@@ -1,10 +1,9 @@
-"""The brake: documents that are gone from the folder, and whether they may be retired.
+"""The brake: decides whether documents whose files are missing may be retired.
 
-A few are retired at once. A mass disappearance (an unmounted or emptied folder, a wrong mount, a slip
-of the hand) is held until a person agrees or the files come back. What was retired within the last
-while counts too, so that no trickle of deletions passes that would be held at once. Where the folder
-has a marker and it is gone too, each disappearance is held. Knows the store only through `Record`;
-looks at no other file. Called by the watcher's loop.
+A few missing files are retired at once. A mass disappearance (an unmounted or emptied folder, a wrong
+mount, a mistake) is held until a person approves it or the files come back. Recent retirements count
+too, so a slow trickle of deletions is held as well. If the folder's marker file is missing, every
+disappearance is held. Accesses the store only through `Record`. Called by the watcher's loop.
 """
 
 from __future__ import annotations
@@ -21,40 +20,40 @@ from worker.settings.model import BrakeSettings
 
 logger = logging.getLogger("content_sync.watch")
 
-#: How long a mass disappearance may wait for moves to be found before it is held and told.
+#: How long a mass disappearance may wait for moves to be found before it is held and reported.
 _LONGEST_DEFERRAL_SECONDS = 20.0
 
 
 class Record(Protocol):
-    """What the watcher asks of the store and tells it. Each may raise `StoreUnavailableError`."""
+    """What the watcher reads from the store and writes to it. Each may raise `StoreUnavailableError`."""
 
     def known_files(self) -> KnownFiles:
         """Return every path that is live or has a refusal."""
 
     def stamps(self) -> set[Seen]:
-        """Return the same paths as a walk sees them, with UNPROVEN_SIZE where the stamp proves nothing."""
+        """Return the same paths in a walk's form, with UNPROVEN_SIZE if the stamp proves nothing."""
 
     def fingerprint(self) -> tuple[int, ...]:
-        """Return numbers of which some differ once the known files do."""
+        """Return a token that changes whenever known_files() would."""
 
     def newest_observation(self) -> int:
-        """Return the largest `observed` that was taken in."""
+        """Return the largest `observed` that was ingested."""
 
     def heartbeat(self, name: str, data: dict[str, Any]) -> None:
-        """Note that a part lives."""
+        """Record that a part of the service is running."""
 
     def hold(self, removals: list[str], live: int) -> None:
-        """Record a mass disappearance and tell people; while one is held, only its list changes."""
+        """Record a mass disappearance and notify people; if one is held already, update its list."""
 
     def approved(self) -> frozenset[str]:
-        """Return the paths whose removal a person has approved, none while they have not."""
+        """Return the paths whose removal a person has approved; empty without an approval."""
 
     def end_hold(self) -> None:
-        """End the hold: the files came back, or their retirement was carried out."""
+        """End the hold: the files came back, or were retired."""
 
 
 class Brake:
-    """The gone paths of one watcher, and the hold on them. Times are monotonic seconds."""
+    """The missing paths of one watcher, and the hold on them. Times are monotonic seconds."""
 
     def __init__(
         self,
@@ -71,10 +70,10 @@ class Brake:
         self._gone: dict[str, None] = {}
         self._recent: deque[tuple[float, int]] = deque()
         self._held: frozenset[str] | None = None
-        self._left_over = True  # another process may have held something
+        self._may_hold_before = True  # an earlier process may have left a hold in the store
         self._deferred_since: float | None = None
-        self.has_news = False  # something is gone since the last decision
-        self.root_doubtful = True  # not yet seen with a seed in it since it came (back)
+        self.has_news = False  # a path was added since the last decision
+        self.root_doubtful = True  # no seed seen in the root since it (re)appeared
 
     def __contains__(self, path: str) -> bool:
         return path in self._gone
@@ -84,7 +83,7 @@ class Brake:
 
     @property
     def deferring(self) -> bool:
-        """Return whether a mass disappearance is being looked into, and not yet held."""
+        """Return whether a mass disappearance waits for possible moves and is not held yet."""
         return self._deferred_since is not None
 
     @property
@@ -95,15 +94,15 @@ class Brake:
     @property
     def idle(self) -> bool:
         """Return whether there is nothing to decide."""
-        return not self._gone and self._held is None and not self._left_over
+        return not self._gone and self._held is None and not self._may_hold_before
 
     def add(self, path: str) -> None:
-        """Note that a path is gone."""
+        """Record that a path is missing."""
         self._gone[path] = None
         self.has_news = True
 
     def came_back(self, paths: Iterable[str]) -> None:
-        """Note that paths are there (after all)."""
+        """Record that paths exist again, or still do."""
         self.root_doubtful = False
         if self._gone:
             for path in paths:
@@ -112,10 +111,10 @@ class Brake:
     def decide(
         self, known: Mapping[str, Known], leaving: Iterable[str], *, at: float, unread: bool
     ) -> list[str]:
-        """Return the gone paths that may be retired now; they are the caller's to retire.
+        """Return the missing paths that the caller may retire now.
 
-        `leaving` are paths that seem to be gone and are not yet sure. While `unread` files may turn
-        out to be moves, a mass disappearance is not yet held, and nothing of it retired.
+        `leaving` are paths that seem to be missing but are not certain yet. While `unread` files may
+        turn out to be moves, a mass disappearance is neither held nor retired.
         """
         self.has_news = False
         while self._recent and self._recent[0][0] <= at - self._window:
@@ -140,12 +139,12 @@ class Brake:
         if not self._is_marked():
             return True
         settings, recent = self._settings, sum(number for _, number in self._recent)
-        # Counting 100,000 documents takes a while, and a few removals are never a mass.
+        # Counting 100,000 documents takes time, and a few removals are never a mass disappearance.
         if removals + recent <= settings.count and not self.root_doubtful:
             return False
         live = sum(held.live for held in known.values())
         if self.root_doubtful and removals >= live:
-            return True  # the folder is empty, and was not seen to become so
+            return True  # the folder is empty, and nobody saw it become empty
         return trips_brake(
             removals + recent, live + recent, share=settings.share, count=settings.count
         )
@@ -156,19 +155,21 @@ class Brake:
         return at - self._deferred_since >= _LONGEST_DEFERRAL_SECONDS
 
     def _hold(self, gone: list[str], vanished: list[str], known: Mapping[str, Known]) -> list[str]:
-        """Hold what vanished, or release it where a person has agreed to that."""
-        if (self._held is not None or self._left_over) and (consent := self._record.approved()):
+        """Hold what vanished, or release what a person has approved."""
+        if (self._held is not None or self._may_hold_before) and (
+            consent := self._record.approved()
+        ):
             agreed = [path for path in gone if path in consent]  # only what the person was shown
             self._end()
-            logger.info("a person agreed: %d documents that are gone are retired", len(agreed))
+            logger.info("removal approved: retiring %d documents", len(agreed))
             return self._release(agreed, 0, 0.0)
         if self._held is None or self._held != frozenset(vanished):
             live = sum(held.live for held in known.values())
             self._record.hold(sorted(vanished), live)
             if self._held is None:
                 logger.warning(
-                    "%d of %d documents are gone from the folder: nothing is retired until they are"
-                    " back, or a person agrees (content-sync approve)",
+                    "the files of %d of %d documents are missing: nothing is retired until they"
+                    " are back or a person approves (content-sync approve)",
                     len(vanished),
                     live,
                 )
@@ -183,9 +184,9 @@ class Brake:
         return gone
 
     def _end(self) -> None:
-        if self._held is not None or self._left_over:
+        if self._held is not None or self._may_hold_before:
             self._record.end_hold()
             if self._held is not None:
                 logger.info("the hold is over")
-            self._held, self._left_over = None, False
+            self._held, self._may_hold_before = None, False
             self._recent.clear()

@@ -1,8 +1,8 @@
-"""Whether the folder's events can be relied on: supervises the observer, and falls back to polling.
+"""Supervises the observer of file events, replaces it when it fails, and falls back to polling.
 
-Once a second it looks whether the root is the same folder and every thread of the observer lives;
-what is wrong is told as a doubt, and a new observer is made. Polling is no other way of watching:
-the same scans, more often. Scans nothing itself. Called by the watcher's loop.
+Once a second it checks that the root is the same folder and that every thread of the observer is
+alive. It reports a failure as a doubt and starts a new observer. Polling runs the same scans, more
+often. Scans nothing itself. Called by the watcher's loop.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ logger = logging.getLogger("content_sync.watch")
 
 _CHECK_SECONDS = 1.0
 _RETRY_SECONDS = 600.0
-# Changes that another machine makes there raise no event here.
+# On these file systems, changes that another machine makes raise no event on this one.
 _SILENT = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "prl_fs", "afs"}
 _SILENT |= {"fakeowner", "fuse.sshfs", "fuse.grpcfuse", "fuse.osxfs", "fuse.s3fs", "fuse.rclone"}
 
 
-class Lookout:
-    """Keeps the observer of one root seeing. Times are monotonic seconds."""
+class EventSupervisor:
+    """Keeps the observer of one root working. Times are monotonic seconds."""
 
     def __init__(self, settings: WatchSettings, events: Events, root: str) -> None:
         self._settings = settings
@@ -39,12 +39,12 @@ class Lookout:
 
     @property
     def interval_seconds(self) -> float:
-        """Return how long to wait between two scans."""
+        """Return the time between two scans."""
         watch = self._settings
         return watch.polling_seconds if self.polling else watch.scan_seconds
 
     def start(self, at: float) -> None:
-        """Begin to watch the root as it is now, by events unless they cannot be had."""
+        """Watch the root as it is now: by events, or by polling if there are none."""
         self._identity = root_identity(self._root)
         self._check_at = at + _CHECK_SECONDS
         self._retry_at = None
@@ -58,22 +58,22 @@ class Lookout:
             self._poll(f"the system gives no file events ({error.strerror})", at)
             return
         if (kind := file_system_of(self._root)) in _SILENT:
-            self._poll(f"the folder is on {kind}, where others' changes raise no events", None)
+            self._poll(f"the folder is on {kind}: changes by other machines raise no events", None)
 
     def hurry(self) -> None:
-        """Look at the root at once."""
+        """Make the next call of `check` look at the root."""
         self._check_at = 0.0
 
     def check(self, at: float) -> Doubt | None:
-        """Look, once a second, whether the observer still sees; make a new one where it does not."""
+        """Once a second, check the root and the observer; return what is wrong, or None."""
         if at < self._check_at:
             return None
         self._check_at = at + _CHECK_SECONDS
         if root_identity(self._root) != self._identity:
             self._root_changed = True
             self.start(at)
-            there = self._identity is not None
-            reason = "the folder was replaced" if there else "the folder is gone"
+            exists = self._identity is not None
+            reason = "the folder was replaced" if exists else "the folder is missing"
             return Doubt(reason=reason, cure=Cure.NOTHING)
         if self._retry_at is not None and at >= self._retry_at:
             self.start(at)
@@ -83,7 +83,7 @@ class Lookout:
         return None
 
     def cure(self, doubt: Doubt, at: float) -> None:
-        """Do about the observer what helps."""
+        """Replace the observer or start polling, as the doubt requires."""
         match doubt.cure:
             case Cure.NEW_OBSERVER:
                 self.start(at)
@@ -93,7 +93,7 @@ class Lookout:
                 pass
 
     def root_changed(self) -> bool:
-        """Return whether the root was replaced, deleted or unmounted since this was last asked."""
+        """Return whether the root was replaced, deleted or unmounted since the last call."""
         changed, self._root_changed = self._root_changed, False
         return changed
 
@@ -107,7 +107,7 @@ class Lookout:
 
 
 def file_system_of(root: str) -> str | None:
-    """Return the type of the file system that a folder is on, None where that is not told."""
+    """Return the type of the file system that a folder is on, or None if it is unknown."""
     if sys.platform != "linux":
         return None
     try:

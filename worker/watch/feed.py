@@ -1,10 +1,9 @@
-"""Settled paths become snapshots, and snapshots become batches that are sent on.
+"""Turns settled paths into snapshots, and snapshots into batches that are sent to a worker.
 
-The feed knows what was sent for each path, so that nothing is read twice without need, and what is
-still on its way to the store, so that a scan does not send it again. It recognises moves by equal
-bytes; for any other new file it names those that are gone of which it may be an edited one, and the
-worker decides. When to read, and what may be retired, is for the caller to decide. Called by the
-watcher's loop and by `sync`, in one thread.
+The feed remembers what was sent for each path, so it reads nothing twice without need, and what is in
+flight, so a scan does not send it again. It recognises a move by equal bytes. For any other new file
+it lists the missing files that it may be an edited copy of, and the worker decides. The caller decides
+when to read and what may be retired. Called by the watcher's loop and by `sync`, in one thread.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from worker.domain.folder.snapshot import Batch, Known, Removal, Snapshot, Stamp
 from worker.domain.seeds.seed import is_plain_note, looks_retracted
 from worker.settings.model import Settings
 from worker.watch.attempts import Suspects
-from worker.watch.ignore import Told
+from worker.watch.ignore import IgnoreLog
 from worker.watch.in_flight import InFlight
 from worker.watch.lane import Lane, Reading
 from worker.watch.missing import MOST_ORIGINS, Missing, Origins
-from worker.watch.observation_number import Observed
+from worker.watch.observation_number import ObservationNumbers
 from worker.watch.read import (
     Absent,
     Busy,
@@ -55,13 +54,13 @@ class _OpenBatch:
 
 
 class Feed:
-    """Reads settled paths and sends what is new of them.
+    """Reads settled paths and sends those that have changed.
 
-    `send` takes a batch, its bytes and its lane; what it raises passes through, and then `known`
-    must be loaded from the store again. `withdraw` forgets a batch that was lost, and tells whether
-    a worker had begun it: then one of its files may have ended that worker, and each is sent again
-    alone, with the number of its attempts. So is what a process before this one had begun. `kept`
-    returns the ids of the batches that wait for a worker, or whose worker has ended.
+    `send` takes a batch, its bytes and its lane. If it raises, the error passes through and `known` must
+    be loaded from the store again. `withdraw` deletes a lost batch and returns whether a worker had
+    started it. If so, one of its files may have ended that worker, and each is sent again alone with the
+    number of attempts; so are the files of `unfinished`, batches from an earlier process. `kept` returns
+    the IDs of the batches that wait for a worker or whose worker has ended.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class Feed:
         monotonic: Callable[[], float],
         withdraw: Callable[[str], bool] = lambda _batch_id: False,
         kept: Callable[[], Collection[str]] = frozenset,
-        begun_before: Iterable[Batch] = (),
+        unfinished: Iterable[Batch] = (),
     ) -> None:
         self._intake = settings.intake
         self._fields = settings.fields
@@ -82,38 +81,40 @@ class Feed:
         self._send = send
         self._in_flight = InFlight(withdraw=withdraw, kept=kept)
         self._monotonic = monotonic
-        self.observed = Observed(now)
+        self.observed = ObservationNumbers(now)
         self.known = KnownFiles()
-        self._origins: Origins | None = None  # made when the first new file asks for it
+        self._origins: Origins | None = None  # built when the first new file needs it
         self.missing = Missing()
-        self.told = Told()
-        self.verified = 0  # when all racy files were last hashed again, as an observation
+        self.ignored = IgnoreLog()
+        self.verified = (
+            0  # the observation number of the last time that all racy files were rehashed
+        )
         self._open = {lane: _OpenBatch() for lane in Lane}
-        self._suspects = Suspects(begun_before)
-        self.notes: dict[str, Stamp] = {}  # plain notes, which become no documents
+        self._suspects = Suspects(unfinished)
+        self.notes: dict[str, Stamp] = {}  # plain notes, which do not become documents
 
     def load(self, fresh: KnownFiles, newest: int) -> None:
-        """Take what the store knows, and lay over it what is still on its way there.
+        """Load the store's data and overlay what is in flight.
 
-        `fresh` becomes the feed's own; `newest` is the largest observation in the store.
+        The feed keeps and changes `fresh`. `newest` is the largest observation number in the store.
         """
         self.observed.raise_to(newest)
         at = self._monotonic()
         found = self._in_flight.overlay(fresh, at)
         for path in found.arrived:
             self._suspects.discard(path)
-        self._suspects.add(found.begun)
+        self._suspects.add(found.started)
         self.known = fresh
         self._origins = None
         self.missing.keep(fresh, at)
 
     def forget_known(self) -> None:
-        """Make room before `load`: two maps of 100,000 documents are worth avoiding."""
+        """Free memory before `load`, which would otherwise need two maps of 100,000 documents."""
         self.known = KnownFiles()
         self._origins = None
 
     def is_settled(self, path: str, stamp: Stamp) -> bool:
-        """Return whether a stamp proves that what was sent for a path is what is there."""
+        """Return whether a stamp proves that the file is what was sent for the path."""
         held = self.known.get(path)
         if held is None:
             return self.notes.get(path) == stamp
@@ -121,23 +122,23 @@ class Feed:
 
     @property
     def is_undecided(self) -> bool:
-        """Return whether something was sent that may be a move, and the store has not said yet."""
+        """Return whether a file may be a move and the worker has not decided yet."""
         waiting = any(s.candidates for batch in self._open.values() for s in batch.snapshots)
         return waiting or self._in_flight.is_undecided
 
     @property
     def is_quiet(self) -> bool:
-        """Return whether all that it knows is what the store said: nothing was sent or missed since."""
+        """Return whether the feed knows nothing beyond the store: no batch or missing file is pending."""
         is_open = any(batch.files for batch in self._open.values())
         return not (is_open or self.missing) and self._in_flight.is_empty
 
     def miss(self, path: str) -> None:
-        """Note that a file is missed: another one may be what it became."""
+        """Record that a file is missing, so that a new file may continue it."""
         if (held := self.known.get(path)) is not None:
             self.missing.add(path, held, self._monotonic())
 
     def forget_notes(self, paths: Iterable[str]) -> None:
-        """Forget plain notes: a whole walk did not see them."""
+        """Forget plain notes that a whole walk did not see."""
         for path in paths:
             self.notes.pop(path, None)
 
@@ -150,10 +151,10 @@ class Feed:
         forced: bool = False,
         hasty: bool = False,
     ) -> Reading:
-        """Read a path and put what is new of it into the open batch of its lane.
+        """Read a path and add it to the open batch of its lane if it has changed.
 
-        With `hasty` a file that may be an edited one of those that are gone is left for later, when
-        all have been read whose bytes are those of one that is gone: they come first.
+        `hasty`: return UNSURE for a file that may be an edited copy of a missing one. Read it again after
+        the others: a file with exactly the missing one's bytes takes precedence.
         """
         observed = self.observed.next()
         found = read_file(
@@ -168,17 +169,17 @@ class Feed:
             case Content():
                 return self._take_content(path, found, observed, lane, hasty=hasty)
             case Unread():
-                return self._take_refused(path, found, observed, lane)
+                return self._take_unread(path, found, observed, lane)
             case Busy():
                 return Reading.BUSY
             case NotAFile(reason=reason):
-                self.told.tell(path, reason)
+                self.ignored.add(path, reason)
                 return Reading.IGNORED
             case Absent():
                 return Reading.ABSENT
 
     def remove(self, path: str, lane: Lane = Lane.LIVE) -> None:
-        """Send that a path is gone."""
+        """Send the removal of a path."""
         self._make_room(lane, 0)
         removal = Removal(path=path, observed=self.observed.next())
         self._open[lane].removals.append(removal)
@@ -186,7 +187,7 @@ class Feed:
             self.missing.add(path, held, self._monotonic(), retired=True)
 
     def flush(self, *lanes: Lane) -> None:
-        """Send the open batches of these lanes, by default of all."""
+        """Send the open batches of these lanes (default: all)."""
         for lane in lanes or Lane:
             batch = self._open[lane]
             if batch.files:
@@ -194,7 +195,7 @@ class Feed:
                 self._dispatch(batch, lane)
 
     def drop_open(self) -> None:
-        """Forget the open batches; what was to be sent is found again by a scan."""
+        """Discard the open batches; a scan finds their files again."""
         self._open = {lane: _OpenBatch() for lane in Lane}
 
     def _take_content(
@@ -204,12 +205,12 @@ class Feed:
         was_live = held is not None and held.live
         if path.lower().endswith(".txt") and not was_live and is_plain_note(found.data):
             self.notes[path] = found.stamp
-            self.told.tell(path, "it is a plain note: a text file that does not begin with ---")
+            self.ignored.add(path, "it is a plain note: a text file that does not begin with ---")
             if held is not None:
                 self.remove(path)
             return Reading.IGNORED
         self.notes.pop(path, None)
-        self.told.forget(path)
+        self.ignored.forget(path)
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
             self.known[path] = held._replace(observed=observed)
             return Reading.SAME
@@ -224,7 +225,7 @@ class Feed:
             return Reading.UNSURE
         self._make_room(lane, len(found.data), self._suspects.attempts(path, found.sha256))
         if source is not None and any(s.path == source for s in self._open[lane].snapshots):
-            self.flush(lane)  # two steps of one document need two transactions
+            self.flush(lane)  # two changes of one document need two transactions
         batch = self._open[lane]
         batch.snapshots.append(
             Snapshot(
@@ -252,7 +253,7 @@ class Feed:
             return Reading.MOVED
         return Reading.NEW if held is None else Reading.CHANGED
 
-    def _take_refused(self, path: str, found: Unread, observed: int, lane: Lane) -> Reading:
+    def _take_unread(self, path: str, found: Unread, observed: int, lane: Lane) -> Reading:
         held = self.known.get(path)
         unread = unread_sha256(found.stamp, found.code)
         if held is not None and held.sha256 == unread:
@@ -276,10 +277,10 @@ class Feed:
         return Reading.NEW if held is None else Reading.CHANGED
 
     def _find_source(self, path: str, found: Content) -> str | None:
-        """Return the path that had these bytes and is really gone.
+        """Return the path that had these bytes and no longer exists.
 
-        A rename keeps the inode, or else the name. Of very many equal files none is told from
-        another.
+        A rename keeps the inode, or at least the name. Among very many equal files the source is
+        unknowable.
         """
         if self._origins is None:
             self._origins = Origins(self.known)
@@ -291,9 +292,10 @@ class Feed:
             inode = self.known[source].stamp.inode
             return inode != found.stamp.inode, basename(source) != basename(path), source
 
-        return min((p for p in guesses if self._left(p, found)), key=unlikeness, default=None)
+        sources = (source for source in guesses if self._moved_away(source, found))
+        return min(sources, key=unlikeness, default=None)
 
-    def _left(self, path: str, found: Content) -> bool:
+    def _moved_away(self, path: str, found: Content) -> bool:
         held = self.known.get(path)
         if held is None or not held.live or held.sha256 != found.sha256:
             return False
@@ -306,7 +308,7 @@ class Feed:
             return False
 
     def _make_room(self, lane: Lane, size: int, attempts: int = 0) -> None:
-        """Send the open batch where the next file is one too many; a suspect travels alone."""
+        """Send the open batch if the next file does not fit; a suspect travels alone."""
         batch = self._open[lane]
         full = batch.files >= self._intake.batch_files or attempts or batch.attempts
         if full or (batch.size and batch.size + size > self._intake.batch_bytes):

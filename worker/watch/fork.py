@@ -1,4 +1,4 @@
-"""A fork of this process that Ctrl-C ends, wherever it comes. Called by `ahead` and `share`."""
+"""Forks this process so that Ctrl-C always ends the child. Called by `scan_process` and `second_process`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import signal
 
 
 def fork() -> int:
-    """Return the id of a new process, and 0 there; Ctrl-C ends that one without a word.
+    """Fork; return the child's id, and 0 in the child. Ctrl-C ends the child without a message.
 
-    At a fork Python calls functions of its own modules, and throws away what they raise: an interrupt
-    that came there would be lost in this process, and say so in both. So it waits until the fork is over.
+    During a fork Python runs hooks of its modules and discards what they raise: an interrupt there would
+    be lost in this process and printed in both. So SIGINT is blocked until the fork is over.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

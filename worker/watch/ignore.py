@@ -1,9 +1,9 @@
-"""Which names in the folder are seeds, and why others are not.
+"""Decides which names in the folder are seeds, and why others are not.
 
-A seed has one of the suffixes of the settings, is neither hidden nor an editor's temporary file, and
-is not named by `.seedignore` at the root (gitignore syntax). A name that could not be kept, shown or
-sent safely is ignored with a reason, which is said once. This looks at names alone, `.seedignore`
-excepted; `read` and `scan` look at what lies behind them.
+A seed has one of the suffixes from the settings, is neither hidden nor an editor's temporary file, and
+is not excluded by `.seedignore` at the root (gitignore syntax). A name that cannot be stored, shown or
+sent safely is ignored, and the reason is logged once. This module looks at names (and reads
+`.seedignore`); `read` and `scan` look at the files.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ logger = logging.getLogger("content_sync.watch")
 
 IGNORE_FILE = ".seedignore"
 _MAX_IGNORE_BYTES = 256 * 1024
-_MOST_TOLD = 10_000
+_MOST_LOGGED = 10_000
 
-# Dotfiles are hidden: rsync's, VS Code's and Obsidian's `.x.md.AbCdEf`, `.#x`, `.~lock.x` among them.
+# Dotfiles are hidden, among them `.x.md.AbCdEf` (rsync, VS Code, Obsidian), `.#x` and `.~lock.x`.
 _TEMPORARY_PREFIXES = (".", "~$", "#", "~syncthing~")
 _TEMPORARY_SUFFIXES = ("~", "#", ".swp", ".swx", ".tmp", ".temp", ".part", ".crdownload", ".bak")
-_PROBE = "4913"  # vim makes and deletes it to learn whether it may write
+_PROBE = "4913"  # vim creates and deletes it to test whether it may write
 
 # Control characters, surrogates (bytes that are not UTF-8), and line and paragraph separators.
 _UNSAFE_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 
 
 class SeedNames:
-    """The names that are seeds below one root. Reads `.seedignore` when told to, not by itself."""
+    """The names that are seeds below one root. Reads `.seedignore` only in `load`."""
 
     def __init__(self, root: str, suffixes: Sequence[str]) -> None:
         self.root = root
         self._suffixes = tuple(suffix.lower() for suffix in suffixes)
-        # What most names are: a seed's at the first glance.
+        # Matches most seeds' names at once, without the checks of `is_seed`.
         endings = (
             "|".join(re.escape(s) for s in self._suffixes if self.is_candidate(f"x{s}")) or "(?!)"
         )
@@ -51,7 +51,7 @@ class SeedNames:
         self._stamp: Stamp | None = None
 
     def is_seed(self, path: str) -> bool:
-        """Return whether a path relative to the root is that of a seed, its folders included."""
+        """Return whether a path relative to the root names a seed; its folders are checked too."""
         folder, _, name = path.rpartition("/")
         return (
             self.is_candidate(name)
@@ -61,7 +61,7 @@ class SeedNames:
         )
 
     def is_candidate(self, name: str) -> bool:
-        """Return whether a file's name, without its folder, is meant to be a seed's."""
+        """Return whether a file's name, without its folder, looks like a seed's."""
         return (
             (name.endswith(self._suffixes) or name.lower().endswith(self._suffixes))
             and not name.startswith(_TEMPORARY_PREFIXES)
@@ -70,7 +70,7 @@ class SeedNames:
         )
 
     def enters(self, folder: str, *, whole: bool = False) -> bool:
-        """Return whether seeds are looked for in a folder; `whole` looks at the folders above too."""
+        """Return whether a folder is searched for seeds; `whole` checks the folders above it too."""
         if not folder:
             return True
         above, _, name = folder.rpartition("/")
@@ -82,12 +82,12 @@ class SeedNames:
         )
 
     def is_excluded(self, path: str) -> bool:
-        """Return whether `.seedignore` names a path; a folder's path ends with a slash."""
+        """Return whether `.seedignore` excludes a path; a folder's path ends with a slash."""
         return self._spec is not None and self._spec.match_file(path)
 
     @property
     def has_patterns(self) -> bool:
-        """Return whether `.seedignore` names anything."""
+        """Return whether `.seedignore` has a pattern."""
         return self._spec is not None
 
     def is_current(self) -> bool:
@@ -99,31 +99,31 @@ class SeedNames:
         return (found if isinstance(found, Stamp) else None) == self._stamp
 
     def load(self) -> None:
-        """Read `.seedignore`. One that cannot be used is told of, and the patterns stay as they are."""
+        """Read `.seedignore`. If that fails, log a warning and keep the current patterns."""
         found = read_file(self.root, IGNORE_FILE, max_bytes=_MAX_IGNORE_BYTES, forced=True)
         if not isinstance(found, Content):
             self._stamp = None
-            if stamp_is_there(self.root):
-                logger.warning("%s cannot be read; what it said before still holds", IGNORE_FILE)
+            if ignore_file_may_exist(self.root):
+                logger.warning("%s cannot be read; its last patterns stay in force", IGNORE_FILE)
             else:
                 self._spec = None
             return
         self._stamp = found.stamp
-        from pathspec import GitIgnoreSpec  # noqa: PLC0415 - 8 ms that most folders do not need
+        from pathspec import GitIgnoreSpec  # noqa: PLC0415 - 8 ms, and few folders need it
 
         try:
             lines = found.data.decode("utf-8-sig").splitlines()
             spec = GitIgnoreSpec.from_lines(lines)
         except ValueError as error:
             logger.warning(
-                "%s is not usable: %s; what it said before still holds", IGNORE_FILE, error
+                "%s is not usable: %s; its last patterns stay in force", IGNORE_FILE, error
             )
             return
         self._spec = spec if any(pattern.include is not None for pattern in spec.patterns) else None
 
 
-def stamp_is_there(root: str) -> bool:
-    """Return whether there is a `.seedignore` of any kind, or none can be told."""
+def ignore_file_may_exist(root: str) -> bool:
+    """Return whether a `.seedignore` of any kind exists; True if that cannot be determined."""
     try:
         return stamp_of(root, IGNORE_FILE) is not None
     except OSError:
@@ -131,7 +131,7 @@ def stamp_is_there(root: str) -> bool:
 
 
 def unsafe_name(name: str) -> str | None:
-    """Return why a name cannot be a seed's, or None."""
+    """Return why a seed cannot have this name, or None if it can."""
     if name.isascii() and name.isprintable():
         return None
     if not any(unicodedata.category(character) in _UNSAFE_CATEGORIES for character in name):
@@ -140,35 +140,35 @@ def unsafe_name(name: str) -> str | None:
         name.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    return "its name holds a control character or a line break"
+    return "its name contains a control character or a line break"
 
 
 def shown(path: str) -> str:
-    """Return a path that may stand in a log line: unsafe characters escaped."""
+    """Return a path with unsafe characters escaped, for a log line."""
     return "".join(
         character if unsafe_name(character) is None else ascii(character)[1:-1]
         for character in path
     )
 
 
-class Told:
-    """What was said of ignored files, so that each is told once."""
+class IgnoreLog:
+    """Logs why files are ignored, each reason once."""
 
     def __init__(self) -> None:
-        self._told: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
 
-    def tell(self, path: str, reason: str) -> None:
-        """Log why a file is ignored, unless that was said already."""
-        if self._told.get(path) == reason:
+    def add(self, path: str, reason: str) -> None:
+        """Log why a file is ignored, unless the last line about it gave the same reason."""
+        if self._reasons.get(path) == reason:
             return
-        if len(self._told) >= _MOST_TOLD:
-            self._told.clear()
-        self._told[path] = reason
+        if len(self._reasons) >= _MOST_LOGGED:
+            self._reasons.clear()
+        self._reasons[path] = reason
         logger.info("ignored %s: %s", shown(path), reason, extra={"path": shown(path)})
 
     def forget(self, path: str) -> None:
-        """Say it again when it happens again: the file was fixed in between."""
-        self._told.pop(path, None)
+        """Forget a file that is not ignored any more, so that a later reason is logged again."""
+        self._reasons.pop(path, None)
 
 
 def seed_names(root: Path | str, suffixes: Sequence[str]) -> SeedNames:

@@ -1,8 +1,8 @@
-"""From hints and scans to reading: what is read when, and what counts as an edit or as a load.
+"""Decides which hinted and scanned files are read when, and what counts as a live edit or as a load.
 
-Live edits are read as soon as they have settled. What scans find, and what comes in masses, waits in a
-backlog for room in the spool. Decides nothing about retirement; the brake does. Called by the
-watcher's loop.
+Live edits are read as soon as they have settled. Files that scans find, and files that arrive in large
+numbers, wait in a backlog for room in the spool. The brake, not this module, decides about retirement.
+Called by the watcher's loop.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from worker.watch.read import NotAFile, stamp_of
 from worker.watch.scan import Survey
 from worker.watch.settle import Gone, Hint, HintKind, Read, Settle
 
-_FULL_SECONDS = 0.02  # how often a full spool is looked at
-#: How long a load or a scan may keep a live edit waiting, each once or twice a turn. With 0.02 the slowest
-#: edits beside a load wait half as long again, with 0.004 no less.
+_FULL_SECONDS = 0.02  # how often a full spool is checked
+#: How long a load and a scan may each delay a live edit, once or twice a turn. With 0.02 the slowest
+#: edits during a load take 50% longer; with 0.004 they are no faster.
 SLICE_SECONDS = 0.008
-# Changed documents wait less for a full spool than new ones: a retraction may be among them.
+# Changed documents may fill the spool this many times further than new ones: one may be a retraction.
 _CHANGED_SHARE = 4
-# Where so many batches wait, edits are gathered: more messages of one file each would only grow the queue.
+# From this many times `max_batches` on, edits share batches: messages of one file would grow the queue.
 _CROWDED_SHARE = 2
-# So many new files a second are single ones; more are a load, and what is edited must not wait behind it.
+# Up to this many new files a second are read at once; more are a load, which edits must not wait behind.
 _MOST_ARRIVALS = 16
 
 
@@ -65,21 +65,21 @@ class Intake:
             max_wait_seconds=watch.max_wait_seconds,
         )
         self.backlog = Backlog()
-        self.names_changed = False  # `.seedignore` was read again: a scan is owed
-        self._hashing_since: int | None = None  # the scan whose racy files are hashed again
+        self.names_changed = False  # `.seedignore` was reloaded, so a scan must follow
+        self._hashing_since: int | None = None  # the scan whose racy files are being rehashed
         self._full_until = 0.0
-        self._arrived: deque[str] = deque()  # new files that are due to be looked at
+        self._arrived: deque[str] = deque()  # new files that are due for a look
         self._edits = Load(settings.intake.batch_files)
         self._crowded = False
         self._arrivals = Load(min(_MOST_ARRIVALS, settings.intake.batch_files))
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nothing waits."""
+        """Return whether no file waits."""
         return not self.backlog and not len(self.settle)
 
     def next_at(self) -> float | None:
-        """Return when there is something to do, or None."""
+        """Return when the next file is due, or None."""
         if self._arrived:
             return self._monotonic()
         due = self.settle.next_at()
@@ -88,7 +88,7 @@ class Intake:
         return self._full_until if due is None else min(due, self._full_until)
 
     def hint(self, hint: Hint) -> None:
-        """Take in a hint on a path; one that is no seed's is dropped."""
+        """Accept a hint about a path; drop it if the path is not a seed's."""
         if hint.path == IGNORE_FILE or self._names.is_seed(hint.path):
             if hint.kind is HintKind.DELETED:
                 self._feed.miss(hint.path)
@@ -102,9 +102,9 @@ class Intake:
         self._hashing_since = None
 
     def look(self) -> None:
-        """Look at the paths that are due, and read those that have settled: edits first.
+        """Look at the paths that are due and read those that have settled, edits first.
 
-        Of the new ones of a load as many as a slice of time allows; the others are looked at next.
+        New files of a load are read for one slice of time; the rest wait for the next call.
         """
         at = self._monotonic()
         due = self.settle.due(at)
@@ -126,7 +126,7 @@ class Intake:
             return
         try:
             stamp = self.stamp(path)
-        except OSError:  # a folder above cannot be entered: a scan says so, and looks again
+        except OSError:  # a parent folder cannot be entered: a scan reports it and looks again
             self.settle.forget(path)
             return
         age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9 if stamp else 0.0
@@ -137,7 +137,7 @@ class Intake:
                 if not self._feed.is_settled(path, stamp):
                     self._read_or_queue(read, stamp, at)
             case Gone():
-                self._lose(path, at)
+                self._miss(path, at)
 
     def _look_at_ignore_file(self, at: float) -> None:
         try:
@@ -150,9 +150,9 @@ class Intake:
             self.names_changed = True
 
     def _read_or_queue(self, read: Read, stamp: Stamp, at: float) -> None:
-        """Read a settled path at once, unless so many come that they are a load: those wait in line.
+        """Read a settled path at once; queue it if it is part of a load or the workers lag behind.
 
-        So do edits while workers lag behind; they go before a load, and many in one message.
+        Queued edits are read before a load and share batches.
         """
         is_known = read.path in self._feed.known
         is_single = (self._edits if is_known else self._arrivals).admits(at)
@@ -171,8 +171,8 @@ class Intake:
         elif outcome is Reading.ABSENT:
             self.settle.hint(Hint(kind=HintKind.DELETED, path=read.path), self._monotonic())
 
-    def _lose(self, path: str, at: float) -> None:
-        """Take in that a path is gone; while a new file of its size is unread, it may have moved."""
+    def _miss(self, path: str, at: float) -> None:
+        """Pass a missing path to the brake; wait while an unread new file of its size may be its move."""
         held = self._feed.known.get(path)
         if held is None:
             return
@@ -182,17 +182,17 @@ class Intake:
             self._brake.add(path)
 
     def stamp(self, path: str) -> Stamp | None:
-        """Return the stamp of a seed, None where there is none; raise `OSError` where none can be told."""
+        """Return the stamp of a seed, None if it does not exist; raise `OSError` if it cannot be read."""
         if not self._names.is_seed(path):
             return None
         found = stamp_of(self._names.root, path)
         if isinstance(found, NotAFile):
-            self._feed.told.tell(path, found.reason)
+            self._feed.ignored.add(path, found.reason)
             return None
         return found
 
     def take_survey(self, survey: Survey) -> None:
-        """Put what a whole scan found in line: to settle where it is fresh, to be read otherwise."""
+        """Queue what a whole scan found: fresh files to settle first, the others to be read."""
         at = self._monotonic()
         for path in survey.missing():
             self._feed.miss(path)
@@ -205,12 +205,12 @@ class Intake:
         live = len(changed) <= self._settings.intake.batch_files
         for path, *_ in changed:
             self.backlog.add_changed(path, live=live)
-        self.backlog.racy.clear()  # those that are still racy are among the new ones
+        self.backlog.racy.clear()  # the survey lists all that are still racy
         self.backlog.racy.extend(path for path, *_ in survey.difference.racy)
         self._hashing_since = survey.started
 
     def _is_to_read(self, seen: Seen, at: float) -> bool:
-        """Return whether a file that a scan found can be read; one that is fresh has to settle."""
+        """Return whether a file that a scan found can be read now; a fresh one has to settle."""
         path, size, mtime_ns, inode = seen
         if path in self.settle:
             return False
@@ -223,7 +223,7 @@ class Intake:
         return True
 
     def step(self) -> None:
-        """Read a slice of what scans found, as far as the spool has room for it."""
+        """Read a slice of the backlog, as far as the spool has room."""
         until = self._monotonic() + SLICE_SECONDS
         self._step_racy(until)
         backlog = self.backlog
@@ -268,7 +268,7 @@ class Intake:
 
 
 class Load:
-    """Tells a load from single files: more than so many a second, until a second has fewer."""
+    """Distinguishes a load (more than `most` files a second, until a second has fewer) from single files."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -277,7 +277,7 @@ class Load:
         self._lasts = False
 
     def admits(self, at: float) -> bool:
-        """Count one file and return whether it is no part of a load."""
+        """Count one file and return whether it is a single one, not part of a load."""
         if at - self._since >= 1.0:
             self._lasts = at - self._since < 2.0 and self._count > self._most
             self._since, self._count = at, 0

@@ -1,6 +1,6 @@
-"""Two words of the watcher: the lane that a path's batch travels by, and what came of reading the path.
+"""Two enums of the watcher: the lane of a path's batch, and the result of reading the path.
 
-Apart from `worker.watch.feed`, which loads all that reads seeds.
+They are not in `worker.watch.feed`, because importing that loads the parsers of seeds.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from enum import Enum
 
 
 class Lane(Enum):
-    """The queue of a batch: live edits and retractions, or the load of many files."""
+    """The queue of a batch: live edits and retractions, or a bulk load."""
 
     LIVE = "live"
     BULK = "bulk"
 
 
 class Reading(Enum):
-    """What came of reading a path."""
+    """The result of reading a path."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -25,4 +25,4 @@ class Reading(Enum):
     BUSY = "busy"
     IGNORED = "ignored"
     ABSENT = "absent"
-    UNSURE = "unsure"  # it may continue a document that is gone: take it again after the others
+    UNSURE = "unsure"  # it may continue a missing document: read it again after the others

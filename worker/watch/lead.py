@@ -1,15 +1,14 @@
-"""Which of several watchers over one folder leads: by a lease in the store, fenced before each sending.
+"""Elects the leader among several watchers of one folder, by a lease in the store.
 
-The leader counts its lease up every few seconds, and asks before it sends whether it still has it. Who
-stands by takes the lease over when the count has stood still for a while, at once when it was handed
-back or when the leader was a process of this machine that is gone. A leader that reaches no broker gives
-way to one who stands by. Only durations are measured, so hosts whose clocks differ agree. It watches
-nothing itself. Called by `worker.run.processes`, and by the
-watcher's loop through `confirm`.
+The leader increments a counter in its lease every few seconds, and confirms before each send that it
+still holds the lease. A standby takes the lease over when the counter has not changed for some seconds,
+or at once when the leader handed it back or was a process of this machine that has ended. A leader that
+reaches no broker gives way to a standby. Only durations are measured, so hosts with different clocks
+agree. Called by `worker.run.processes`, and by the watcher's loop through `confirm`.
 
-What a leader that was frozen in the middle of a sending sends late does no harm: its observations
-have smaller numbers than all of its successor's (see `observed_above`), and the store drops what is
-not newer than what it has seen of a path.
+A leader that freezes during a send may send late. That does no harm: its observation numbers are smaller
+than all of its successor's (see `observed_above`), and the store drops what is not newer than what it
+has seen of a path.
 """
 
 from __future__ import annotations
@@ -35,21 +34,21 @@ from worker.store.leases import Lease
 logger = logging.getLogger("content_sync.watch")
 
 RENEW_SECONDS = 2.5
-#: How long the count must stand still. Longer than a scan or a slow store delays a renewal.
+#: How long the counter must stay the same. Longer than a scan or a slow store delays a renewal.
 LEASE_SECONDS = 8.0
 LOOK_SECONDS = 1.0
 STAND_BY_NOTED_SECONDS = 5.0
-#: How long who gave way leaves the lead to others: each of them looks more often.
+#: How long a leader that gave way does not lead again. Standbys look more often than that.
 GIVEN_WAY_SECONDS = 3 * LOOK_SECONDS
 _MICROSECONDS = 1_000_000
 
 
 class LeadLostError(ContentSyncError):
-    """Another process leads by now; what this one knows of the folder may be out of date."""
+    """Another process leads now; what this one knows of the folder may be out of date."""
 
 
 class Lead:
-    """One process's part in leading a task. Times are monotonic seconds, `now` is aware."""
+    """One process's part in the election. Times are monotonic seconds, `now` is aware."""
 
     def __init__(
         self, store: Store, *, now: Callable[[], datetime], monotonic: Callable[[], float]
@@ -63,14 +62,14 @@ class Lead:
         self._renewed_at = 0.0
         self._seen: tuple[str, int] | None = None
         self._still_since = 0.0
-        self._told: str | None = None
+        self._logged: str | None = None
         self._noted_at: float | None = None  # while this process stands by
         self._gives_way_until = 0.0
         self._observed = 0
         self.observed_above = 0
 
     def stand_by(self, stop: Event) -> bool:
-        """Wait until this process leads; False when it was told to stop before.
+        """Wait until this process leads; return False if `stop` is set first.
 
         Afterwards `observed_above` is what the numbers of all further observations must exceed.
         """
@@ -84,20 +83,19 @@ class Lead:
         return False
 
     def look(self) -> bool:
-        """Lead where nobody does, and tell whether this process leads by now. Commits."""
+        """Take the lead if it is free, and return whether this process leads now. Commits."""
         try:
             return self._try_to_lead()
         except StoreUnavailableError as error:
-            self._seen = None  # that nothing was seen of the leader says nothing of it
-            self._tell(f"waiting: {error}")
+            self._seen = None  # without the store, the leader's silence means nothing
+            self._log(f"waiting: {error}")
             return False
 
     def confirm(self, observed: int) -> None:
-        """Make sure that this process leads; renew the lease where that is due.
+        """Ensure that this process leads; renew the lease if that is due. Commits.
 
-        `observed` is the largest number that an observation may have had so far. Raises
-        `LeadLostError` where another leads, `StoreUnavailableError` where that cannot be told.
-        Commits.
+        `observed` is the largest number that an observation may have had so far. Raises `LeadLostError`
+        if another process leads, `StoreUnavailableError` if that is unknown.
         """
         lease = self._lease
         if lease is None:
@@ -110,23 +108,23 @@ class Lead:
         except StoreUnavailableError:
             if self._monotonic() - self._renewed_at >= LEASE_SECONDS:
                 raise
-            # Nobody can have taken it over yet.
+            # No other process can have taken it over yet.
 
     def give_way(self) -> None:
-        """Let who stands by lead, where somebody does: this process cannot do what a leader does.
+        """Raise `LeadLostError` if another process stands by: this one cannot do a leader's work.
 
-        Then it raises `LeadLostError`, and the lead is to be handed back. Raises `StoreUnavailableError`
-        where nobody can tell.
+        The caller then hands the lead back. Raises `StoreUnavailableError` if it is unknown whether a
+        process stands by.
         """
         with self._store.read() as connection:
             heartbeats = liveness.find_heartbeats(connection)
         others = [row.data["host"] for row in leases.standing_by(heartbeats, now=self._now())]
         if others:
             self._gives_way_until = self._monotonic() + GIVEN_WAY_SECONDS
-            raise LeadLostError(f"gives way to {one_line(others[0], limit=100)}: standing by")
+            raise LeadLostError(f"giving way to {one_line(others[0], limit=100)}: standing by")
 
     def hand_back(self) -> None:
-        """Let another lead at once, as far as the store answers. Commits."""
+        """Free the lease, so that another process can lead at once; log if the store fails. Commits."""
         lease, self._lease = self._lease, None
         if lease is None:
             return
@@ -134,7 +132,7 @@ class Lead:
             free = replace(lease, holder="", renewal=lease.renewal + 1, observed=self._observed)
             self._put(free, before=lease.renewal, state="stopped")
         except StoreUnavailableError as error:
-            logger.warning("the lead is not handed back: %s", error)
+            logger.warning("the lead was not handed back: %s", error)
 
     # The leader.
 
@@ -143,14 +141,14 @@ class Lead:
         if self._count_up(lease):
             self._renewed_at = at
             return
-        # A commit whose answer was lost looks the same, and was ours.
+        # The commit may have succeeded although its confirmation was lost.
         found = self._find()
         if found is not None and found.holder == self._holder and self._count_up(found):
             self._renewed_at = at
             return
         self._lease = None
         who = "another process" if found is None else _who(found)
-        raise LeadLostError(f"{who} leads by now: standing by")
+        raise LeadLostError(f"{who} leads now: standing by")
 
     def _count_up(self, lease: Lease) -> bool:
         renewed = replace(lease, renewal=lease.renewal + 1, observed=self._observed)
@@ -165,14 +163,16 @@ class Lead:
         at = self._monotonic()
         lease = self._find()
         if lease is None or not lease.holder:
-            return at >= self._gives_way_until and self._take(lease, "nobody leads", at)
-        if self._is_gone(lease):
-            return self._take(lease, f"{_who(lease)} is gone", at)
+            free = "no other watcher is running"
+            return at >= self._gives_way_until and self._take(lease, free, at)
+        if self._has_ended(lease):
+            return self._take(lease, f"{_who(lease)} has ended", at)
         if self._seen != (lease.holder, lease.renewal):
             self._seen, self._still_since = (lease.holder, lease.renewal), at
         elif at - self._still_since >= LEASE_SECONDS:
-            return self._take(lease, f"{_who(lease)} was silent for {LEASE_SECONDS:.0f} s", at)
-        self._tell(f"stands by: {_who(lease)} leads since {lease.since}")
+            silent = f"{_who(lease)} was silent for {LEASE_SECONDS:.0f} s"
+            return self._take(lease, silent, at)
+        self._log(f"standing by: {_who(lease)} leads since {lease.since}")
         if self._noted_at is None or at - self._noted_at >= STAND_BY_NOTED_SECONDS:
             self._noted_at = at
             self._store.transact(lambda connection: self._note(connection, leases.STANDS_BY))
@@ -197,15 +197,15 @@ class Lead:
             and before.holder
             and not (self._place and before.place == self._place)
         ):
-            # Its clock may be ahead of ours, and it may have numbered for so long without renewal.
+            # Its clock may be ahead of ours, and it may have used numbers for that long since its renewal.
             self.observed_above += int(LEASE_SECONDS * _MICROSECONDS)
         self._lease, self._renewed_at = taken, at
-        self._seen = self._told = self._noted_at = None
-        logger.info("leads: %s", why)
+        self._seen = self._logged = self._noted_at = None
+        logger.info("leading (%s)", why)
         return True
 
-    def _is_gone(self, lease: Lease) -> bool:
-        """Return whether the leader was a process of this very system that has ended."""
+    def _has_ended(self, lease: Lease) -> bool:
+        """Return whether the leader was a process of this machine that has ended."""
         if not self._place or lease.place != self._place:
             return False
         try:
@@ -216,10 +216,10 @@ class Lead:
             return False  # another user's process
         return False
 
-    def _tell(self, what: str) -> None:
-        if what != self._told:
+    def _log(self, what: str) -> None:
+        if what != self._logged:
             logger.info("%s", what)
-            self._told = what
+            self._logged = what
 
     # The store.
 
@@ -228,7 +228,7 @@ class Lead:
             return leases.find_lease(connection)
 
     def _put(self, lease: Lease, *, before: int | None, state: str | None = None) -> bool:
-        """Write the lease, and with it what this process does from now on; tell whether that went."""
+        """Write the lease, and this process's state if it changes; return whether that succeeded."""
 
         def work(connection: Connection) -> bool:
             put = leases.put_lease(connection, lease, before=before, now=self._now())
@@ -244,11 +244,11 @@ class Lead:
 
 
 def _who(lease: Lease) -> str:
-    return f"{one_line(lease.host, limit=100)} (process {lease.pid})"
+    return f"process {lease.pid} on {one_line(lease.host, limit=100)}"
 
 
 def _place() -> str:
-    """Return what tells this system's process ids from those of others, empty where nothing does."""
+    """Return a name for this system's space of process IDs, empty if there is none."""
     if sys.platform != "linux":
         return ""
     try:

@@ -1,8 +1,7 @@
-"""Where new content may come from: the paths that had these bytes, and those that are gone.
+"""Finds where new content may come from: paths that had the same bytes, and missing files.
 
-Both answer with guesses: whether a path is really gone is for the feed to look at, and whether a
-file that is gone was edited into another one for the worker, which has both bodies. Called by
-`worker.watch.feed`.
+Both are guesses. The feed checks whether a path really no longer exists; the worker, which has both
+bodies, decides whether a new file is an edited copy of a missing one. Called by `worker.watch.feed`.
 """
 
 from __future__ import annotations
@@ -17,39 +16,39 @@ from worker.domain.folder.decide import RETIRED_WITH_MICROSECONDS
 from worker.domain.folder.known import KnownFiles, content_key
 from worker.domain.folder.snapshot import Known, Stamp
 
-#: How many paths are named to the worker, which compares each: a diff costs up to milliseconds.
+#: How many paths the worker gets; it compares each, and a diff takes up to milliseconds.
 MOST_CANDIDATES = 16
-# More equal files than this are no library, and each guess costs a look.
+# No real library has more equal files, and each guess costs a system call.
 MOST_ORIGINS = 8
-# An edit of a few lines does not change a file's size more.
+# An edit of a few lines changes a file's size by a smaller factor.
 _MOST_TIMES = 2
 _MEMORY_SECONDS = RETIRED_WITH_MICROSECONDS / 1e6
-# So many are sorted in one by one; more at once are sorted together.
+# Up to this many entries are inserted one by one; more are appended and sorted together.
 _FEW = 200
 
 
 class Origins:
-    """Where bytes were last seen: the paths by content. It may be out of date, so its answers are guesses.
+    """An index of paths by content. It may be out of date, so its results are guesses.
 
-    A hash table with chains, in arrays of numbers: a dictionary would take three times the room.
+    A hash table with chaining, in arrays of numbers: a dictionary would take three times the memory.
     """
 
     def __init__(self, known: KnownFiles) -> None:
         self._paths: list[str] = []
         self._keys = array("Q")
-        self._others = array("i")  # the entry before with the same place in the table, or -1
+        self._others = array("i")  # the previous entry in the same slot of the table, or -1
         self._newest = _table(len(known))
         for path, key in known.live_contents():
             self._add(path, key)
 
     def add(self, path: str, sha256: str) -> None:
-        """Note that a path has these bytes; of very many equal files some are left out."""
+        """Record that a path has these bytes, unless `MOST_ORIGINS` paths have them already."""
         paths = self.find(sha256)
         if path not in paths and len(paths) < MOST_ORIGINS:
             self._add(path, content_key(sha256))
 
     def find(self, sha256: str) -> list[str]:
-        """Return the paths that have, or had, these bytes; at most `MOST_ORIGINS` of them."""
+        """Return at most `MOST_ORIGINS` paths that have, or had, these bytes."""
         found: list[str] = []
         key = content_key(sha256)
         at = self._newest[key & (len(self._newest) - 1)]
@@ -78,7 +77,7 @@ class Origins:
 
 
 def _table(entries: int) -> array[int]:
-    """Return an empty table for so many entries; its length is a power of two."""
+    """Return an empty table for a number of entries; its length is a power of two."""
     return array("i", [-1]) * (1 << max(10, entries.bit_length()))
 
 
@@ -89,11 +88,11 @@ class _Entry(NamedTuple):
 
 
 class Missing:
-    """Live documents whose files were missed, also those that were retired a short while ago."""
+    """Live documents whose files are missing, and documents that were retired a short time ago."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
-        self._sorted: dict[object, list[tuple[int, str]]] = {}  # by what is alike, then by size
+        self._sorted: dict[object, list[tuple[int, str]]] = {}  # by a key of `_keys`, then by size
         self._listed: dict[str, Stamp] = {}
         self._unlisted: dict[str, None] = {}
 
@@ -104,19 +103,19 @@ class Missing:
         return len(self._entries)
 
     def add(self, path: str, held: Known, at: float, *, retired: bool = False) -> None:
-        """Note that a file was missed, or its removal sent, at a time in monotonic seconds."""
+        """Record that a file is missing, or that its removal was sent, at a time in monotonic seconds."""
         if not held.live:
-            return  # no document behind it
+            return  # it has no document
         self._entries[path] = _Entry(held.stamp, at, retired)
         if self._listed.get(path) != held.stamp:
             self._unlisted[path] = None
 
     def discard(self, path: str) -> None:
-        """Forget a path: it is there, or its document continues elsewhere."""
-        self._entries.pop(path, None)  # the lists are cleared later
+        """Forget a path that exists, or whose document continues elsewhere."""
+        self._entries.pop(path, None)  # `_sort` cleans the lists later
 
     def keep(self, known: Container[str], at: float) -> None:
-        """Forget what the store no longer knows, or what was retired too long ago."""
+        """Forget paths that the store no longer knows or that were retired too long ago."""
         for path, entry in list(self._entries.items()):
             forgotten = at - entry.since >= _MEMORY_SECONDS if entry.retired else path not in known
             if forgotten:
@@ -125,10 +124,10 @@ class Missing:
     def candidates(
         self, path: str, stamp: Stamp, is_gone: Callable[[str], bool]
     ) -> tuple[str, ...]:
-        """Return the paths of which a new file may be an edited one, the likeliest first.
+        """Return the missing paths that a new file may be an edited copy of, the likeliest first.
 
-        First the same inode, then the same name in a folder of the same name, the same name, the
-        same folder, and any; among them the nearest size. `is_gone` looks at the folder.
+        The order: the same inode, the same name in a folder of the same name, the same name, the same
+        folder, any other; within each, the nearest size first. `is_gone` looks at the folder.
         """
         found: dict[str, None] = {}
         if not self._entries:
@@ -177,7 +176,7 @@ def _keys(path: str, stamp: Stamp) -> tuple[object, ...]:
 
 
 def _nearest(entries: Sequence[tuple[int, str]], size: int) -> Iterator[str]:
-    """Yield the paths by how near their sizes are, as far as those are in proportion."""
+    """Yield the paths with the nearest size first; skip sizes that differ by more than `_MOST_TIMES`."""
     above = bisect_left(entries, (size, ""))
     below = above - 1
     while True:

@@ -1,9 +1,9 @@
-"""File events by watchdog, as hints in a queue, and the signs that it has gone blind.
+"""Turns watchdog's file events into hints in a queue, and detects when events are lost.
 
-watchdog 7.1 loses events without saying so in several ways: the kernel's queue overflows, the watch
-limit is reached below the root, the root is unmounted or made again, a thread dies. Each is noticed
-here and told as a doubt; what to do about it, and every scan, is the loop's. The handler only
-enqueues, because a handler that raises or is slow blinds the observer. Called by the watcher's loop.
+watchdog 7.1 loses events without an error in several cases: the kernel's queue overflows, the watch
+limit is reached below the root, the root is unmounted or created again, a thread dies. This module
+detects each and reports it as a doubt; the watcher's loop reacts and scans. The handler only enqueues,
+because a slow or raising handler stops the observer. Called by the watcher's loop.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from worker.watch.settle import Hint, HintKind
 
 logger = logging.getLogger("content_sync.watch")
 
-# Opened and closed-without-writing are left out: our own reading would wake us for ever. A change of
-# rights counts, because a file that could not be read may be readable now.
+# Without "opened" and "closed without writing": our own reads would raise them endlessly. With changes of
+# permissions, because a file that could not be read may be readable now.
 EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileModifiedEvent,
@@ -52,21 +52,21 @@ EVENTS: list[type[FileSystemEvent]] = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
-#: How long watchdog holds a rename's first half for its second; all other events wait behind it. Both
-#: come in one read of the kernel's queue; unpaired, a scan or the equal hash still finds the move.
+#: How long watchdog waits for the second half of a rename; all other events wait behind it. Both halves
+#: arrive in one read of the kernel's queue. A scan or the equal hash finds the move if they do not.
 PAIRING_SECONDS = 0.05
 _MOST_HINTS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderHint:
-    """Something happened to a folder, relative to the root: what is below is in doubt."""
+    """An event on a folder, relative to the root: anything below it may have changed."""
 
     path: str
 
 
 class Cure(Enum):
-    """What helps against lost events, beside a scan."""
+    """What to do against lost events, besides a scan."""
 
     NOTHING = auto()
     NEW_OBSERVER = auto()
@@ -75,7 +75,7 @@ class Cure(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """Events were lost, or will be: only a scan tells what the folder holds."""
+    """Events were or will be lost: only a scan shows what the folder contains."""
 
     reason: str
     cure: Cure
@@ -97,12 +97,12 @@ if sys.platform == "linux":
     from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
     class _Inotify(InotifyFD):
-        """watchdog's reader of the kernel's queue, which tells what it otherwise only logs or drops."""
+        """watchdog's reader of the kernel's queue; reports what watchdog only logs or drops."""
 
         def __init__(self, signals: Queue[Signal]) -> None:
             super().__init__()
             self._signals = signals
-            self._refused = False
+            self._reported = False
 
         def add_callback(
             self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
@@ -111,8 +111,8 @@ if sys.platform == "linux":
                 return super().add_callback(path, mask, callback, id_)
             except OSError as error:
                 limit = error.errno in {errno.ENOSPC, errno.EMFILE, errno.ENOMEM}
-                if limit and not self._refused:
-                    self._refused = True
+                if limit and not self._reported:
+                    self._reported = True
                     reason = f"{error.strerror}; raise fs.inotify.max_user_watches"
                     self._signals.put(Doubt(reason=reason, cure=Cure.POLLING))
                 raise
@@ -127,9 +127,10 @@ if sys.platform == "linux":
                 self._signals.put(Doubt(reason=reason, cure=Cure.NEW_OBSERVER))
 
     class _InotifyObserver(BaseObserver):
-        """watchdog's observer over that reader; the full emitter tells a rename from outside apart.
+        """watchdog's observer with `_Inotify` and the full emitter.
 
-        The other one calls it a creation, which has to stand still; a renamed file is whole.
+        The default emitter reports a rename from outside as a creation, which would have to settle; a
+        renamed file is already complete.
         """
 
         def __init__(self, signals: Queue[Signal]) -> None:
@@ -152,7 +153,7 @@ class _Handler(FileSystemEventHandler):
         self._signals = signals
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Take in one event."""
+        """Enqueue the hints of one event."""
         source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path)
         put = self._signals.put
         if event.is_directory:
@@ -160,7 +161,7 @@ class _Handler(FileSystemEventHandler):
                 put(FolderHint(path=self._relative(path)))
             return
         match event.event_type:
-            case "moved":  # one side is empty where the file came from outside, or left
+            case "moved":  # one path is empty if the file came from outside the root or left it
                 if source:
                     put(Hint(kind=HintKind.DELETED, path=self._relative(source)))
                 if target:
@@ -179,22 +180,22 @@ class _Handler(FileSystemEventHandler):
 
 
 class Events:
-    """The events below one root: an observer that can be made anew, and the queue of its hints."""
+    """The events below one root: a replaceable observer, and the queue of its hints."""
 
     def __init__(self, root: str) -> None:
         self._root = root
-        # No SimpleQueue: in CPython 3.11 its `get` never returns when the timeout is over before it waits.
+        # Not SimpleQueue: in CPython 3.11 its `get` never returns if the timeout ends before it waits.
         self._signals: Queue[Signal] = Queue()
         self._observer: BaseObserver | None = None
         self._identity: tuple[int, int] | None = None
 
     @property
     def running(self) -> bool:
-        """Return whether there is an observer, alive or not."""
+        """Return whether an observer exists, alive or not."""
         return self._observer is not None
 
     def start(self) -> None:
-        """Watch the root as it is now; raise `OSError` where the system allows no (more) watches."""
+        """Watch the root as it is now; raise `OSError` if the system allows no (more) watches."""
         self.stop()
         self._identity = root_identity(self._root)
         path = os.path.realpath(self._root)
@@ -210,15 +211,15 @@ class Events:
         self._observer = observer
 
     def stop(self) -> None:
-        """End the observer and its threads; the queue stays."""
+        """End the observer and its threads; keep the queue."""
         observer, self._observer = self._observer, None
         if observer is not None:
             _end(observer)
 
     def why_blind(self) -> str | None:
-        """Return why the observer must be made anew, or None where it seems to see."""
+        """Return why the observer must be replaced, or None if it seems to work."""
         if self._observer is None:
-            return "there is no observer"
+            return "no observer is running"
         if root_identity(self._root) != self._identity:
             return "the folder was replaced, unmounted or deleted"
         threads: list[Any] = [self._observer, *self._observer.emitters]
@@ -230,7 +231,7 @@ class Events:
         return None
 
     def take(self, timeout_seconds: float) -> list[Signal]:
-        """Wait for a hint and return it with those that came along; empty after the timeout."""
+        """Wait for a signal; return all that are queued, or an empty list after the timeout."""
         try:
             signals = [self._signals.get(timeout=timeout_seconds)]
         except Empty:
@@ -243,13 +244,13 @@ class Events:
         return signals
 
     def drain(self) -> None:
-        """Forget the hints that wait: a scan follows."""
+        """Discard the queued hints: a scan follows."""
         while self.take(0.0):
             pass
 
 
 def root_identity(root: str) -> tuple[int, int] | None:
-    """Return which folder the root is now, None where there is none."""
+    """Return the device and inode of the root, or None if it does not exist."""
     try:
         found = Path(root).stat()
     except OSError:
@@ -260,17 +261,17 @@ def root_identity(root: str) -> tuple[int, int] | None:
 def _make_observer(signals: Queue[Signal]) -> BaseObserver:
     if sys.platform != "linux":
         return Observer()
-    # Several kilobytes for each new folder, about a callback that is replaced by itself.
+    # Otherwise each new folder warns, in several kilobytes, that a callback replaces itself.
     warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
     InotifyMoveEventGrouper.delay = PAIRING_SECONDS
     return _InotifyObserver(signals)
 
 
 def _end(observer: BaseObserver) -> None:
-    """Stop an observer that may be half dead; what cannot be stopped is a daemon, and left behind."""
+    """Stop an observer that may have failed; a thread that does not stop is a daemon and is left running."""
     try:
         observer.stop()
         if observer.is_alive():
             observer.join(timeout=5)
-    except Exception as error:  # noqa: BLE001 - it is blind already, and a new one is made
+    except Exception as error:  # noqa: BLE001 - it has failed already, and a new one replaces it
         logger.debug("the old observer did not end well: %s", error)

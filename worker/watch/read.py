@@ -1,8 +1,8 @@
-"""Read one file below the root, once and whole, or say why not.
+"""Reads one file below the root, once and whole, or returns why that failed.
 
-No symbolic link is followed, not even in place of a folder, so that nothing outside the root is ever
-read; only regular files are opened. On Linux a file lease keeps writers out for the while, and cannot
-be had while there is one; the stamps before and after must be equal. Decides nothing about content.
+Follows no symbolic link, not even in place of a folder, so nothing outside the root is ever read. Opens
+regular files only. On Linux a file lease keeps writers out during the read; the kernel grants none while
+a writer has the file open. The stamps before and after must be equal. Decides nothing about content.
 Called by `feed`, `ignore` and the watcher's loop.
 """
 
@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from worker.domain.folder.snapshot import Stamp
 from worker.domain.seeds import codes
 
-#: SQL integers are signed; some file systems number inodes beyond.
+#: SQL integers are signed; some file systems use inode numbers beyond their range.
 INODE_MASK = (1 << 63) - 1
-#: How old a modification must be where neither a close nor a lease tells that its writer is done.
+#: How old a modification must be if neither a close nor a lease shows that its writer has finished.
 UNLEASED_STILL_SECONDS = 1.0
 
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -44,7 +44,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """There is a file, and its bytes cannot be taken: `code` is that of the problem."""
+    """The file exists, but cannot be read; `code` is the problem's code."""
 
     stamp: Stamp
     code: str
@@ -53,23 +53,23 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Busy:
-    """Somebody writes the file, or it changed while it was read: look again."""
+    """A process writes the file, or it changed during the read: look again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """There is no such file."""
+    """The file does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAFile:
-    """There is something, and it is no regular file."""
+    """The path exists, but is not a regular file."""
 
     reason: str
 
 
 def stamp_of(root: str, path: str) -> Stamp | NotAFile | None:
-    """Return a file's stamp, None where there is none; raise `OSError` where none can be told."""
+    """Return a file's stamp, None if it does not exist; raise `OSError` if it cannot be determined."""
     try:
         folder, name = _open_folder(root, path)
         try:
@@ -96,14 +96,14 @@ def read_file(
 ) -> Content | Unread | Busy | Absent | NotAFile:
     """Read a file below the root.
 
-    `closed` says that its writer was seen to close it; where the kernel does not tell either, a
-    modification shortly before `now_seconds` (since the epoch) counts as busy. With `forced`, the
-    file is read though somebody holds it open.
+    `closed`: an event showed that its writer closed it. Without that and without a lease, a file modified
+    shortly before `now_seconds` (since the epoch) counts as busy. `forced`: read the file even if a
+    process has it open for writing.
     """
     try:
         folder, name = _open_folder(root, path)
         try:
-            # Opening a FIFO or a device can block or do harm, so look first.
+            # Opening a FIFO or a device can block or have side effects, so look first.
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISREG(found.st_mode):
                 return NotAFile(reason=_kind(found.st_mode))
@@ -112,16 +112,16 @@ def read_file(
             except OSError as error:
                 if error.errno in _ABSENT | _UNSTABLE:
                     raise
-                return _refused(found, error)
+                return _unread(found, error)
         finally:
             os.close(folder)
     except OSError as error:
-        # Where not even a stamp can be had, nothing can be said of the file; a scan looks again.
+        # Without a stamp the file's state is unknown; a scan looks again.
         return Absent() if error.errno in _ABSENT else Busy()
     try:
         taken = _read_open(opened, max_bytes, closed=closed, forced=forced, now_seconds=now_seconds)
     finally:
-        os.close(opened)  # and with it the lease
+        os.close(opened)  # this ends the lease, too
     if not isinstance(taken, tuple):
         return taken
     data, stamp = taken
@@ -129,22 +129,22 @@ def read_file(
 
 
 def make_stamp(found: os.stat_result) -> Stamp:
-    """Return what the file system says of a file."""
+    """Return a stamp from a file's `stat`."""
     return Stamp(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino & INODE_MASK)
 
 
 def take_lease(opened: int) -> bool | None:
-    """Keep writers out until the file is closed; return whether that could be had, None if never.
+    """Keep writers out until the file is closed; return whether that worked, None if leases are unavailable.
 
-    It cannot while somebody has the file open for writing, or has mapped it so. Who opens it then
-    waits for us, some microseconds. Only the owner (or CAP_LEASE) gets a lease, and not on every
-    file system.
+    It fails while a process has the file open, or mapped, for writing. A process that opens it for
+    writing later waits for us, some microseconds. Only the owner (or CAP_LEASE) gets a lease, and not
+    on every file system.
     """
     if sys.platform != "linux":
         return None
     try:
-        # The kernel signals the holder of a lease when a writer comes. The default, SIGIO, would end
-        # this process; SIGURG is ignored.
+        # The kernel signals the holder of a lease when a writer opens the file. The default signal,
+        # SIGIO, would end this process; SIGURG is ignored.
         fcntl.fcntl(opened, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
@@ -157,7 +157,7 @@ def take_lease(opened: int) -> bool | None:
 def _read_open(
     opened: int, max_bytes: int, *, closed: bool, forced: bool, now_seconds: float
 ) -> tuple[bytes, Stamp] | Unread | Busy | NotAFile:
-    # Stamps alone do not tell: between two equal ones a file can be filled and emptied again.
+    # Stamps alone do not suffice: between two equal ones a file can be filled and emptied again.
     leased = take_lease(opened)
     before = os.fstat(opened)
     if not stat.S_ISREG(before.st_mode):
@@ -175,19 +175,19 @@ def _read_open(
     try:
         data = _read_all(opened, stamp.size)
     except OSError as error:
-        return Busy() if error.errno in _UNSTABLE else _refused(before, error)
+        return Busy() if error.errno in _UNSTABLE else _unread(before, error)
     if len(data) != stamp.size or make_stamp(os.fstat(opened)) != stamp:
-        return Busy()  # even where it is forced: the file may never have had these bytes
+        return Busy()  # even if forced: the file may never have had these bytes
     return data, stamp
 
 
 def _is_fresh(found: os.stat_result, now_seconds: float) -> bool:
-    # A modification in the future is not fresh, but made by another clock.
+    # A modification in the future is not fresh; another clock wrote it.
     return 0 <= now_seconds - found.st_mtime < UNLEASED_STILL_SECONDS
 
 
 def _read_all(opened: int, size: int) -> bytes:
-    """Read as many bytes as there should be, and one more of a file that has grown."""
+    """Read the expected number of bytes, and one more if the file has grown."""
     data = os.read(opened, size + 1)
     while len(data) < size and (part := os.read(opened, size + 1 - len(data))):
         data += part
@@ -197,7 +197,7 @@ def _read_all(opened: int, size: int) -> bytes:
 def _open_folder(root: str, path: str) -> tuple[int, str]:
     """Open the folder of a path, following no link below the root; return it and the file's name.
 
-    A path with a part that leads elsewhere is none: only a forged message or store can hold one.
+    A path with an empty part, `.` or `..` is invalid: only a forged message or store can contain one.
     """
     *folders, name = parts = path.split("/")
     if not _ELSEWHERE.isdisjoint(parts):
@@ -217,9 +217,9 @@ def _kind(mode: int) -> str:
         return "it is a symbolic link"
     if stat.S_ISDIR(mode):
         return "it is a folder"
-    return "it is no regular file"
+    return "it is not a regular file"
 
 
-def _refused(found: os.stat_result, error: OSError) -> Unread:
+def _unread(found: os.stat_result, error: OSError) -> Unread:
     code = codes.NO_PERMISSION if error.errno in _FORBIDDEN else codes.UNREADABLE
     return Unread(stamp=make_stamp(found), code=code, detail=error.strerror or str(error))

@@ -1,7 +1,4 @@
-"""The seeds folder itself: whether there is one to look at.
-
-Called before a watch, a sync and a check of the folder begin.
-"""
+"""Checks that the seeds folder exists. Called before a watch, a sync and a check of the folder."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from worker.errors import ConfigurationError
 
 
 def require_folder(seeds: Path) -> None:
-    """Raise `ConfigurationError` where the seeds folder is missing or cannot be listed."""
+    """Raise `ConfigurationError` if the seeds folder is missing or cannot be listed."""
     if not seeds.is_dir():
         what = "is not a folder" if seeds.exists() else "does not exist"
         raise ConfigurationError(

@@ -1,7 +1,7 @@
-"""Walk the folder in one pass: every seed with its stamp, and what could not be looked at.
+"""Walks the folder in one pass: lists every seed with its stamp, and what could not be listed.
 
-Opens nothing but folders and follows no link. The order is that of the file system. Who compares is
-`worker.domain.folder.reconcile`. Called by the watcher's loop and by `sync`.
+Opens only folders, follows no link, and keeps the file system's order. `worker.domain.folder.reconcile`
+compares the result with what is known. Called by the watcher's loop and by `sync`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 @dataclass(slots=True, kw_only=True)
 class Walk:
-    """One walk on its way: `pages` are to be taken to the end before the rest is whole.
+    """A walk in progress; the other fields are complete only when `pages` is exhausted.
 
-    `unsure` are folders that could not be listed, "" for the root; `ignored` is a reason for each path
-    that looks like a seed's and is none. `root_missing` when there was no root to walk.
+    `unsure` are folders that could not be listed, "" for the root. `ignored` maps each path that looks
+    like a seed's, but is not one, to the reason. `root_missing`: the root does not exist.
     """
 
     pages: Iterator[list[Seen]]
@@ -37,25 +37,25 @@ class Walk:
 
 
 def is_marked(root: str, marker: str | None) -> bool:
-    """Return whether the folder has its marker, or needs none."""
+    """Return whether the folder has its marker file, or none is configured."""
     return marker is None or os.path.lexists(f"{root}/{marker}")
 
 
 def walk(names: SeedNames) -> Walk:
-    """Begin to walk the folder of `names`."""
-    begun = Walk(pages=iter(()))
-    begun.pages = _pages(names, begun)
-    return begun
+    """Start a walk of the folder of `names`."""
+    started = Walk(pages=iter(()))
+    started.pages = _pages(names, started)
+    return started
 
 
-def sift(begun: Walk, stamps: set[Seen], *, everything: bool = False) -> tuple[int, list[Seen]]:
-    """Take a walk to its end, and the stamps that it proves out of `stamps`: of those files nothing is kept.
+def sift(started: Walk, stamps: set[Seen], *, everything: bool = False) -> tuple[int, list[Seen]]:
+    """Finish a walk; return the number of files, and those whose stamp does not prove them unchanged.
 
-    Returns how many files there are, and those that are not proven unchanged; what remains in
-    `stamps` was not seen, or not so. With `everything`, no stamp is proof.
+    Removes the stamps that it saw from `stamps`; those that remain belong to files that are missing or
+    have another stamp. With `everything`, no stamp is proof.
     """
     scanned, unproven = 0, list[Seen]()
-    for page in begun.pages:
+    for page in started.pages:
         scanned += len(page)
         if everything:
             unproven += page
@@ -67,16 +67,16 @@ def sift(begun: Walk, stamps: set[Seen], *, everything: bool = False) -> tuple[i
 
 
 class Survey:
-    """A walk that is compared with what is known, in steps, so that it keeps nobody waiting.
+    """A walk that is compared with what is known, in steps, so that live edits do not wait for it.
 
-    What is known may change between the steps. `awaits` tells of a path and a size whether such a new
-    file stands in line already: of those nothing is kept, for most of a load does, however often it is
-    scanned. Of `notes`, which are paths too, `unseen_notes` become those that the walk did not see.
+    What is known may change between the steps. `awaits` returns whether a new file with a path and size
+    is queued already; the survey does not list it again, because most of a load is queued at every scan.
+    `notes` are paths of plain notes; at the end `unseen_notes` are those that the walk did not see.
     """
 
     def __init__(
         self,
-        begun: Walk,
+        started_walk: Walk,
         known: KnownFiles,
         *,
         awaits: Callable[[str, int], bool],
@@ -85,7 +85,7 @@ class Survey:
         started: int = 0,
         started_at: float = 0.0,
     ) -> None:
-        self.walk = begun
+        self.walk = started_walk
         self.difference = Difference()
         self.scanned = 0
         self.started = started
@@ -94,11 +94,11 @@ class Survey:
         self._known = known
         self._awaits = awaits
         self._verified = verified
-        # The texts that are known: those of the walk would take three times as much memory.
+        # The strings of `known`: those of the walk would take three times as much memory.
         self._unseen = set(known)
 
     def step(self, monotonic: Callable[[], float], until: float) -> bool:
-        """Go on until a time, in monotonic seconds; return whether the walk is at its end."""
+        """Continue until a time in monotonic seconds; return whether the walk is finished."""
         for page in self.walk.pages:
             self.scanned += len(page)
             paths = [seen[0] for seen in page]
@@ -111,7 +111,7 @@ class Survey:
         return True
 
     def has_seen(self, path: str) -> bool:
-        """Return whether the walk came by a known path."""
+        """Return whether the walk saw a known path."""
         return path in self._known and path not in self._unseen
 
     def missing(self) -> list[str]:
@@ -187,7 +187,7 @@ def _list_folder(
 def _note_other(
     entry: os.DirEntry[str], path: str, names: SeedNames, folders: list[str], state: Walk
 ) -> None:
-    """Take in what is no seed: a folder to walk, or one that is ignored with a reason."""
+    """Queue a folder to walk, or record why an entry that looks like a seed is ignored."""
     name = entry.name
     if entry.is_dir(follow_symlinks=False):
         if names.enters(path):
@@ -199,4 +199,4 @@ def _note_other(
     elif entry.is_symlink() and (names.is_candidate(name) or entry.is_dir()):
         state.ignored[path] = "it is a symbolic link"
     elif names.is_candidate(name):
-        state.ignored[path] = "it is no regular file"
+        state.ignored[path] = "it is not a regular file"

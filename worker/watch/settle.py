@@ -1,9 +1,9 @@
-"""When a path that was hinted at is ready to be looked at: a state machine without clock or I/O.
+"""Decides when a hinted path is ready to be read: a state machine without clock or I/O.
 
-A close or a rename settles after a short window that lets a burst pass. Where no close was seen, the
-file's stamp must have stood still. A deletion must last, because an atomic replace begins with one.
-However the hints are ordered, the last content is read and nothing waits for ever. Times are
-monotonic seconds. Called by the watcher's loop.
+A close or a rename settles after a short window, which absorbs a burst. Without a close, the file's stamp
+must have stopped changing. A deletion must last for a while, because an atomic replace starts with one.
+In whatever order hints arrive, the last content is read and no path waits forever. Times are monotonic
+seconds. Called by the watcher's loop.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _LONGEST_BACKOFF_SECONDS = 2.0
 
 
 class HintKind(Enum):
-    """What an event says of a path. It may be wrong or late: it is a reason to look, no more."""
+    """What an event says about a path. It may be wrong or late; it is only a reason to look."""
 
-    ARRIVED = auto()  # created, or moved in from outside: events do not tell them apart
+    ARRIVED = auto()  # created, or moved in from outside: events do not distinguish them
     WRITTEN = auto()
-    CLOSED = auto()  # by one who could write, or renamed to this path
+    CLOSED = auto()  # by a writer, or renamed to this path
     DELETED = auto()  # or renamed away
 
 
@@ -38,8 +38,8 @@ class Hint:
 class Read:
     """The path is ready to be read.
 
-    `closed`: its writer closed it. `forced`: it waited as long as it may; read it even though
-    somebody holds it open. `first` and `attempts` are for `Settle.busy`.
+    `closed`: its writer closed it. `forced`: it has waited for the maximum time, so read it even if a
+    process has it open. `first` and `attempts` are for `Settle.busy`.
     """
 
     path: str
@@ -68,7 +68,7 @@ class _Waiting:
 
 
 class Settle:
-    """The paths that wait, each with the time at which to look at it next. All times in seconds."""
+    """The waiting paths, each with the time of its next look. All times are in seconds."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Settle:
         return path in self._waiting
 
     def hint(self, hint: Hint, at: float) -> None:
-        """Take in a hint that came at a time."""
+        """Accept a hint that arrived at a time."""
         waiting = self._waiting.get(hint.path)
         if waiting is None:
             waiting = self._waiting[hint.path] = _Waiting(first=at, due=at)
@@ -104,7 +104,7 @@ class Settle:
             case HintKind.CLOSED:
                 waiting.gone_at = None
                 waiting.attempts = 0
-                # A fixed window: one who saves without a pause is read in between.
+                # A fixed window: a file that is saved without a pause is read between two saves.
                 if not (waiting.closed and waiting.due > at):
                     self._arm(hint.path, waiting, at + self._coalesce)
                 waiting.closed = True
@@ -118,7 +118,7 @@ class Settle:
                 self._arm(hint.path, waiting, at + self._still)
 
     def next_at(self) -> float | None:
-        """Return when the next path is to be looked at, or None where nothing waits."""
+        """Return when the next path is due, or None if none waits."""
         while self._heap:
             due, path = self._heap[0]
             waiting = self._waiting.get(path)
@@ -128,7 +128,7 @@ class Settle:
         return None
 
     def due(self, at: float) -> list[str]:
-        """Return the paths to be looked at now; each must then be told to `look`."""
+        """Return the paths that are due now; call `look` for each."""
         paths = []
         while (due := self.next_at()) is not None and due <= at:
             paths.append(heapq.heappop(self._heap)[1])
@@ -137,9 +137,9 @@ class Settle:
     def look(
         self, path: str, stamp: Stamp | None, at: float, *, age_seconds: float = 0.0
     ) -> Read | Gone | None:
-        """Decide on a due path from its stamp, None where there is no such file.
+        """Decide on a due path by its stamp (None if the file does not exist); None: it still waits.
 
-        `age_seconds` is how long ago it was modified, by the wall clock. None means that it waits on.
+        `age_seconds` is the time since its modification, by the wall clock.
         """
         waiting = self._waiting.get(path)
         if waiting is None:
@@ -169,7 +169,7 @@ class Settle:
         return None
 
     def busy(self, read: Read, at: float) -> None:
-        """Put back a path that could not be read yet: somebody writes it. Each time it waits longer."""
+        """Put back a path that a process is still writing. Each time it waits longer."""
         due = at + min(self._still * 2.0 ** min(read.attempts, 16), _LONGEST_BACKOFF_SECONDS)
         if not read.forced:
             due = min(due, max(at, read.first + self._max_wait))
@@ -179,11 +179,11 @@ class Settle:
         heapq.heappush(self._heap, (due, read.path))
 
     def leaving(self) -> list[str]:
-        """Return the paths that seem to be gone and are not yet said to be."""
+        """Return the paths that seem to be missing and are not reported as `Gone` yet."""
         return [path for path, waiting in self._waiting.items() if waiting.gone_at is not None]
 
     def forget(self, path: str) -> None:
-        """Wait for a path no longer."""
+        """Stop waiting for a path."""
         self._waiting.pop(path, None)
 
     def clear(self) -> None:

@@ -1,8 +1,8 @@
-"""One scan to the end, without a loop, broker or spool: what `content-sync sync` does.
+"""Scans the folder once, without a loop, broker or spool: the work of `content-sync sync`.
 
-The rules are the watcher's: what is being written is left out and said, what is gone must be gone for
-a while, and a mass disappearance is held. A second process helps with a large load. What reads seeds
-is loaded once one differs. Called by the command.
+The watcher's rules apply: a file that is being written is skipped and reported, a missing file must be
+missing for a while, and a mass disappearance is held. A second process helps with a large load. The
+parsers are imported only if a file has changed. Called by the command.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from worker.ingest import outcomes
     from worker.watch.feed import Feed
 
-# A batch here is a transaction and no message, so that it may be larger: a commit takes some
-# milliseconds, whatever it holds, and small files fill no batch of bytes. With still larger ones, of
-# two processes that share a load one would wait for the other at the end.
+# A batch here is a transaction, not a message, so it may be larger: a commit takes some milliseconds
+# whatever its size, and small files do not reach the limit in bytes. If batches were larger still, one of
+# two processes that share a load would wait for the other at the end.
 _FILES_IN_BATCH = 500
-# Longer than a file must stand still where neither a close nor a lease tells that it is finished.
+# Longer than a file must be unchanged if neither a close nor a lease shows that it is finished.
 _BUSY_SECONDS = UNLEASED_STILL_SECONDS + 0.5
 
 
 @dataclass(slots=True, kw_only=True)
 class Synced:
-    """What one scan found. `held` paths are gone and were not retired; `ignored` holds reasons.
+    """What one scan found. `held` paths are missing and were not retired; `ignored` has the reasons.
 
-    `new`, `changed` and `moved` count what was sent on, or with `dry_run` what would be read; `report`
-    counts what came of it.
+    `new`, `changed` and `moved` count the files that were ingested, or with `dry_run` those that would be
+    read; `report` counts the outcomes.
     """
 
     scanned: int = 0
@@ -60,7 +60,7 @@ class Synced:
     report: SyncReport = field(default_factory=SyncReport)
 
     def merge(self, share: Synced) -> None:
-        """Add what the second process read and took in."""
+        """Add what the second process read and ingested."""
         self.unchanged += share.unchanged
         self.new += share.new
         self.changed += share.changed
@@ -70,7 +70,7 @@ class Synced:
         self.report.merge(share.report)
 
 
-def sync_once(  # noqa: PLR0913 - all that one scan is given
+def sync_once(  # noqa: PLR0913 - everything that one scan needs
     *,
     settings: Settings,
     record: Record,
@@ -79,30 +79,30 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     full: bool = False,
     dry_run: bool = False,
-    begun: Walk | None = None,
+    started_walk: Walk | None = None,
     before_fork: Callable[[], None] | None = None,
 ) -> Synced:
-    """Scan the folder once and give `ingest` every batch with its bytes.
+    """Scan the folder once and call `ingest` with each batch and its bytes.
 
-    `full` reads every file, whatever its stamp says. `dry_run` reads and sends nothing: its counts
-    are of stamps. `progress` gets how many files of all are done. `begun` is a walk of the folder that has
-    begun already (see `worker.watch.scan_process`). With `before_fork` a large load may be shared with a
-    forked process: it is called just before, and closes what must not cross a fork. Raises
-    `ConfigurationError` where there is no folder, and whatever `record` and `ingest` raise, there too.
+    `full` reads every file, whatever its stamp. `dry_run` reads and sends nothing and counts by stamps.
+    `progress` gets the number of files done, and of all. `started_walk` is a walk that has already started
+    (see `worker.watch.scan_process`). With `before_fork` a large load may be shared with a forked process;
+    it is called just before the fork, and closes what must not cross it. Raises `ConfigurationError` if
+    the folder does not exist, and whatever `record` and `ingest` raise, in either process.
     """
     require_folder(settings.seeds)
     root = str(settings.seeds.absolute())
     names = seed_names(root, settings.watch.suffixes)
-    begun = begun or walk(names)
+    walked = started_walk or walk(names)
     stamps = record.stamps()
-    scanned, unproven = sift(begun, stamps, everything=full)
+    scanned, unproven = sift(walked, stamps, everything=full)
     missing_since = time.monotonic()
-    found = Synced(scanned=scanned, unchanged=scanned, unsure=begun.unsure, ignored=begun.ignored)
+    found = Synced(scanned=scanned, unchanged=scanned, unsure=walked.unsure, ignored=walked.ignored)
     if not (unproven or stamps):
         if not dry_run:
-            record.end_hold()  # whatever was gone is back
+            record.end_hold()  # all missing files are back
         return found
-    from worker.watch.feed import Feed  # noqa: PLC0415 - parsers and all, which take a while to load
+    from worker.watch.feed import Feed  # noqa: PLC0415 - loads the parsers, which takes a while
 
     def send(batch: Batch, data: bytes, _lane: Lane) -> None:
         for outcome in ingest(batch, data):
@@ -115,7 +115,7 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
     difference = Difference()
     compare(feed.known, unproven, difference, everything=full)
     unseen = [path for path, *_ in stamps if path in feed.known]
-    missing = find_missing(unseen, {path for path, *_ in unproven}, begun.unsure)
+    missing = find_missing(unseen, {path for path, *_ in unproven}, walked.unsure)
     doubtful = [*difference.changed, *difference.racy, *difference.new]
     found.unchanged -= len(doubtful)
     if dry_run:
@@ -125,18 +125,18 @@ def sync_once(  # noqa: PLR0913 - all that one scan is given
         return found
     for path in missing:
         feed.miss(path)
-    # Where a file is missed, any other may be what it became: one process has to see them all.
+    # If a file is missing, any other may be its move, so one process has to see them all.
     if before_fork is not None and not missing and is_worth_sharing(doubtful):
         before_fork()
         _read_with_second(feed, doubtful, found, settings, progress)
     else:
         _read_all(feed, (path for path, *_ in doubtful), found, settings, progress)
-    if feed.is_undecided:  # only the store knows which of them are moves
+    if feed.is_undecided:  # the store knows by now which of them are moves
         feed.load(record.known_files(), record.newest_observation())
-    gone = [path for path in missing if path in feed.known]  # those that moved are no longer
+    gone = [path for path in missing if path in feed.known]  # without those that moved
     if gone:
         time.sleep(max(0.0, missing_since + settings.watch.removal_ms / 1000 - time.monotonic()))
-        gone = [path for path in gone if not _is_there(names, path)]
+        gone = [path for path in gone if not _may_exist(names, path)]
     _retire(feed, gone, found, settings, record, empty=not scanned)
     feed.flush()
     return found
@@ -154,14 +154,15 @@ def _read_with_second(
     settings: Settings,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Read the files and send them on, together with a second process."""
+    """Read the files and send them, together with a second process."""
 
-    def read_there(paths: Iterator[str], tell: Callable[[int], None]) -> Synced:
-        share = Synced(report=found.report)  # its own, and empty: nothing was sent before the fork
-        _read_all(feed, paths, share, settings, lambda done, _total: tell(done))
+    def read_share(paths: Iterator[str], report: Callable[[int], None]) -> Synced:
+        # The fork's copy of the report, which is empty: nothing was sent before the fork.
+        share = Synced(report=found.report)
+        _read_all(feed, paths, share, settings, lambda done, _total: report(done))
         return share
 
-    with sharing(files, read_there) as (paths, second):
+    with sharing(files, read_share) as (paths, second):
         _read_all(
             feed, paths, found, settings, lambda done, total: progress(done + second.done(), total)
         )
@@ -176,9 +177,9 @@ def _read_all(
     settings: Settings,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Read the files and send them on; those that somebody writes are tried again, and then left.
+    """Read the files and send them; retry those that are being written for a while, then skip them.
 
-    Those that may be edited ones of files that are gone come after the others.
+    Files that may be edited copies of missing files are read after the others.
     """
     waiting: Iterable[str] = paths
     unsure: list[str] = []
@@ -245,7 +246,7 @@ def _retire(
         feed.remove(path)
 
 
-def _is_there(names: SeedNames, path: str) -> bool:
+def _may_exist(names: SeedNames, path: str) -> bool:
     try:
         return names.is_seed(path) and isinstance(stamp_of(names.root, path), Stamp)
     except OSError:

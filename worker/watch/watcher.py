@@ -1,8 +1,8 @@
 """The watcher's loop: hints, deadlines, scans and backpressure, in one thread.
 
-It scans at the start, at intervals and on every doubt, because events are hints and the folder is the
-truth. It parses nothing and writes nothing but heartbeats and holds. A store or broker that is away
-makes it wait and scan again; it does not die of it. Called by `worker.run.processes`.
+It scans at the start, at intervals and on every doubt: events are only hints, the folder's content is
+what counts. It parses nothing and writes only heartbeats and holds. When the store or the broker is
+unavailable, it waits and scans again. Called by `worker.run.processes`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.ingest.spool import Spool
 from worker.settings.model import Settings
 from worker.watch.brake import Brake, Record
-from worker.watch.event_supervisor import Lookout
+from worker.watch.event_supervisor import EventSupervisor
 from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
 from worker.watch.intake import SLICE_SECONDS, Intake
@@ -34,40 +34,40 @@ from worker.watch.settle import Hint, HintKind
 logger = logging.getLogger("content_sync.watch")
 
 HEARTBEAT_SECONDS = 5.0
-_IDLE_SECONDS = 0.25  # how late a stop may be noticed
+_IDLE_SECONDS = 0.25  # the longest delay until a stop is noticed
 _DECISION_SECONDS = 0.2
-# How long a scan on a doubt waits after one before, in lengths of that one; while new files stand in line
-# it waits longer, for what it found would stand behind them.
+# How long after a scan one for a doubt may start, in durations of that scan. It waits longer while new
+# files are queued, because what it finds would wait behind them.
 _REST, _LOADED_REST = 2, 10
-_FOLDER_DOUBT_SECONDS = 0.1  # folders come and go together
+_FOLDER_DOUBT_SECONDS = 0.1  # folders often change together
 _LONGEST_WAIT_SECONDS = 30.0
-# How long a watcher must have failed before one that stands by gets its chance, where no broker answers.
+# How long a watcher without a broker tries before it gives way to a standby.
 _GIVE_WAY_SECONDS = 10.0
-# How soon the store is asked what became of files that may be moves; each time twice as late.
+# How soon the store is asked what became of possible moves; the time doubles with each question.
 _FIRST_LEARN_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """What a watcher goes by that may be one of several, or the next of several.
+    """What a watcher needs if it is one of several, or follows another.
 
-    `confirm` makes sure that this watcher leads, and raises where another does; it is told the largest
-    number that an observation may have had. `give_way` is called while no broker answers, and raises
-    where another watcher may reach it. All observations are numbered above `observed_above`.
-    `begun_before` is what a process before this one did not end taking in.
+    `confirm` gets the largest number that an observation may have had so far; it raises if another watcher
+    leads. `give_way` is called while no broker answers; it raises if another watcher stands by. All
+    observation numbers are above `observed_above`. `unfinished` are the batches that an earlier process
+    started to ingest and did not finish.
     """
 
     confirm: Callable[[int], None] = lambda _observed: None
     give_way: Callable[[], None] = lambda: None
     observed_above: int = 0
-    begun_before: Iterable[Batch] = ()
+    unfinished: Iterable[Batch] = ()
 
 
 class Watcher:
-    """Watches one folder. Make it, `run` it in a thread, end it by the event given to `run`.
+    """Watches one folder: create it, `run` it in a thread, and set `run`'s event to end it.
 
     `publish` takes a batch and the name of its queue, "live" or "bulk". `now` is aware; `monotonic`
-    counts seconds. Raises `ConfigurationError` where there is no folder to watch.
+    counts seconds. Raises `ConfigurationError` if the folder does not exist.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Watcher:
             send=self._send,
             withdraw=self._withdraw,
             kept=spool.kept,
-            begun_before=term.begun_before,
+            unfinished=term.unfinished,
             now=now,
             monotonic=monotonic,
         )
@@ -120,10 +120,10 @@ class Watcher:
             monotonic=monotonic,
         )
         self._events = Events(self._root)
-        self._lookout = Lookout(settings.watch, self._events, self._root)
+        self._supervisor = EventSupervisor(settings.watch, self._events, self._root)
         self._survey: Survey | None = None
-        self._fresh_at = 0.0  # when a scan compares with the store, not only with what was sent
-        self._fingerprint: tuple[int, ...] | None = None  # of the store as it was loaded
+        self._fresh_at = 0.0  # when the next scan loads the store's data again
+        self._fingerprint: tuple[int, ...] | None = None  # of the store when it was loaded
         self._doubt_at: float | None = 0.0
         self._rest_until = 0.0
         self._beat_at = 0.0
@@ -136,11 +136,11 @@ class Watcher:
     def run(self, stop: threading.Event) -> None:
         """Watch until the event is set, through every outage of store and broker.
 
-        Passes on what `confirm` and `give_way` raise when another watcher leads, or may; then nothing
-        more is sent.
+        Passes on what `confirm` and `give_way` raise when another watcher leads or stands by; nothing is
+        sent after that.
         """
         self._names.load()
-        self._lookout.start(self._monotonic())
+        self._supervisor.start(self._monotonic())
         failures, failing_since = 0, 0.0
         try:
             while not stop.is_set():
@@ -163,15 +163,15 @@ class Watcher:
             self._events.stop()
 
     def _turn(self) -> None:
-        """Wait for the next thing to do, and do it: live edits first."""
+        """Wait for the next work and do it, live edits first."""
         self._confirm_lead()
-        self._hear(self._events.take(self._pause_seconds()))
+        self._handle(self._events.take(self._pause_seconds()))
         self._intake.look()
         if self._intake.names_changed:
             self._intake.names_changed = False
             logger.info("%s changed: scanning", IGNORE_FILE)
             self._doubt(self._monotonic())
-        if (doubt := self._lookout.check(self._monotonic())) is not None:
+        if (doubt := self._supervisor.check(self._monotonic())) is not None:
             self._take_doubt(doubt)
         self._step_survey()
         self._intake.step()
@@ -181,7 +181,7 @@ class Watcher:
             self._beat(self._state())
 
     def _pause_seconds(self) -> float:
-        """Return how long there is nothing to do unless a hint comes."""
+        """Return how long the loop may wait for a hint."""
         at = self._monotonic()
         times = [at + _IDLE_SECONDS, self._scan_at(), self._beat_at]
         if self._survey is not None:
@@ -194,29 +194,29 @@ class Watcher:
 
     # Hints.
 
-    def _hear(self, signals: Iterable[Signal]) -> None:
+    def _handle(self, signals: Iterable[Signal]) -> None:
         at = self._monotonic()
         for signal in signals:
             match signal:
                 case Hint():
                     self._intake.hint(signal)
                 case FolderHint(path=path):
-                    # The simplest right thing: whatever happened to a folder, scan all. Scans are
-                    # cheap, compare with memory here, and folders come and go together.
+                    # Any event on a folder causes a scan of everything. That is simple and always
+                    # correct; the scan compares with memory, and folders often change together.
                     if not path:
-                        self._lookout.hurry()
+                        self._supervisor.hurry()
                     elif self._names.enters(path, whole=True):
                         self._doubt(at + _FOLDER_DOUBT_SECONDS)
                 case Doubt():
                     self._take_doubt(signal)
 
     def _take_doubt(self, doubt: Doubt) -> None:
-        """Scan because events were lost, and do about the observer what helps."""
+        """Schedule a scan because events were lost, and repair the observer."""
         at = self._monotonic()
         logger.warning("%s: scanning", doubt.reason)
-        self._lookout.cure(doubt, at)
+        self._supervisor.cure(doubt, at)
         self._fresh_at = at
-        if self._lookout.root_changed():
+        if self._supervisor.root_changed():
             self._brake.root_doubtful = True
 
     # Scans.
@@ -231,21 +231,21 @@ class Watcher:
         return min(self._fresh_at, max(doubt_at, self._rest_until))
 
     def _step_survey(self) -> None:
-        """Begin a scan that is due, or go on with it for a short while; then act on what it found."""
+        """Start or continue a due scan for one slice of time; act on the result when it is complete."""
         at = self._monotonic()
         if self._survey is None:
             if at < self._scan_at():
                 return
-            self._begin_survey(at)
+            self._start_survey(at)
         survey = self._survey
         if survey is not None and survey.step(self._monotonic, at + SLICE_SECONDS):
             self._survey = None
             self._finish_survey(survey)
 
-    def _begin_survey(self, at: float) -> None:
+    def _start_survey(self, at: float) -> None:
         if at >= self._fresh_at:
-            self._ask_store()
-            self._fresh_at = at + self._lookout.interval_seconds
+            self._load_known()
+            self._fresh_at = at + self._supervisor.interval_seconds
         if not self._names.is_current() and IGNORE_FILE not in self._intake.settle:
             self._intake.hint(Hint(kind=HintKind.WRITTEN, path=IGNORE_FILE))
         self._doubt_at = None
@@ -259,8 +259,8 @@ class Watcher:
             started_at=at,
         )
 
-    def _ask_store(self) -> None:
-        """Take what the store knows, unless neither it nor this watcher knows more than the last time."""
+    def _load_known(self) -> None:
+        """Load the store's data, unless neither the store nor this watcher has news since the last time."""
         fingerprint = self._record.fingerprint()
         if fingerprint == self._fingerprint and self._feed.is_quiet:
             return
@@ -275,8 +275,8 @@ class Watcher:
         self._last_scan = self._now()
         self._feed.forget_notes(survey.unseen_notes)
         for path, reason in survey.walk.ignored.items():
-            self._feed.told.tell(path, reason)
-        self._tell_unsure(frozenset(survey.walk.unsure))
+            self._feed.ignored.add(path, reason)
+        self._log_unsure(frozenset(survey.walk.unsure))
         if survey.scanned:
             self._brake.came_back(list(filter(survey.has_seen, self._brake)))
         elif survey.walk.root_missing or not self._feed.known:
@@ -284,21 +284,21 @@ class Watcher:
         self._decide_at = at
         self._intake.take_survey(survey)
 
-    def _tell_unsure(self, unsure: frozenset[str]) -> None:
+    def _log_unsure(self, unsure: frozenset[str]) -> None:
         for folder in unsure - self._unsure:
             logger.warning(
-                "the folder %s cannot be read; nothing in it is retired", shown(folder) or "."
+                "the folder %s cannot be read: nothing in it is retired", shown(folder) or "."
             )
         self._unsure = unsure
 
     def _retire(self) -> None:
-        """Retire what is gone, as far as the brake lets it."""
+        """Retire the missing files that the brake releases."""
         at = self._monotonic()
         if self._brake.idle or self._survey or self._last_scan is None:
             return
         if at < self._decide_at and not self._brake.has_news:
             return
-        self._confirm_lead()  # a hold is told to people
+        self._confirm_lead()  # a hold notifies people
         self._decide_at = at + (HEARTBEAT_SECONDS if self._brake.held else _DECISION_SECONDS)
         undecided = self._feed.is_undecided
         unread = undecided or self._intake.backlog.new > 0 or self._doubt_at is not None
@@ -307,18 +307,18 @@ class Watcher:
             self._feed.known, self._intake.settle.leaving(), at=at, unread=unread
         )
         if self._brake.deferring and not was_deferring:
-            self._doubt(at)  # a scan sees all that is gone, not only what events said
+            self._doubt(at)  # a scan finds every missing file, not only those with events
         self._learn(at, needed=undecided and (self._brake.deferring or self._brake.held))
         for path in gone:
             try:
-                there = self._intake.stamp(path) is not None
+                exists = self._intake.stamp(path) is not None
             except OSError:
-                there = True
-            if not there:
+                exists = True
+            if not exists:
                 self._feed.remove(path)
 
     def _learn(self, at: float, *, needed: bool) -> None:
-        """Ask the store what became of files that may be moves, where the brake waits for that."""
+        """Ask the store what became of possible moves, if the brake waits for them."""
         if not needed:
             self._learn_at, self._learn_seconds = at, _FIRST_LEARN_SECONDS
         elif at >= self._learn_at:
@@ -339,13 +339,13 @@ class Watcher:
             self._publish(batch, lane.value)
         except BrokerUnavailableError:
             with contextlib.suppress(BrokerUnavailableError):
-                self._spool.drop(batch.id)  # or it would count as unconsumed
+                self._spool.drop(batch.id)  # otherwise it would count as outstanding
             raise
 
     def _withdraw(self, batch_id: str) -> bool:
-        was_begun = self._spool.was_begun(batch_id)
+        was_started = self._spool.was_started(batch_id)
         self._spool.drop(batch_id)
-        return was_begun
+        return was_started
 
     def _let_another_try(self, error: Exception, failing_since: float) -> None:
         lasts = self._monotonic() - failing_since >= _GIVE_WAY_SECONDS
@@ -358,7 +358,7 @@ class Watcher:
         return idle and self._monotonic() < self._fresh_at
 
     def _start_over(self) -> None:
-        """Forget what is under way: the scan after the outage finds it again."""
+        """Discard pending work: the scan after the outage finds it again."""
         self._feed.drop_open()
         self._intake.clear()
         self._survey = None
@@ -375,7 +375,7 @@ class Watcher:
     def _state(self) -> str:
         if self._brake.held:
             return "held"
-        return "polling" if self._lookout.polling else "watching"
+        return "polling" if self._supervisor.polling else "watching"
 
     def _beat(self, state: str) -> None:
         self._confirm_lead()
@@ -383,7 +383,7 @@ class Watcher:
         data = {
             "state": state,
             "last_scan": self._last_scan.isoformat() if self._last_scan else None,
-            "mode": "polling" if self._lookout.polling else "inotify",
+            "mode": "polling" if self._supervisor.polling else "inotify",
             "watched": len(self._feed.known),
             "unread": len(self._intake.backlog),
             "host": socket.gethostname(),
