@@ -1,9 +1,9 @@
-"""A batch is claimed: its bytes out of the spool are verified and taken in, whole or file by file.
+"""Takes a batch's bytes from the spool, verifies them, and ingests them, whole or file by file.
 
-Nobody can say what ended a worker, but the spool says what was begun. A batch that was begun before and
-not ended is taken in file by file, so that what ends a worker does so alone; a file that was begun
-three times is refused and not tried again until it is saved anew. Writes nothing itself. Called by
-`worker.library.services`.
+When a worker ends, nothing shows which file ended it, but the spool counts what was started. A batch that
+was started before and not finished is ingested file by file, so a file that ends a worker does so alone.
+A file that was started three times is refused, and not tried again until it is saved again. Writes
+nothing itself. Called by `worker.library.services`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from worker.ingest.spool import Spool
 
 logger = logging.getLogger("content_sync")
 
-#: So often taking in a file may fail, or end its worker.
+#: How often a file's ingest may fail, or end its worker.
 MOST_ATTEMPTS = 3
 
-#: Takes in a batch with its bytes; with `hopeless` its snapshots are refused and not looked at.
+#: Ingests a batch with its bytes; with `hopeless` it refuses the snapshots without reading them.
 TakeIn = Callable[..., list[Outcome]]
 
 
@@ -39,14 +39,14 @@ class _Part:
 
 
 def take_in_claimed(batch: Batch, spool: Spool, take_in: TakeIn) -> list[Outcome] | None:
-    """Take in a batch whose bytes are in the spool, then forget them; None where they are gone.
+    """Ingest a batch whose bytes are in the spool, then drop them; return None if they are missing.
 
-    Raises `ValueError` when the bytes are not those of the batch, and what `take_in` raises of a
-    store or a broker that is away.
+    Raises `ValueError` if the bytes do not match the batch, and what `take_in` raises if the store or the
+    broker is unavailable.
     """
     if not batch.snapshots:
         return take_in(batch, b"")
-    begun = spool.begin(batch.id)
+    earlier_attempts = spool.begin(batch.id)
     data = spool.get(batch.id)
     if data is None:
         spool.drop(batch.id)
@@ -57,7 +57,7 @@ def take_in_claimed(batch: Batch, spool: Spool, take_in: TakeIn) -> list[Outcome
         spool.release(batch.id)  # it was not tried
         raise
     outcomes = None
-    if not begun and not batch.attempts:
+    if not earlier_attempts and not batch.attempts:
         outcomes = _try(batch, data, spool, None, take_in)
     if outcomes is None:
         outcomes = list(_file_by_file(batch, data, spool, take_in))
@@ -66,7 +66,7 @@ def take_in_claimed(batch: Batch, spool: Spool, take_in: TakeIn) -> list[Outcome
 
 
 def require_bytes_of(batch: Batch, data: bytes) -> None:
-    """Raise `ValueError` unless the bytes are those that the batch's message has the hashes of."""
+    """Raise `ValueError` unless the bytes match the hashes in the batch's message."""
     if len(data) != batch.size:
         raise ValueError(f"batch {batch.id} has {len(data)} bytes in the spool, not {batch.size}")
     view, start = memoryview(data), 0
@@ -78,7 +78,7 @@ def require_bytes_of(batch: Batch, data: bytes) -> None:
 
 
 def _file_by_file(batch: Batch, data: bytes, spool: Spool, take_in: TakeIn) -> Iterator[Outcome]:
-    """Take in each file by itself: first those that nobody began, last those that were begun most."""
+    """Ingest each file by itself, those with the fewest attempts first."""
     parts = list(_parts(batch, data))
     earlier = batch.attempts or 1
     others = replace(batch, snapshots=())
@@ -111,9 +111,9 @@ def _parts(batch: Batch, data: bytes) -> Iterator[_Part]:
 def _try(
     batch: Batch, data: bytes, spool: Spool, number: int | None, take_in: TakeIn
 ) -> list[Outcome] | None:
-    """Take in what was begun; None where that failed in a way that nobody thought of.
+    """Ingest a batch or a part; return None after an unexpected error.
 
-    A store that is away is no fault of the file: it counts as not begun.
+    An unavailable store is not the file's fault, so the attempt does not count.
     """
     try:
         return take_in(batch, data)
@@ -122,5 +122,5 @@ def _try(
             spool.release(batch.id, number)
         raise
     except Exception:
-        logger.exception("taking in %s failed", one_line(", ".join(batch.paths), limit=200))
+        logger.exception("ingesting %s failed", one_line(", ".join(batch.paths), limit=200))
         return None

@@ -1,9 +1,9 @@
-"""A batch of snapshots becomes versions, refusals, retirements and moves, in one transaction.
+"""Ingests a batch of snapshots: writes versions, refusals, retirements and moves, in one transaction.
 
-Seeds are parsed, validated and hashed before the transaction begins. Inside it the heads are locked
-in path order, each path is decided on (`worker.ingest.decisions`), and all rows are written together
-(`worker.ingest.rows`). One bad file never fails its batch, and a batch that is taken in twice changes
-nothing the second time.
+Seeds are parsed, validated and hashed before the transaction starts. The transaction locks the heads in
+path order, decides on each path (`worker.ingest.decisions`), and writes all rows together
+(`worker.ingest.rows`). A bad file never fails its batch. Ingesting a batch twice changes nothing the
+second time.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def ingest(
     today: date,
     hopeless: bool = False,
 ) -> list[Outcome]:
-    """Take in a batch with its bytes and return what became of each path. Commits once.
+    """Ingest a batch with its bytes and return the outcome for each path. Commits once.
 
-    `now` is aware, `today` the date in the team's zone. `hopeless` snapshots were tried too often:
-    they are refused without a look at their bytes. Raises `StoreUnavailableError` when the
-    database does not answer; then nothing of the batch is stored.
+    `now` is aware, `today` is the date in the team's zone. `hopeless` snapshots were tried too often and
+    are refused without reading them. Raises `StoreUnavailableError` if the database does not answer;
+    nothing of the batch is stored then.
     """
     if hopeless:
         observations = {snapshot.path: _give_up(snapshot) for snapshot in batch.snapshots}
@@ -75,12 +75,12 @@ def ingest(
 def _observe(
     batch: Batch, data: bytes, rules: Rules, policy: Policy, today: date
 ) -> dict[str, Observation]:
-    """Parse and validate what the batch holds: one observation a path, the newest."""
+    """Parse and validate the batch; return the newest observation of each path."""
     newest: dict[str, Observation] = {}
 
     def add(observation: Observation) -> None:
-        there = newest.get(observation.path)
-        if there is None or there.observed < observation.observed:
+        other = newest.get(observation.path)
+        if other is None or other.observed < observation.observed:
             newest[observation.path] = observation
 
     start = 0
@@ -103,9 +103,9 @@ def _observe(
 def _give_up(snapshot: Snapshot) -> Observation:
     problem = found(
         GIVEN_UP,
-        "taking in this file failed or ended the worker three times",
-        hint="save it again to try again, and show it to who runs Content Sync: "
-        "the log says what happened",
+        "processing this file failed, or ended the worker, three times",
+        hint="save it to try again, and ask your Content Sync administrator: "
+        "the log shows what happened",
     )
     return Refused(item=snapshot, sha256=snapshot.sha256, problems=(problem,))
 
@@ -140,12 +140,12 @@ def _continue(
     refusal: Refusal | None,
     rules: Rules,
 ) -> tuple[Accepted | Refused, decide.Decision]:
-    """Ask the rules that know the version before; an error of theirs refuses the file after all."""
-    told = check_against(head.metadata, previous_body, seen.seed, rules)
-    if not told:
+    """Check a next version by the rules that compare it with the one before; an error refuses it."""
+    more = check_against(head.metadata, previous_body, seen.seed, rules)
+    if not more:
         return seen, decision
-    problems = (*seen.problems, *told)
-    if not refuses(told):
+    problems = (*seen.problems, *more)
+    if not refuses(more):
         return replace(seen, problems=problems), decision
     sha256 = seen.snapshot.sha256
     refused = Refused(

@@ -1,7 +1,7 @@
-"""What a batch means for each of its paths: reads the documents that may have moved, and writes nothing.
+"""Decides what a batch means for each of its paths; reads documents that may have moved, writes nothing.
 
-The rules for one path are in `worker.domain.folder.decide`; this module knows which paths of one batch
-belong together: the old and the new place of a move. Called by `worker.ingest.batch`.
+The rules for one path are in `worker.domain.folder.decide`. This module knows which paths of a batch
+belong together: the old and the new path of a move. Called by `worker.ingest.batch`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def decide_batch(
     refusals: Mapping[str, Refusal],
     policy: Policy,
 ) -> Iterator[Decided]:
-    """Yield each path with what was seen there and what that means, in path order.
+    """Yield each path with its observation and the decision on it, in path order.
 
-    The old path of a move that turns out to be none is gone all the same: it yields a removal.
+    If a move turns out not to be one, its old path is still missing and yields a removal.
     """
     moves = _find_moves(connection, observations, heads, refusals, policy)
     continued = {move.source for move in moves.values()}
-    claimed = set(observations)  # the paths that are decided on, or will be
+    claimed = set(observations)  # the paths with a decision, made or to come
     for path in sorted(observations):
         seen, head, refusal = observations[path], heads.get(path), refusals.get(path)
         if isinstance(seen, Removal):
             if path in continued:
-                head = None  # it lives at another path from now on
+                head = None  # the document continues at another path
             yield path, (seen, decide.decide_removal(seen, head, refusal))
             continue
         origin = _origin(seen)
@@ -79,7 +79,7 @@ def _decide_snapshot(
 
 
 def version_before(decision: decide.Decision, head: Head | None) -> Head | None:
-    """Return what a next version follows, None where there is none; `head` is that of its path."""
+    """Return the head that the next version follows, or None; `head` is the head of its path."""
     match decision:
         case decide.Advance():
             return head
@@ -104,7 +104,7 @@ def _find_moves(
     refusals: Mapping[str, Refusal],
     policy: Policy,
 ) -> dict[str, Match]:
-    """Return which new paths continue a document that is gone, of those that the watcher named."""
+    """Return the new paths that continue a missing document, one of the watcher's candidates."""
     taken = {path for path, seen in observations.items() if not isinstance(seen, Removal)}
     taken |= {origin for seen in observations.values() if (origin := _origin(seen)) is not None}
     newcomers: dict[str, list[str]] = {}
@@ -131,7 +131,7 @@ def _find_moves(
 
 
 def _origin(seen: Observation) -> str | None:
-    """Return the path that is gone and had the same bytes."""
+    """Return the missing path that had the same bytes, or None."""
     match seen:
         case Accepted(snapshot=snapshot) | Refused(item=Snapshot() as snapshot):
             return snapshot.moved_from

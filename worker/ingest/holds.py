@@ -1,10 +1,9 @@
-"""Holds: what waits for a person when too many documents vanish or are refused at once.
+"""Holds: changes that wait for a person, because too many documents vanish or are refused at once.
 
-A mass disappearance retires nothing meanwhile; whether there is one is said by `worker.watch.brake`. One
-refused file is its author's to fix. A fifth of the library is a schema, or a tool, gone wrong: nobody is
-helped by a message for each, so that is told as one; the last good versions stay in either case. A hold
-ends when the files are back, or fixed. Called by `worker.library.services`, `worker.library.queries` and
-`worker.run.doctor`.
+While a mass disappearance is held, nothing is retired; `worker.watch.brake` decides when it is one. The
+author fixes one refused file, but if a fifth of the library is refused, a schema or a tool is wrong: one
+message reports all of them. The last good versions stay in both cases. A hold ends when the files are
+back or fixed. Called by `worker.library.services`, `worker.library.queries` and `worker.run.doctor`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from worker.store.engine import Connection, Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedMany:
-    """How many of the live documents have a newer content that is refused."""
+    """How many of the live documents have a newer edit that was refused."""
 
     refused: int
     live: int
@@ -34,26 +33,26 @@ class RefusedMany:
 def hold_removals(
     store: Store, removals: Sequence[str], live: int, *, routes: Sequence[Route], now: datetime
 ) -> None:
-    """Hold a mass disappearance and owe the routes a notice of it; once while one is held. Commits."""
+    """Hold a mass disappearance and add notices of it; if one is held already, update its list. Commits."""
     with store.write() as connection:
         hold = table.open_hold(connection, table.REMOVALS)
         if hold is None:
             number = len(removals)
-            _begin(
+            _start(
                 connection, table.REMOVALS, number, live, routes=routes, now=now, removals=removals
             )
-        elif hold.state == table.OPEN:  # consent is for what was shown
+        elif hold.state == table.OPEN:  # an approval covers only what was shown
             table.update_hold(connection, hold.id, removals=list(removals))
 
 
-def agreed_removals(connection: Connection) -> frozenset[str]:
-    """Return the paths whose removal a person has agreed to; none while that is open."""
+def approved_removals(connection: Connection) -> frozenset[str]:
+    """Return the paths whose removal a person has approved; empty while the hold is open."""
     hold = table.open_hold(connection, table.REMOVALS)
     return frozenset(hold.removals if hold is not None and hold.state == table.APPROVED else ())
 
 
 def end_removals(store: Store, *, now: datetime) -> None:
-    """End the hold on removals: the files came back, or the retirement was carried out. Commits."""
+    """End the hold on removals: the files came back, or were retired. Commits."""
     with store.write() as connection:
         _end(connection, table.open_hold(connection, table.REMOVALS), now)
 
@@ -61,17 +60,17 @@ def end_removals(store: Store, *, now: datetime) -> None:
 def hold_refusals(
     store: Store, brake: BrakeSettings, routes: Sequence[Route], *, now: datetime
 ) -> None:
-    """Begin the hold on a mass of refusals and owe the routes a notice of it, or end it. Commits.
+    """Start or end the hold on mass refusals, as the library requires; a new hold adds notices. Commits.
 
-    Consent covers what was refused until it was given: a mass that is refused later is held anew.
+    An approval covers what was refused before it. A later mass of refusals gets a new hold.
     """
 
     def work(connection: Connection) -> None:
-        store.lock_events(connection)  # several workers look, and one of them acts
+        store.lock_events(connection)  # several workers may look; one of them acts
         over, mass = _next(connection, brake)
         _end(connection, over, now)
         if mass is not None:
-            _begin(connection, table.REFUSALS, mass.refused, mass.live, routes=routes, now=now)
+            _start(connection, table.REFUSALS, mass.refused, mass.live, routes=routes, now=now)
 
     with store.read() as connection:
         if _next(connection, brake) == (None, None):
@@ -80,12 +79,12 @@ def hold_refusals(
 
 
 def unanswered_refusals(connection: Connection, brake: BrakeSettings) -> RefusedMany | None:
-    """Return the mass of refusals to which nobody has agreed, held already or about to be."""
-    return _find_mass(connection, brake, after=_agreed_at(_refusals(connection)))
+    """Return the mass of refusals that nobody has approved, whether it is held already or not."""
+    return _find_mass(connection, brake, after=_approved_at(_refusals(connection)))
 
 
 def approve(store: Store, *, now: datetime) -> dict[str, int]:
-    """Let what is held go on; returns how many removals and how many refusals that is. Commits."""
+    """Approve what is held; return the numbers of removals and of refusals. Commits."""
     with store.write() as connection:
         held = count_held(connection)
         for hold in table.list_unanswered(connection):
@@ -95,7 +94,7 @@ def approve(store: Store, *, now: datetime) -> dict[str, int]:
 
 
 def count_held(connection: Connection) -> dict[str, int]:
-    """Return how many removals and how many refusals wait for a person."""
+    """Return the numbers of removals and of refusals that wait for a person."""
     counts = dict.fromkeys((table.REMOVALS, table.REFUSALS), 0)
     for hold in table.list_unanswered(connection):
         refused = hold.kind == table.REFUSALS
@@ -106,7 +105,7 @@ def count_held(connection: Connection) -> dict[str, int]:
 
 
 def held(connection: Connection) -> dict[str, Any]:
-    """Return what waits for a person: what `approve` would retire, and what it would have told."""
+    """Return what waits for a person: the documents that `approve` retires, and the refusals it reports."""
     waiting = table.list_unanswered(connection)
     gone = [path for hold in waiting for path in hold.removals]
     refused: Sequence[Any] = ()
@@ -127,34 +126,34 @@ def _refusals(connection: Connection) -> Any | None:
     return table.open_hold(connection, table.REFUSALS)
 
 
-def _agreed_at(hold: Any | None) -> datetime | None:
+def _approved_at(hold: Any | None) -> datetime | None:
     return hold.decided_at if hold is not None else None
 
 
 def _next(connection: Connection, brake: BrakeSettings) -> tuple[Any | None, RefusedMany | None]:
-    """Return the hold on refusals that is over, and the mass that is to be held."""
+    """Return the hold on refusals to end, and the mass to hold; None for neither."""
     hold = _refusals(connection)
-    mass = _find_mass(connection, brake, after=_agreed_at(hold))
+    mass = _find_mass(connection, brake, after=_approved_at(hold))
     if hold is None or hold.state == table.OPEN:
         return (None, mass) if hold is None else (hold if mass is None else None, None)
-    stays_agreed = mass is None and _find_mass(connection, brake) is not None
-    return (None, None) if stays_agreed else (hold, mass)
+    stays_approved = mass is None and _find_mass(connection, brake) is not None
+    return (None, None) if stays_approved else (hold, mass)
 
 
 def _find_mass(
     connection: Connection, brake: BrakeSettings, *, after: datetime | None = None
 ) -> RefusedMany | None:
-    """Return the mass of live documents that are refused now, of those refused after an instant."""
+    """Return the mass of live documents whose refusals, made after an instant, still stand; or None."""
     refused = library.count_refused_live(connection, after=after)
     if refused <= brake.count:
-        return None  # counting the live documents takes longer
+        return None  # without counting the live documents, which takes longer
     live = library.count_live(connection)
     if not trips_brake(refused, live, share=brake.share, count=brake.count):
         return None
     return RefusedMany(refused=refused, live=live)
 
 
-def _begin(
+def _start(
     connection: Connection,
     kind: str,
     number: int,
@@ -164,7 +163,7 @@ def _begin(
     now: datetime,
     removals: Sequence[str] = (),
 ) -> None:
-    from worker.store.notices import add_notices  # noqa: PLC0415 - commands that read need none
+    from worker.store.notices import add_notices  # noqa: PLC0415 - commands that only read do not need it
 
     hold_id = table.begin_hold(connection, kind, removals=removals, live=live, now=now)
     add_notices(connection, hold_notices(hold_id, kind, number, live=live, routes=routes), now=now)

@@ -1,6 +1,6 @@
-"""What an ingest saw of each path, and what became of it: plain result types, their log lines and counts.
+"""Observations and outcomes of an ingest: plain result types, their log lines and counts.
 
-Made by `worker.ingest.batch`, stored by `worker.ingest.rows`.
+Created by `worker.ingest.batch`, stored by `worker.ingest.rows`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_LINES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one path: new, changed, unchanged, moved, retired, refused, withdrawn or stale."""
+    """The outcome for one path: new, changed, unchanged, moved, retired, refused, withdrawn or stale."""
 
     path: str
     kind: str
@@ -53,20 +53,20 @@ class Accepted:
 
     @property
     def path(self) -> str:
-        """Return where the seed lies."""
+        """Return the seed's path."""
         return self.snapshot.path
 
     @property
     def observed(self) -> int:
-        """Return when it was seen, as `Snapshot.observed`."""
+        """Return the observation number, as in `Snapshot.observed`."""
         return self.snapshot.observed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A snapshot with errors, or a file whose bytes could not be taken.
+    """A snapshot with errors, or a file that could not be read.
 
-    `metadata` is what could be read of its front matter: it may say whose file it is.
+    `metadata` is the readable part of its front matter, which may name the file's owner.
     """
 
     item: Snapshot | Unreadable
@@ -76,12 +76,12 @@ class Refused:
 
     @property
     def path(self) -> str:
-        """Return where the seed lies."""
+        """Return the seed's path."""
         return self.item.path
 
     @property
     def observed(self) -> int:
-        """Return when it was seen, as `Snapshot.observed`."""
+        """Return the observation number, as in `Snapshot.observed`."""
         return self.item.observed
 
 
@@ -89,7 +89,7 @@ Observation = Accepted | Refused | Removal
 
 
 def log_outcomes(outcomes: Sequence[Outcome], *, bulk: bool) -> None:
-    """Log what became of a batch: a line each, but one for all plain new files of a large load."""
+    """Log a batch's outcomes, a line each; a large load gets one line for its new and unchanged files."""
     many = bulk and len(outcomes) > MOST_LINES
     quiet = {"new", "unchanged", "stale"} if many else {"stale"}
     for outcome in outcomes:
@@ -101,7 +101,7 @@ def log_outcomes(outcomes: Sequence[Outcome], *, bulk: bool) -> None:
 
 
 def describe(outcome: Outcome) -> str:
-    """Return an outcome in one line: what, where, and why."""
+    """Return an outcome in one line: the kind, the path and the reason."""
     parts = [f"{outcome.kind:<9} {outcome.path}"]
     if outcome.number is not None:
         parts.append(f"version {outcome.number}")
@@ -113,7 +113,7 @@ def describe(outcome: Outcome) -> str:
         if change.lines_added or change.lines_removed:
             parts.append(f"+{change.lines_added} −{change.lines_removed} lines")
         if change.risk is Risk.HIGH:
-            parts.append(f"risk high: {_tell_risk(change)}")
+            parts.append(f"risk high: {_describe_risk(change)}")
     errors = [p for p in outcome.problems if p.severity is Severity.ERROR]
     if errors:
         parts.append(f"line {errors[0].span.line}: {errors[0].code} {errors[0].message}")
@@ -124,7 +124,7 @@ def describe(outcome: Outcome) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class SyncReport:
-    """What one scan to the end did: counts, and what a person should look at."""
+    """The result of one complete scan: counts, and what a person should look at."""
 
     scanned: int = 0
     new: int = 0
@@ -154,7 +154,7 @@ class SyncReport:
         }
 
     def merge(self, other: SyncReport) -> None:
-        """Add what another process did of the same scan."""
+        """Add the counts of another process that shared the scan."""
         self.new += other.new
         self.changed += other.changed
         self.unchanged += other.unchanged
@@ -164,7 +164,7 @@ class SyncReport:
         self.refusals += other.refusals
 
     def add(self, outcome: Outcome) -> None:
-        """Count what became of one path."""
+        """Count the outcome for one path."""
         match outcome.kind:
             case "new" | "revived":
                 self.new += 1
@@ -180,15 +180,15 @@ class SyncReport:
             case "unchanged" | "stale":
                 self.unchanged += 1
             case _:
-                pass  # a refused file that is gone: nothing was held of it
+                pass  # a refused file was deleted, and it had no document
 
 
-def _tell_risk(change: Change) -> str:
-    """Return the first figures that changed, and else the reasons; fields are told beside it."""
-    told = [f"{_short(f.old)} → {_short(f.new)}" for f in change.figures[:3]]
-    if len(change.figures) > len(told):
-        told.append(f"and {len(change.figures) - len(told)} more")
-    return ", ".join(told or change.reasons)
+def _describe_risk(change: Change) -> str:
+    """Return the first changed figures, or the reasons if no figure changed; the line has the fields."""
+    figures = [f"{_short(f.old)} → {_short(f.new)}" for f in change.figures[:3]]
+    if len(change.figures) > len(figures):
+        figures.append(f"and {len(change.figures) - len(figures)} more")
+    return ", ".join(figures or change.reasons)
 
 
 def _short(value: object) -> str:

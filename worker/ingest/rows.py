@@ -1,7 +1,7 @@
-"""The rows that the observations of one batch write: versions, changes, due dates, events, notices.
+"""The rows that one batch writes: versions, changes, due dates, events, notices.
 
-What was decided is noted path by path, and written at the end so that each table is written once.
-Nothing is decided and nothing committed here. Called by `worker.ingest.batch`.
+The decisions are collected path by path and written at the end, so each table is written once. Decides
+and commits nothing. Called by `worker.ingest.batch`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True, kw_only=True)
 class Writes:
-    """The rows of one transaction, gathered so that each table is written once."""
+    """The rows of one transaction, collected so that each table is written once."""
 
     policy: Policy
     now: datetime
@@ -56,7 +56,7 @@ class Writes:
     _longest_lead_days: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Ask the policy once for what each row needs."""
+        """Read once from the policy what every row needs."""
         self._longest_lead_days = self.policy.leads.longest
 
     def note(
@@ -67,7 +67,7 @@ class Writes:
         refusal: Refusal | None,
         bodies: Mapping[str, str],
     ) -> None:
-        """Gather what one decision writes."""
+        """Collect the rows of one decision."""
         match seen, decision:
             case Accepted(), decide.Create():
                 self._create(seen)
@@ -91,7 +91,7 @@ class Writes:
             self.cleared.append(seen.path)
 
     def write(self, connection: Connection, store: Store) -> None:
-        """Write everything that was gathered; events last, under their lock."""
+        """Write all collected rows; events last, under their lock."""
         self.ids |= table.create_documents(connection, [self._created_row(a) for a in self.creates])
         table.update_documents(connection, self.updates)
         table.update_documents(connection, self.touches)
@@ -128,7 +128,7 @@ class Writes:
         self._finish(seen.path, "changed", number=number, change=change, problems=seen.problems)
 
     def _compare(self, seen: Accepted, head: Head, bodies: Mapping[str, str]) -> Change:
-        from worker.domain.changes.change import compare  # noqa: PLC0415 - first versions need none of it
+        from worker.domain.changes.change import compare  # noqa: PLC0415 - first versions do not need it
 
         old_body = bodies.get(head.body_sha256, seen.seed.body)
         change = compare(
@@ -171,7 +171,7 @@ class Writes:
             moved_from=source.path,
             similarity=round(move.similarity, 2),
         )
-        if not source.live:  # its removal came first
+        if not source.live:  # its removal was ingested first
             self._add_event("document.revived", seen.path, number=source.number)
         if change is not None:
             self._store_version(seen, number, change)
@@ -262,12 +262,12 @@ class Writes:
         )
 
     def _keep(self, head: Head, seen: Accepted) -> None:
-        """Remember the document that continues at a path, and what its review owes."""
+        """Record the ID of the document that continues at a path, and the notices of its review."""
         self.ids[seen.path] = head.document_id
         self.notices.extend(self._review_notices(seen, head.document_id))
 
     def _follow_up(self, head: Head, seen: Accepted, number: int, change: Change) -> None:
-        """Tell at once of a retraction, and ask for a review where an edit of high risk wants one."""
+        """Add notices of a retraction, or of a review that a high-risk edit requires."""
         before, now = read_facts(head.metadata, self.policy.fields), seen.facts
         if before.status == ACTIVE and now.status != ACTIVE:
             self._retract(seen.path, now, head, number=number, status=now.status, seen=seen)
@@ -326,7 +326,7 @@ class Writes:
     def _review_notices(self, seen: Accepted, document_id: int) -> Iterable[Notice]:
         facts, due_on = seen.facts, seen.clock.due_on
         if due_on is None or due_on > self.today + timedelta(days=self._longest_lead_days):
-            return ()  # as of most pages: nobody need be looked for
+            return ()  # most pages: saves the search for their owners
         return review_notices(
             self.policy.subject(
                 seen.path, source_type=facts.source_type, owner=facts.owner, tags=facts.tags

@@ -1,9 +1,9 @@
-"""The spool: the bytes of a batch on their way from a watcher to a worker, beside its message.
+"""The spool: carries the bytes of a batch from a watcher to a worker, next to its message.
 
-Redis holds them where the broker is Redis, a dictionary where the broker lives in this process.
-The spool is a hint like the message: bytes that are lost cost a scan, never data, so nothing lives
-longer than `spool_seconds` in Redis. Beside the bytes it counts which were begun: what ends a worker
-is told by that. It knows nothing of seeds. The watcher puts and counts; workers begin, get and drop.
+They are in Redis if the broker is Redis, in a dictionary if the broker is in this process. Lost bytes
+delay an update until the next scan; they never lose data, so nothing stays in Redis longer than
+`spool_seconds`. The spool also counts the attempts at each batch and file, which shows what ends a
+worker. It knows nothing of seeds. The watcher puts and counts; workers begin, get and drop.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from worker.settings.model import Settings
 from worker.settings.redis_link import RedisLink
 
 _PREFIX = "content-sync:"
-#: Added to how often a file was begun: far below zero it is taken in.
+#: Added to a file's number of attempts when it is ingested: far below zero means finished.
 _FINISHED = -1_000_000
 _UNCONSUMED = f"{_PREFIX}spool"
 
-# Scores are seconds of Redis's own clock, which also expires the bytes: hosts whose clocks differ
-# count alike. Scripts, because a pipeline cannot use the answer of TIME.
+# Scores are seconds of Redis's clock, which also expires the bytes, so hosts with different clocks get
+# the same counts. These are scripts, because a pipeline cannot use the result of TIME.
 _NOTE = """
 redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])
 return redis.call('EXPIRE', KEYS[1], ARGV[2])
@@ -44,40 +44,40 @@ class Spool(Protocol):
         """Keep the bytes of a batch; the same batch again replaces them."""
 
     def get(self, batch_id: str) -> bytes | None:
-        """Return the bytes of a batch, or None where they were dropped, lost or are too old."""
+        """Return the bytes of a batch, or None if they were dropped, lost or are too old."""
 
     def drop(self, batch_id: str) -> None:
-        """Forget a batch that was consumed; one that is not there is fine."""
+        """Delete a batch that was consumed, if it exists."""
 
     def begin(self, batch_id: str, part: int | None = None) -> int:
-        """Note that a batch, or one of its files, is begun; return how often it was before."""
+        """Count an attempt at a batch, or at one of its files; return the number of earlier attempts."""
 
     def release(self, batch_id: str, part: int | None = None) -> None:
-        """Note that what was begun last was not tried: what it needs was away."""
+        """Take back the last attempt: something that it needs was unavailable."""
 
     def finish(self, batch_id: str, part: int) -> None:
-        """Note that a file of a batch was taken in."""
+        """Record that a file of a batch was ingested."""
 
     def unfinished(self, batch_id: str, parts: int) -> list[int]:
-        """Return which of a batch's files were not taken in yet, those that were begun most last."""
+        """Return the files of a batch that are not ingested yet, those with the fewest attempts first."""
 
     def was_started(self, batch_id: str) -> bool:
-        """Return whether a worker has begun a batch, and nobody has dropped it."""
+        """Return whether a worker has started a batch that is not dropped."""
 
     def outstanding(self) -> int:
-        """Return how many batches were put and not yet dropped."""
+        """Return the number of batches that were put and not dropped."""
 
     def kept(self) -> frozenset[str]:
-        """Return the ids of those batches."""
+        """Return the IDs of those batches."""
 
 
 class MemorySpool:
-    """The spool of one process. The watcher, which waits at `max_batches`, bounds its size."""
+    """The spool of one process. Its size is limited because the watcher waits at `max_batches`."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._batches: dict[str, bytes] = {}
-        self._begun: dict[str, Counter[str]] = {}
+        self._attempts: dict[str, Counter[str]] = {}
 
     def put(self, batch_id: str, data: bytes) -> None:
         """Keep the bytes of a batch."""
@@ -90,48 +90,48 @@ class MemorySpool:
             return self._batches.get(batch_id)
 
     def drop(self, batch_id: str) -> None:
-        """Forget a batch."""
+        """Delete a batch."""
         with self._lock:
             self._batches.pop(batch_id, None)
-            self._begun.pop(batch_id, None)
+            self._attempts.pop(batch_id, None)
 
     def begin(self, batch_id: str, part: int | None = None) -> int:
-        """Note that a batch, or one of its files, is begun; return how often it was before."""
+        """Count an attempt; return the number of earlier ones."""
         with self._lock:
             return self._add(batch_id, part, 1) - 1
 
     def release(self, batch_id: str, part: int | None = None) -> None:
-        """Note that what was begun last was not tried."""
+        """Take back the last attempt."""
         with self._lock:
             self._add(batch_id, part, -1)
 
     def finish(self, batch_id: str, part: int) -> None:
-        """Note that a file of a batch was taken in."""
+        """Record that a file of a batch was ingested."""
         with self._lock:
             self._add(batch_id, part, _FINISHED)
 
     def unfinished(self, batch_id: str, parts: int) -> list[int]:
-        """Return which of a batch's files were not taken in yet, those that were begun most last."""
+        """Return the files of a batch that are not ingested yet, those with the fewest attempts first."""
         with self._lock:
-            return _unfinished(self._begun.get(batch_id, {}), parts)
+            return _unfinished(self._attempts.get(batch_id, {}), parts)
 
     def was_started(self, batch_id: str) -> bool:
-        """Return whether a worker has begun a batch."""
+        """Return whether a worker has started a batch."""
         with self._lock:
-            return self._begun.get(batch_id, Counter())[_field(None)] > 0
+            return self._attempts.get(batch_id, Counter())[_field(None)] > 0
 
     def _add(self, batch_id: str, part: int | None, number: int) -> int:
-        counts = self._begun.setdefault(batch_id, Counter())
+        counts = self._attempts.setdefault(batch_id, Counter())
         counts[_field(part)] += number
         return counts[_field(part)]
 
     def outstanding(self) -> int:
-        """Return how many batches are kept."""
+        """Return the number of batches."""
         with self._lock:
             return len(self._batches)
 
     def kept(self) -> frozenset[str]:
-        """Return the ids of the batches that are kept."""
+        """Return the IDs of the batches."""
         with self._lock:
             return frozenset(self._batches)
 
@@ -139,11 +139,11 @@ class MemorySpool:
 class RedisSpool:
     """The spool in Redis, for watchers and workers on any machine.
 
-    Its methods raise `BrokerUnavailableError` when Redis refuses, or is silent for seconds.
+    Its methods raise `BrokerUnavailableError` if Redis refuses, or does not answer for seconds.
     """
 
     def __init__(self, url: str, *, spool_seconds: int) -> None:
-        """Use the Redis at `url`; bytes and counts are forgotten after `spool_seconds`."""
+        """Use the Redis at `url`; bytes and counts expire after `spool_seconds`."""
         self._link = RedisLink(url)
         self._spool_seconds = spool_seconds
 
@@ -163,38 +163,38 @@ class RedisSpool:
             return cast("bytes | None", self._link.client.get(_key(batch_id)))
 
     def drop(self, batch_id: str) -> None:
-        """Forget a batch and its bytes."""
+        """Delete a batch and its bytes."""
         with (
             self._link.failing_as_unavailable(),
             self._link.client.pipeline(transaction=True) as pipe,
         ):
-            pipe.unlink(_key(batch_id), _begun_key(batch_id))
+            pipe.unlink(_key(batch_id), _attempts_key(batch_id))
             pipe.zrem(_UNCONSUMED, batch_id)
             pipe.execute()
 
     def begin(self, batch_id: str, part: int | None = None) -> int:
-        """Note that a batch, or one of its files, is begun; return how often it was before."""
+        """Count an attempt; return the number of earlier ones."""
         return self._add(batch_id, part, 1) - 1
 
     def release(self, batch_id: str, part: int | None = None) -> None:
-        """Note that what was begun last was not tried."""
+        """Take back the last attempt."""
         self._add(batch_id, part, -1)
 
     def finish(self, batch_id: str, part: int) -> None:
-        """Note that a file of a batch was taken in."""
+        """Record that a file of a batch was ingested."""
         self._add(batch_id, part, _FINISHED)
 
     def unfinished(self, batch_id: str, parts: int) -> list[int]:
-        """Return which of a batch's files were not taken in yet, those that were begun most last."""
+        """Return the files of a batch that are not ingested yet, those with the fewest attempts first."""
         with self._link.failing_as_unavailable():
-            counts = cast("dict[bytes, bytes]", self._link.client.hgetall(_begun_key(batch_id)))
+            counts = cast("dict[bytes, bytes]", self._link.client.hgetall(_attempts_key(batch_id)))
         return _unfinished({key.decode(): int(n) for key, n in counts.items()}, parts)
 
     def was_started(self, batch_id: str) -> bool:
-        """Return whether a worker has begun a batch."""
+        """Return whether a worker has started a batch."""
         with self._link.failing_as_unavailable():
             number = cast(
-                "bytes | None", self._link.client.hget(_begun_key(batch_id), _field(None))
+                "bytes | None", self._link.client.hget(_attempts_key(batch_id), _field(None))
             )
         return number is not None and int(number) > 0
 
@@ -203,17 +203,17 @@ class RedisSpool:
             self._link.failing_as_unavailable(),
             self._link.client.pipeline(transaction=True) as pipe,
         ):
-            pipe.hincrby(_begun_key(batch_id), _field(part), number)
-            pipe.expire(_begun_key(batch_id), self._spool_seconds)
+            pipe.hincrby(_attempts_key(batch_id), _field(part), number)
+            pipe.expire(_attempts_key(batch_id), self._spool_seconds)
             return int(pipe.execute()[0])
 
     def outstanding(self) -> int:
-        """Return how many batches were put in the last `spool_seconds` and not dropped."""
+        """Return the number of batches that were put in the last `spool_seconds` and not dropped."""
         with self._link.failing_as_unavailable():
             return int(self._link.client.eval(_COUNT, 1, _UNCONSUMED, str(self._spool_seconds)))
 
     def kept(self) -> frozenset[str]:
-        """Return the ids of those batches."""
+        """Return the IDs of those batches."""
         with self._link.failing_as_unavailable():
             ids = self._link.client.eval(_LIST, 1, _UNCONSUMED, str(self._spool_seconds))
         return frozenset(one.decode() for one in cast("list[bytes]", ids))
@@ -224,9 +224,9 @@ class RedisSpool:
 
 
 def open_spool(settings: Settings) -> MemorySpool | RedisSpool:
-    """Return the spool that belongs to the broker; opens no connection yet.
+    """Return the spool that matches the broker, without opening a connection.
 
-    Raises `ConfigurationError` when the broker's URL is neither `memory://` nor Redis.
+    Raises `ConfigurationError` if the broker's URL is neither `memory://` nor Redis.
     """
     if settings.in_process:
         return MemorySpool()
@@ -237,15 +237,15 @@ def _key(batch_id: str) -> str:
     return f"{_UNCONSUMED}:{batch_id}"
 
 
-def _begun_key(batch_id: str) -> str:
+def _attempts_key(batch_id: str) -> str:
     return f"{_PREFIX}begun:{batch_id}"
 
 
 def _field(part: int | None) -> str:
-    """Return the name of what is counted: one file of a batch, or the whole."""
+    """Return the name of a counter: for one file of a batch, or for the whole batch."""
     return "whole" if part is None else str(part)
 
 
 def _unfinished(counts: Mapping[str, int], parts: int) -> list[int]:
-    begun = {part: counts.get(_field(part), 0) for part in range(parts)}
-    return sorted((part for part, times in begun.items() if times >= 0), key=begun.__getitem__)
+    attempts = {part: counts.get(_field(part), 0) for part in range(parts)}
+    return sorted((part for part, n in attempts.items() if n >= 0), key=attempts.__getitem__)

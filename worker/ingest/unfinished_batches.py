@@ -1,8 +1,8 @@
-"""What a service in one process has begun, in files beside its database: they outlive the process.
+"""Records the batches that a one-process service is ingesting, in files next to its database.
 
-Where a file ends the process, its in-memory spool ends too, and nothing else would tell the next one what
-to take care with. Nothing is synced to disk: a crash of the process is meant, not of the machine.
-Called by `worker.library.services`.
+If a seed ends the process, the in-memory spool is lost too; these files show the next process which
+batches need care. They are not synced to disk, because they protect against a crash of the process, not
+of the machine. Called by `worker.library.services`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("content_sync")
 
 
-class Begun:
-    """The batches that are being taken in, each a file of one folder, safe across threads."""
+class UnfinishedBatches:
+    """The batches that are being ingested, each a file in one folder. Safe across threads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,16 +30,16 @@ class Begun:
 
     @contextmanager
     def noting(self, batch: Batch) -> Iterator[None]:
-        """Note a batch while it is taken in; of those that were begun before, one at a time.
+        """Record a batch while it is ingested. Batches with earlier attempts run one at a time.
 
-        Otherwise a file that ends the process would drag its innocent neighbours along each time.
+        Otherwise a file that ends the process would count against the files beside it each time.
         """
         with self._suspects if batch.attempts else nullcontext():
             note = self._folder / f"{batch.id}.json"
             try:
                 self._folder.mkdir(exist_ok=True)
                 note.write_text(json.dumps(batch.as_json()), encoding="utf-8")
-            except OSError as error:  # a full disk: the batch itself will say so
+            except OSError as error:  # a full disk: the batch itself fails and reports it
                 logger.warning("%s cannot be written: %s", note, error.strerror)
             try:
                 yield
@@ -47,13 +47,13 @@ class Begun:
                 with suppress(OSError):
                     note.unlink()
 
-    def left_over(self) -> list[Batch]:
-        """Return what the process before had begun and not ended, and forget it."""
+    def pop_all(self) -> list[Batch]:
+        """Return the batches that an earlier process did not finish, and delete their files."""
         from worker.domain.folder.snapshot import Batch  # noqa: PLC0415
 
         found = []
         for note in sorted(self._folder.glob("*.json")):
-            with suppress(OSError, ValueError):  # a note that was cut off by a crash says nothing
+            with suppress(OSError, ValueError):  # a crash may leave an incomplete file
                 found.append(Batch.from_json(json.loads(note.read_text(encoding="utf-8"))))
             with suppress(OSError):
                 note.unlink()

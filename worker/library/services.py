@@ -18,7 +18,7 @@ from worker.errors import ConfigurationError
 from worker.ingest import holds
 from worker.ingest.outcomes import log_outcomes
 from worker.ingest.spool import Spool, open_spool
-from worker.ingest.unfinished_batches import Begun
+from worker.ingest.unfinished_batches import UnfinishedBatches
 from worker.library import queries
 from worker.library.reader import Reader
 from worker.messages.silence_alarm import SilenceAlarm
@@ -55,7 +55,8 @@ class Services(Reader):
         super().__init__(settings, now=now)
         self.spool: Spool = open_spool(settings)
         in_one = settings.in_process and self.store.is_sqlite
-        self._begun = Begun(Path(f"{self.store.url.database}.begun")) if in_one else None
+        folder = Path(f"{self.store.url.database}.begun")
+        self._unfinished = UnfinishedBatches(folder) if in_one else None
         self.rules = load_rules(settings, compiled=False)
         self.silence_alarm = SilenceAlarm(self.store, settings, self.policy, started_at=now())
 
@@ -107,7 +108,7 @@ class Services(Reader):
         """
         from worker.ingest.attempts import take_in_claimed
 
-        with self._begun.noting(batch) if self._begun is not None else nullcontext():
+        with self._unfinished.noting(batch) if self._unfinished is not None else nullcontext():
             outcomes = take_in_claimed(batch, self.spool, self.take_in_bytes)
         if outcomes is None:
             logger.info(
@@ -166,7 +167,7 @@ class Services(Reader):
 
     def unfinished_batches(self) -> list[Batch]:
         """Return what the process before this one did not end taking in, where one process does all."""
-        return [] if self._begun is None else self._begun.left_over()
+        return [] if self._unfinished is None else self._unfinished.pop_all()
 
     def known_files(self) -> KnownFiles:
         """Return every path that should be in the folder, with what was last seen of it."""
@@ -201,7 +202,7 @@ class Services(Reader):
     def approved(self) -> frozenset[str]:
         """Return the paths whose removal a person has approved; none while that is open."""
         with self.store.read() as connection:
-            return holds.agreed_removals(connection)
+            return holds.approved_removals(connection)
 
     def end_hold(self) -> None:
         """End the hold: the files came back, or the retirement was carried out. Commits."""
