@@ -354,7 +354,7 @@ def test_a_damaged_sqlite_file_is_told_and_nothing_else_is_trusted(
     findings = world.verify()
     assert laws_of(findings) == {Law.DATABASE}
     assert findings.unsound
-    assert "row 1 of versions names a row of documents" in findings.breaches[0].detail
+    assert "row 1 of versions refers to a row of documents" in findings.breaches[0].detail
 
 
 def test_a_sequence_that_a_restore_set_back_is_found(postgres_url: str, seeds: Path):

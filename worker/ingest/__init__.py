@@ -1,1 +1,1 @@
-"""From a batch of snapshots to versions, refusals, retirements and moves, in one transaction."""
+"""Turns a batch of snapshots into versions, refusals, retirements and moves, in one transaction."""

@@ -1,1 +1,1 @@
-"""What the service does with the library: the verbs, the queries, and the files that it writes."""
+"""The library's services and queries, and the files that it writes."""

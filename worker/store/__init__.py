@@ -1,1 +1,1 @@
-"""The record of the library, on SQLite or PostgreSQL. The only package that knows SQLAlchemy."""
+"""The library's database, SQLite or PostgreSQL. The only package that imports SQLAlchemy."""

@@ -1,6 +1,6 @@
-"""What people answer while a review waits: one row a document, valid for the cycle that it names.
+"""People's answers to a pending review: one row per document, valid for one review cycle.
 
-A row whose due date is not the document's belongs to a review that is over. Every function takes a
+A row with another due date than its document belongs to a finished review. Every function takes a
 connection and commits nothing. Called by `worker.reviews.snooze_and_ack` and `worker.library.write_back`;
 `worker.store.plans` writes plans.
 """
@@ -32,7 +32,7 @@ def lock_document(connection: Connection, path: str) -> Any | None:
 
 
 def answers_given(connection: Connection, document_id: int, due_on: date) -> Acknowledgement:
-    """Return what was answered in the cycle of this due date."""
+    """Return the answers given in the cycle of this due date."""
     a = acknowledgements.c
     row = connection.execute(
         select(acknowledgements).where(a.document_id == document_id, a.due_on == due_on)
@@ -49,7 +49,7 @@ def write_answers(
     by: str,
     now: datetime,
 ) -> None:
-    """Put these answers in the place of all that were there; the document is locked."""
+    """Replace a document's answers; the caller has locked the document."""
     values: Mapping[str, Any] = {
         "due_on": due_on,
         "snoozed_until": given.snoozed_until,
@@ -59,6 +59,6 @@ def write_answers(
         "by": by,
         "at": now,
     }
-    there = acknowledgements.c.document_id == document_id
-    if not connection.execute(update(acknowledgements).where(there).values(values)).rowcount:
+    same = acknowledgements.c.document_id == document_id
+    if not connection.execute(update(acknowledgements).where(same).values(values)).rowcount:
         connection.execute(insert(acknowledgements).values(document_id=document_id, **values))

@@ -1,7 +1,7 @@
-"""How fast and how well each channel sends: its token bucket and its circuit breaker.
+"""Each channel's token bucket, which limits its rate, and its circuit breaker.
 
-They are kept in the store, so that all workers together keep to one rate and one verdict. Every
-function takes a connection and commits nothing. Called by the delivery.
+They are in the store, so that all workers share one rate and one breaker. Every function takes a
+connection and commits nothing. Called by the delivery.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from worker.store.schema import channels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What a failure means for its channel: since when it fails, and whether it rests from now on."""
+    """A failure's effect on its channel: since when the channel fails, and whether it rests now."""
 
     since: datetime
     rests: bool
@@ -28,10 +28,10 @@ class Failure:
 def take_turn(
     connection: Connection, name: str, *, per_minute: float | None, now: datetime
 ) -> float:
-    """Take the right to send one message; return 0, or how many seconds to wait for it.
+    """Take a token for one message; return 0, or how many seconds to wait for one.
 
-    A token bucket: it holds what one second brings, one message at least. A channel that rests has
-    no turn before it is tried again.
+    The bucket holds the tokens of one second, at least one. A resting channel gets no token until its
+    rest is over.
     """
     row = _lock(connection, name, per_minute, now)
     if row.open_until is not None and row.open_until > now:
@@ -40,7 +40,7 @@ def take_turn(
         return 0.0
     per_second = per_minute / 60
     passed = max(0.0, (now - row.refilled_at).total_seconds())
-    tokens = min(_holds(per_minute), row.tokens + passed * per_second)
+    tokens = min(_capacity(per_minute), row.tokens + passed * per_second)
     if tokens < 1:
         return float((1 - tokens) / per_second)
     _change(connection, name, tokens=tokens - 1, refilled_at=now)
@@ -48,9 +48,9 @@ def take_turn(
 
 
 def note_success(connection: Connection, name: str, *, now: datetime) -> None:
-    """Note that a channel sent: it does not fail any more, and its next token grows from now on.
+    """Record a success: the channel no longer fails, and its bucket refills from now on.
 
-    So the rate holds between messages as they arrive, however long one was on its way.
+    So the rate limits the arrival of messages, however long each takes to send.
     """
     _change(connection, name, refilled_at=now)
     connection.execute(
@@ -70,7 +70,7 @@ def note_failure(
     most_failures: int,
     rest: timedelta,
 ) -> Failure:
-    """Note that a channel failed. It rests after `most_failures` in a row, and as long as it asks."""
+    """Record a failure. The channel rests after `most_failures` in a row, and for its own `retry_after`."""
     row = _lock(connection, name, None, now)
     failures, since = row.failures + 1, row.failing_since or now
     rests = failures >= most_failures
@@ -89,7 +89,7 @@ def list_failing(connection: Connection) -> Sequence[Any]:
 
 
 def any_resting(connection: Connection, *, now: datetime) -> bool:
-    """Return whether a channel fails and is left alone for now."""
+    """Return whether any channel fails and rests now."""
     resting = select(channels.c.name).where(
         channels.c.failing_since.is_not(None), channels.c.open_until > now
     )
@@ -97,14 +97,14 @@ def any_resting(connection: Connection, *, now: datetime) -> bool:
 
 
 def _lock(connection: Connection, name: str, per_minute: float | None, now: datetime) -> Any:
-    first = {"name": name, "tokens": _holds(per_minute), "refilled_at": now, "failures": 0}
+    first = {"name": name, "tokens": _capacity(per_minute), "refilled_at": now, "failures": 0}
     connection.execute(insert_new(connection, channels).values(**first))
     return connection.execute(
         select(channels).where(channels.c.name == name).with_for_update()
     ).one()
 
 
-def _holds(per_minute: float | None) -> float:
+def _capacity(per_minute: float | None) -> float:
     return max(1.0, (per_minute or 0.0) / 60)
 
 

@@ -1,6 +1,6 @@
-"""Documents, versions and rejections: what an ingest reads and writes inside its transaction.
+"""Documents, versions and refusals: what an ingest reads and writes in its transaction.
 
-Every function takes a connection and commits nothing; who calls owns the transaction.
+Every function takes a connection and commits nothing; the caller owns the transaction.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ Item = TypeVar("Item")
 LIVE, RETIRED = "live", "retired"
 KNOWN_AT_ONCE = 1000
 _MODULUS = 2**31 - 1
-#: For what goes through all that is live. Asked for the state "live", SQLite would go through the index of
-#: due dates, which holds just that, and from each entry to another page of the table; there are two states.
+#: For queries that read all live documents. With `state = 'live'` SQLite would use the partial index on
+#: due dates and read another page of the table for each entry. There are only two states.
 IS_LIVE = documents.c.state != RETIRED
 
 
@@ -50,7 +50,7 @@ def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
 
     On SQLite the transaction itself is the lock.
     """
-    from worker.domain.folder.decide import Head  # noqa: PLC0415 - commands that read need nothing of a plan
+    from worker.domain.folder.decide import Head  # noqa: PLC0415 - commands that only read do not need it
 
     d, v = documents.c, versions.c
     rows = connection.execute(
@@ -76,7 +76,7 @@ def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
 
 
 def load_refusals(connection: Connection, paths: Sequence[str]) -> dict[str, Refusal]:
-    """Return the newest refused content of these paths."""
+    """Return the open refusals of these paths."""
     from worker.domain.folder.decide import Refusal  # noqa: PLC0415
 
     r = rejections.c
@@ -101,7 +101,7 @@ def load_bodies(connection: Connection, sha256s: Iterable[str]) -> dict[str, str
 
 
 def create_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Insert documents and return their ids by path."""
+    """Insert documents and return their IDs by path."""
     if not rows:
         return {}
     ids = _next_ids(connection, len(rows))
@@ -112,8 +112,8 @@ def create_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
 
 
 def _next_ids(connection: Connection, number: int) -> Sequence[int]:
-    """Return the ids that the database would give to so many documents, so that none need be asked back."""
-    if connection.dialect.name == "sqlite":  # which has one writer
+    """Reserve the IDs of a number of new documents, so that the INSERT need not return them."""
+    if connection.dialect.name == "sqlite":  # SQLite has one writer at a time
         newest: int = connection.scalar(select(func.max(documents.c.id))) or 0
         return range(newest + 1, newest + 1 + number)
     sequence = func.pg_get_serial_sequence("documents", "id")
@@ -130,7 +130,7 @@ def update_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
 
 
 def add_bodies(connection: Connection, texts: dict[str, str]) -> None:
-    """Store bodies by their hash; one that is there already stays as it is."""
+    """Store bodies by their hash, except those that already exist."""
     rows = [{"sha256": sha256, "body": texts[sha256]} for sha256 in sorted(texts)]
     if rows:
         connection.execute(insert_new(connection, bodies), rows)
@@ -143,14 +143,14 @@ def add_versions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
 
 
 def replace_refusals(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Record what was refused, in place of what was refused before at the same paths."""
+    """Record refusals, replacing earlier ones at the same paths."""
     if rows:
         remove_refusals(connection, [row["path"] for row in rows])
         connection.execute(insert(rejections), rows)
 
 
 def remove_refusals(connection: Connection, paths: Sequence[str]) -> None:
-    """Forget what was refused at these paths."""
+    """Delete the refusals of these paths."""
     if paths:
         connection.execute(delete(rejections).where(rejections.c.path.in_(paths)))
 
@@ -164,9 +164,9 @@ def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def known_files(connection: Connection) -> KnownFiles:
     """Return every path that should be in the folder, with what was last seen of it.
 
-    A refused content is newer than the document it did not replace, so its stamp counts.
+    A refused file is newer than the document that it did not replace, so its stamp counts.
     """
-    from worker.domain.folder.known import KnownFiles  # noqa: PLC0415 - that a scan alone needs
+    from worker.domain.folder.known import KnownFiles  # noqa: PLC0415 - only a scan needs it
     from worker.domain.folder.snapshot import Known, Stamp  # noqa: PLC0415
 
     known = KnownFiles()
@@ -181,24 +181,24 @@ def known_files(connection: Connection) -> KnownFiles:
 
 
 def fingerprint(connection: Connection) -> tuple[int, ...]:
-    """Return numbers of which some differ once `known_files` does: asked for in a tenth of its time.
+    """Return a token that changes whenever known_files() would, in a tenth of its time.
 
-    They are counts and sums; whatever is taken in raises an `observed`. A hash alone is changed by a repair
-    only, and the whole sync that follows it brings what differs from it.
+    It consists of counts and sums; every ingest raises an `observed`. Only a repair changes a hash alone,
+    and the full sync that must follow a repair finds the difference.
     """
     found: list[int] = []
     for table, condition in ((documents, IS_LIVE), (rejections, true())):
         numbers = (table.c[name] for name in ("size", "mtime_ns", "inode", "observed"))
-        # Of remainders: those of large numbers would outgrow 64 bits, where SQLite gives up.
+        # Sums of remainders: sums of large numbers would exceed 64 bits, an error in SQLite.
         sums = (func.coalesce(func.sum(number % _MODULUS), 0) for number in numbers)
         found += connection.execute(select(func.count(), *sums).where(condition)).one()
     return tuple(map(int, found))
 
 
 def stamps(connection: Connection) -> set[Seen]:
-    """Return the paths of `known_files` as a walk sees them where all is equal.
+    """Return the paths of `known_files` with their stamps, in the form of a walk.
 
-    A stamp that proves nothing (see `worker.domain.folder.reconcile`) has a size that no file has.
+    A stamp that proves nothing (see `worker.domain.folder.reconcile`) gets a size that no file has.
     """
     refused = select(rejections.c.path)
     live = _seen_in(documents).where(IS_LIVE, documents.c.path.not_in(refused))
@@ -211,7 +211,7 @@ def stamps(connection: Connection) -> set[Seen]:
 
 def _seen_in(table: Table) -> Select[Any]:
     c = table.c
-    # The division of SQL rounds to 0: what it makes racy beside that was modified before 1970.
+    # SQL's division rounds towards 0, so files modified before 1970 may count as racy too.
     is_still = c.mtime_ns // 1000 + RACY_MICROSECONDS < c.observed
     proves = and_(is_still, func.length(c.sha256) == SHA256_LETTERS)
     size = case((proves, c.size), else_=UNPROVEN_SIZE)
@@ -219,7 +219,7 @@ def _seen_in(table: Table) -> Select[Any]:
 
 
 def _pages(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
-    """Yield rows in pages: one at a time they take longer, all at once they take much memory."""
+    """Yield rows in pages: faster than one at a time, and smaller than all at once."""
     options = {"yield_per": KNOWN_AT_ONCE}
     return connection.execute(query, execution_options=options).partitions()
 
@@ -264,5 +264,5 @@ def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 
 
 def insert_new(connection: Connection, table: Any) -> Insert:
-    """Return an INSERT that leaves rows alone whose unique key is there already."""
+    """Return an INSERT that skips rows whose unique key already exists."""
     return insert_into(connection.dialect, table).on_conflict_do_nothing()

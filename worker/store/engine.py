@@ -1,7 +1,7 @@
-"""Connections and transactions: one `Store` a process, made after any fork.
+"""Connections and transactions: one `Store` per process, created after any fork.
 
-SQLite runs in WAL mode with full synchronisation; a writer begins IMMEDIATE, so that two writers wait
-for each other instead of losing an update. Both wait ten seconds for a lock, several times.
+SQLite runs in WAL mode with full synchronisation. Write transactions are IMMEDIATE, so two writers wait
+for each other instead of losing an update. Both databases wait ten seconds for a lock, several times.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ Result = TypeVar("Result")
 
 LOCK_WAIT_SECONDS = 10
 ATTEMPTS = 5
-#: Who loses the race for a new path sees the winner's the next time, and may lose the next path: eight
-#: workers on an empty store lose more than five in a row.
+#: A worker that loses the race for a new path sees the winner's row next time, and may then lose the race
+#: for the next path: eight workers on an empty store lose more than five in a row.
 RACES = 15
 #: serialization_failure, deadlock_detected, lock_not_available: the same transaction may succeed now.
-#: So may one that SQLite did not let in: it takes whoever asks at the right moment, not who waits longest.
+#: So may one that SQLite kept waiting: SQLite has no queue, and a later writer may get the lock first.
 PASSING_CODES = frozenset({"40001", "40P01", "55P03", "SQLITE_BUSY"})
-#: One writer at a time appends events, so that their ids are in the order of their commits.
+#: One writer at a time appends events, so their IDs are in the order of their commits.
 EVENT_LOCK = 0x636F6E74656E74  # "content"
 LONGEST_HOLD_SECONDS = 30
-#: Of a new SQLite file. A page of the library takes several: with SQLite's own 4,096 bytes a first load
-#: takes a quarter longer in the database, with twice as many a small edit writes more for little gain.
+#: The page size of a new SQLite file. A document takes several pages: with SQLite's default of 4,096 bytes
+#: a first load spends 25% more time in the database; with 16,384 a small edit writes more for little gain.
 _PAGE_BYTES = 8192
-#: How the database learns that a worker is cut off, which else holds its locks for a quarter of an hour.
+#: They make the server notice a worker that lost its connection; otherwise its locks last 15 minutes.
 _SERVER_OPTIONS = {
     "lock_timeout": LOCK_WAIT_SECONDS * 1000,
     "timezone": "UTC",
@@ -55,12 +55,12 @@ _SERVER_OPTIONS = {
 
 
 class Store:
-    """An engine with its rules for reading, writing and trying again."""
+    """An engine with its rules for reading, writing and retrying."""
 
     def __init__(self, url: str) -> None:
-        """Prepare the engine for a SQLAlchemy URL; nothing is opened yet.
+        """Prepare the engine for a SQLAlchemy URL, without opening a connection.
 
-        Raises `ConfigurationError` for a URL that names no SQLite or PostgreSQL database.
+        Raises `ConfigurationError` if the URL is not for SQLite or PostgreSQL.
         """
         self.url = parse_url(url)
         shown = self.url.set(drivername=self.url.get_backend_name())
@@ -68,7 +68,7 @@ class Store:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         self._turn: IO[bytes] | None = None
-        # One view for several queries: SQLite's snapshot, or PostgreSQL's repeatable read.
+        # One snapshot for several queries: SQLite's own, or PostgreSQL's repeatable read.
         self._readers = (
             self._engine.execution_options(begin="DEFERRED")
             if self.is_sqlite
@@ -77,27 +77,27 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection inside one read-only transaction: a consistent view of the store.
+        """Yield a connection in one read-only transaction: a consistent view of the store.
 
-        Raises `StoreUnavailableError` when the database does not answer.
+        Raises `StoreUnavailableError` if the database does not answer.
         """
-        # It ends with a commit: after a rollback psycopg forgets the statements that it has prepared.
+        # It ends with a commit: after a rollback psycopg drops its prepared statements.
         with self._explained(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give a connection inside one writing transaction; commits at the end, or rolls back.
+        """Yield a connection in one write transaction; commit at the end, or roll back on an error.
 
-        Raises `StoreUnavailableError` when the database does not answer, or not in time.
+        Raises `StoreUnavailableError` if the database does not answer, or not in time.
         """
         with self._explained(), self._engine.begin() as connection:
             yield connection
 
     def transact(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in one writing transaction and commit, again after a deadlock or a lost race.
+        """Run `work` in one write transaction and commit; retry after a deadlock or a lost race.
 
-        `work` may run several times, so it must change nothing but the database.
+        `work` may run several times, so it must change only the database.
         """
         for attempt in range(RACES):
             try:
@@ -112,10 +112,10 @@ class Store:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def lock_events(self, connection: Connection) -> None:
-        """Take the lock under which events are appended, until the transaction ends.
+        """Take the lock for appending events, until the transaction ends.
 
-        Without it a follower that has read event 6 would never see event 5, committed later. Who
-        falls silent while it holds it loses the transaction, so that the others can go on.
+        Without it, a follower that has read event 6 would never see event 5, committed later. If the
+        holder stops responding, PostgreSQL ends its transaction, so that the others can continue.
         """
         if not self.is_sqlite:
             connection.execute(
@@ -127,10 +127,10 @@ class Store:
             )
 
     def before_fork(self) -> None:
-        """Close every connection, none of which may cross a fork; then both processes write in turns.
+        """Close every connection, because none may cross a fork; both processes then take turns to write.
 
-        By itself SQLite would look every few milliseconds whether the other process is done. Where
-        a process ends, its turn goes to the other.
+        Otherwise SQLite would poll every few milliseconds until the other process has finished. The end of
+        a process frees its turn.
         """
         self.close()
         if self.is_sqlite:
@@ -148,7 +148,7 @@ class Store:
         if self._turn is None:
             yield
             return
-        # Such a lock belongs to a process, not to an open file: each has its own after a fork.
+        # This kind of lock belongs to a process, not to an open file, so a fork does not share it.
         fcntl.lockf(self._turn, fcntl.LOCK_EX)
         try:
             yield
@@ -168,7 +168,7 @@ class Store:
 
 
 def parse_url(url: str) -> URL:
-    """Return the URL with the driver that we ship; raise `ConfigurationError` for any other database."""
+    """Return the URL with our driver; raise `ConfigurationError` for an unsupported database."""
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
@@ -178,20 +178,20 @@ def parse_url(url: str) -> URL:
         case "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise ConfigurationError(
-                    "store_url names no file: use sqlite:///var/content-sync.db"
+                    "store_url must name a file: use sqlite:///var/content-sync.db"
                 )
             return parsed.set(drivername="sqlite+pysqlite")
         case "postgresql" | "postgres":
             return parsed.set(drivername="postgresql+psycopg")
         case _:
             raise ConfigurationError(
-                "store_url is not the URL of a database that we know: use sqlite:///FILE "
+                "store_url is not the URL of a supported database: use sqlite:///FILE "
                 "or postgresql://USER:PASSWORD@HOST/NAME"
             )
 
 
 def make_folder(store: Store) -> None:
-    """Make the folder of a SQLite file; raise `ConfigurationError` when it cannot be written."""
+    """Create the folder of a SQLite file; raise `ConfigurationError` if that fails."""
     if not store.is_sqlite or store.url.database is None:
         return
     folder = Path(store.url.database).parent
@@ -199,15 +199,12 @@ def make_folder(store: Store) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"the store's folder {folder} cannot be made: {error.strerror}"
+            f"the store's folder {folder} cannot be created: {error.strerror}"
         ) from error
 
 
 def insert_into(dialect: Dialect, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an INSERT that can say what happens where a unique key is there already.
-
-    Each database has its own; the one that is not used is not loaded.
-    """
+    """Return the database's own INSERT, which supports ON CONFLICT; load only that dialect."""
     if dialect.name == "sqlite":
         from sqlalchemy.dialects import sqlite  # noqa: PLC0415
 
@@ -218,9 +215,9 @@ def insert_into(dialect: Dialect, table: Table) -> sqlite.Insert | postgresql.In
 
 
 def _may_pass(error: DBAPIError) -> bool:
-    """Tell whether the same transaction may succeed when it is run again."""
+    """Return whether the same transaction may succeed on a retry."""
     if isinstance(error, IntegrityError):
-        return True  # another worker made the same path or body first
+        return True  # another worker inserted the same path or body first
     code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
     return error.connection_invalidated or code in PASSING_CODES
 
@@ -232,7 +229,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions of its own
+        connection.isolation_level = None  # the driver must not begin transactions itself
         for pragma in (
             f"page_size = {_PAGE_BYTES}",
             "journal_mode = WAL",
@@ -259,7 +256,7 @@ def _postgresql_engine(url: URL) -> Engine:
             "connect_timeout": LOCK_WAIT_SECONDS,
             "options": " ".join(f"-c {name}={value}" for name, value in _SERVER_OPTIONS.items()),
             "application_name": "content-sync",
-            # A database behind a cut cable fails within seconds, not after a quarter of an hour.
+            # A lost connection fails within seconds, not after 15 minutes.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,

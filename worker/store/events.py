@@ -1,7 +1,7 @@
-"""What became of paths, and how the library stood at an instant: from events and versions alone.
+"""Queries on the history of paths and on the library at an instant, from events and versions.
 
-Reads only, and decides nothing: `worker.library.as_of` and `worker.library.timeline` put the rows together.
-Instants are aware; those that come back are in UTC.
+Reads only. `worker.library.as_of` and `worker.library.timeline` interpret the rows. Instants are aware;
+returned ones are in UTC.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 from worker.store.documents import batched
 from worker.store.schema import documents, events, notices, rejections, versions
 
-#: So many parameters fit into one statement of either database.
+#: This number of parameters fits into one statement of either database.
 _BATCH = 500
 
 STORED, MOVED = "version.stored", "document.moved"
@@ -32,7 +32,7 @@ def events_at(connection: Connection, paths: Collection[str]) -> Sequence[Any]:
 
 
 def paths_of(connection: Connection, document_ids: Collection[int]) -> dict[int, str]:
-    """Return where these documents are now, or were when they retired."""
+    """Return the present paths of these documents, or the last path of a retired one."""
     d = documents.c
     rows = connection.execute(select(d.id, d.path).where(d.id.in_(document_ids)))
     return {row.id: row.path for row in rows}
@@ -57,9 +57,9 @@ def find_refusal(connection: Connection, path: str) -> Any | None:
 
 
 def lives_at(connection: Connection, at: datetime) -> Iterator[Any]:
-    """Yield what happened until an instant, oldest first: id, kind, path, document_id, at.
+    """Yield events until an instant, oldest first: id, kind, path, document_id, at.
 
-    Only events that say where a document is, whether it lives, or whether its file is refused.
+    Only events that say where a document is, whether it is live, or whether its file is refused.
     """
     e = events.c
     yield from connection.execute(
@@ -73,7 +73,7 @@ def lives_at(connection: Connection, at: datetime) -> Iterator[Any]:
 
 
 def heads_at(connection: Connection, at: datetime) -> dict[int, Any]:
-    """Return every document's newest version at an instant, without its body, by document."""
+    """Return each document's newest version at an instant, without its body, by document ID."""
     v = versions.c
     newest = (
         select(v.document_id, func.max(v.number).label("number"))

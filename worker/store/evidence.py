@@ -1,7 +1,7 @@
-"""What `verify` reads of the store, as streams of rows: a library larger than memory passes through.
+"""The queries of `verify`, as streams of rows, so that a library may be larger than memory.
 
-Reads only, but for `end_leases`, and commits nothing. What the rows mean is in `worker.domain.folder.laws`;
-instants are aware. Called by `worker.run.verify`.
+Only `end_leases` writes; nothing commits. `worker.domain.folder.laws` judges the rows. Instants are aware.
+Called by `worker.run.verify`.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ from worker.store.schema import (
     versions,
 )
 
-#: Bodies run to megabytes, so a whole library is read in small runs; other rows in longer ones.
+#: Bodies may have megabytes, so rows with bodies are read in small runs, other rows in long ones.
 _FEW, _MANY = 50, 1000
 _PARAMETERS = 500
 
 
 def database_faults(connection: Connection) -> Iterator[str]:
-    """Yield what the database says of itself: damaged pages, lost references, ids given twice."""
+    """Yield the faults that the database reports: damaged pages, broken references, IDs to be reused."""
     if connection.dialect.name == "sqlite":
-        for (told,) in connection.execute(text("PRAGMA integrity_check(20)")):
-            if told != "ok":
-                yield str(told)
+        for (finding,) in connection.execute(text("PRAGMA integrity_check(20)")):
+            if finding != "ok":
+                yield str(finding)
         for row in connection.execute(text("PRAGMA foreign_key_check")):
-            yield f"row {row[1]} of {row[0]} names a row of {row[2]} that is not there"
+            yield f"row {row[1]} of {row[0]} refers to a row of {row[2]} that does not exist"
         given = text("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
         newest = connection.scalar(select(func.max(events.c.id))) or 0
         if (connection.scalar(given) or 0) < newest:
-            yield f"the next event would not come behind the newest, {newest}"
+            yield f"the next event would not get a larger ID than the newest, {newest}"
         return
     for table in metadata.sorted_tables:
         if (column := table.c.get("id")) is None:
@@ -68,11 +68,11 @@ def database_faults(connection: Connection) -> Iterator[str]:
         )
         newest = connection.scalar(select(func.max(column))) or 0
         if (connection.scalar(given) or 0) < newest:
-            yield f"the next id of {table.name} would not come behind the newest, {newest}"
+            yield f"the next ID of {table.name} would not be larger than the newest, {newest}"
 
 
 def count_rows(connection: Connection) -> dict[str, int]:
-    """Return how many rows each verified table has, by what they are called."""
+    """Return the number of rows of each verified table, by the name that people see."""
     counted = {
         "documents": documents,
         "versions": versions,
@@ -107,7 +107,7 @@ def stored_versions(connection: Connection) -> Iterator[Any]:
 
 
 def unused_bodies(connection: Connection) -> Iterator[Any]:
-    """Yield the bodies that no version has: sha256, body."""
+    """Yield the bodies that no version uses: sha256, body."""
     b = bodies.c
     unused = select(b.sha256).except_(select(versions.c.body_sha256))
     for sha256 in connection.scalars(unused.execution_options(yield_per=_MANY)):
@@ -115,14 +115,14 @@ def unused_bodies(connection: Connection) -> Iterator[Any]:
 
 
 def newest_versions(connection: Connection) -> Iterator[Any]:
-    """Yield every document's row with the number, hash and metadata of its newest version (`v_…`)."""
+    """Yield each document's row with the number, hash and metadata of its newest version (`v_…`)."""
     yield from connection.execute(
         _newest_version().order_by(documents.c.id).execution_options(yield_per=_MANY)
     )
 
 
 def find_newest_versions(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
-    """Return the same of these documents, locked until the transaction ends."""
+    """Return the same rows for these documents, locked until the transaction ends."""
     query = _newest_version().where(documents.c.id.in_(ids)).order_by(documents.c.path)
     return connection.execute(query.with_for_update(of=documents)).all()
 
@@ -140,11 +140,11 @@ def find_version_at(connection: Connection, path: str) -> Any | None:
 
 
 def versions_without_event(connection: Connection) -> Iterator[Any]:
-    """Yield the versions that no event tells of: path, number."""
+    """Yield the versions without an event: path, number."""
     v, e = versions.c, events.c
     yield from connection.execute(
         select(v.path, v.number)
-        .outerjoin(events, and_(_tells_of_version(), e.kind == STORED))
+        .outerjoin(events, and_(_is_about_version(), e.kind == STORED))
         .where(e.id.is_(None))
         .order_by(v.path, v.number)
         .execution_options(yield_per=_MANY)
@@ -152,11 +152,11 @@ def versions_without_event(connection: Connection) -> Iterator[Any]:
 
 
 def events_without_version(connection: Connection) -> Iterator[Any]:
-    """Yield the events of versions that are not there, or not at that path: id, path, number."""
+    """Yield the events of versions that do not exist, or not at that path: id, path, number."""
     v, e = versions.c, events.c
     yield from connection.execute(
         select(e.id, e.path, e.number)
-        .outerjoin(versions, _tells_of_version())
+        .outerjoin(versions, _is_about_version())
         .where(e.kind == STORED, v.id.is_(None))
         .order_by(e.id)
         .execution_options(yield_per=_MANY)
@@ -164,10 +164,10 @@ def events_without_version(connection: Connection) -> Iterator[Any]:
 
 
 def life_events(connection: Connection) -> Iterator[Any]:
-    """Yield what the life of each document was, by document and oldest first.
+    """Yield the events of each document's life, by document, oldest first.
 
-    With the document's path and state as `d_path` and `d_state`; a document without such events
-    yields one row without `id`.
+    `d_path` and `d_state` are the document's path and state. A document without such events yields one
+    row without `id`.
     """
     d, e = documents.c, events.c
     kinds = e.kind.in_((STORED, MOVED, RETIRED, REVIVED))
@@ -181,7 +181,7 @@ def life_events(connection: Connection) -> Iterator[Any]:
 
 
 def lost_subjects(connection: Connection) -> Iterator[tuple[str, int, str]]:
-    """Yield the rows that are about no document: their table, their id (or that document's), path."""
+    """Yield the rows whose document does not exist: table, ID (the row's or the document's), path."""
     d = documents.c
     about: tuple[tuple[str, Any, Any, Any], ...] = (
         ("events", events.c.document_id, events.c.id, events.c.path),
@@ -205,11 +205,14 @@ def lost_subjects(connection: Connection) -> Iterator[tuple[str, int, str]]:
 
 
 def notices_against_the_law(connection: Connection) -> Iterator[tuple[str, int, str]]:
-    """Yield the notices that contradict themselves or each other: path, id, and what is wrong."""
+    """Yield the notices that contradict themselves or each other: path, ID, and what is wrong."""
     n = notices.c
     wrong: tuple[tuple[str, Any], ...] = (
-        ("it is sent, and nothing says when", and_(n.state == SENT, n.sent_at.is_(None))),
-        ("it says when it was sent, and is not", and_(n.state != SENT, n.sent_at.is_not(None))),
+        ("it is sent, but has no time of sending", and_(n.state == SENT, n.sent_at.is_(None))),
+        (
+            "it has a time of sending, but is not sent",
+            and_(n.state != SENT, n.sent_at.is_not(None)),
+        ),
         ("it is closed and still leased", and_(n.state != PENDING, n.leased_until.is_not(None))),
     )
     for what, condition in wrong:
@@ -222,11 +225,11 @@ def notices_against_the_law(connection: Connection) -> Iterator[tuple[str, int, 
         .having(func.count() > 1)
     )
     for path, notice_id in connection.execute(twice):
-        yield path, notice_id, "the same stage of one review was owed to its route twice"
+        yield path, notice_id, "its route has two notices of the same stage of one review"
 
 
 def leases_beyond(connection: Connection, instant: datetime) -> Iterator[Any]:
-    """Yield the pending notices that are leased for longer than that: path, id, leased_until."""
+    """Yield the pending notices that are leased beyond an instant: path, id, leased_until."""
     n = notices.c
     yield from connection.execute(
         select(n.path, n.id, n.leased_until)
@@ -236,14 +239,14 @@ def leases_beyond(connection: Connection, instant: datetime) -> Iterator[Any]:
 
 
 def end_leases(connection: Connection, instant: datetime) -> int:
-    """Give back the notices that are leased for longer than that; returns how many."""
+    """End the leases of notices that are leased beyond an instant; return their number."""
     n = notices.c
     beyond = update(notices).where(n.state == PENDING, n.leased_until > instant)
     return connection.execute(beyond.values(leased_until=None)).rowcount
 
 
 def reviews_told(connection: Connection, document_ids: Sequence[int]) -> set[tuple[Any, ...]]:
-    """Return for which (document, due date, route) there is a notice that the review is due."""
+    """Return the (document, due date, route) triples with a notice that the review is due."""
     n = notices.c
     rows = connection.execute(
         select(n.document_id, n.due_on, n.route).where(
@@ -256,7 +259,7 @@ def reviews_told(connection: Connection, document_ids: Sequence[int]) -> set[tup
 
 
 def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, KnownFile]:
-    """Return what the store holds of these paths."""
+    """Return what the store has about these paths."""
     d, v, r = documents.c, versions.c, rejections.c
     found: dict[str, KnownFile] = {}
     for some in batched(paths, _PARAMETERS):
@@ -274,7 +277,7 @@ def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, Known
 
 
 def expected_files(connection: Connection) -> Iterator[tuple[str, bool]]:
-    """Yield each path that the folder should hold, and whether its newest content was refused."""
+    """Yield each path that the folder should contain, and whether its newest content was refused."""
     d = documents.c
     refused = select(rejections.c.path).execution_options(yield_per=_MANY)
     for path in connection.scalars(refused):
@@ -289,7 +292,7 @@ def expected_files(connection: Connection) -> Iterator[tuple[str, bool]]:
         yield path, False
 
 
-def _tells_of_version() -> ColumnElement[bool]:
+def _is_about_version() -> ColumnElement[bool]:
     v, e = versions.c, events.c
     return and_(e.document_id == v.document_id, e.number == v.number, e.path == v.path)
 

@@ -1,4 +1,4 @@
-"""Mass changes that wait for a person: documents that are gone, and documents whose files are refused.
+"""Holds: missing documents and refused files that wait for a person, because they are too many.
 
 At most one hold of a kind is open. Commits nothing. Called by `worker.ingest.holds` and
 `worker.run.verify_folder`.
@@ -19,7 +19,7 @@ OPEN, APPROVED, ENDED = "held", "approved", "ended"
 
 
 def open_hold(connection: Connection, kind: str) -> Any | None:
-    """Return the mass change of a kind that is held or approved now."""
+    """Return the hold of a kind that is open or approved now, or None."""
     return connection.execute(
         select(holds)
         .where(holds.c.kind == kind, holds.c.state != ENDED)
@@ -29,7 +29,7 @@ def open_hold(connection: Connection, kind: str) -> Any | None:
 
 
 def list_unanswered(connection: Connection) -> Sequence[Any]:
-    """Return the mass changes to which nobody has agreed, of each kind at most one."""
+    """Return the holds that nobody has approved, at most one of each kind."""
     unanswered = select(holds).where(holds.c.state == OPEN)
     return connection.execute(unanswered.order_by(holds.c.id)).all()
 
@@ -37,7 +37,7 @@ def list_unanswered(connection: Connection) -> Sequence[Any]:
 def begin_hold(
     connection: Connection, kind: str, *, live: int, now: datetime, removals: Sequence[str] = ()
 ) -> int:
-    """Hold a mass change of `live` documents; returns the hold's id."""
+    """Add a hold, with the number of `live` documents; return its ID."""
     made = connection.execute(
         insert(holds)
         .values(kind=kind, at=now, removals=list(removals), live=live, state=OPEN)

@@ -1,8 +1,8 @@
-"""Which watcher leads, and which stand by: rows among the heartbeats.
+"""The lease of the leading watcher, and the watchers that stand by: rows among the heartbeats.
 
-The lease is renewed by counting up. No clock decides: who waits for it looks whether the count stands
-still, by a clock of its own that only measures durations. Every change is conditional on what was
-read, so that of two processes one succeeds. Called by `worker.watch.lead` and the answers.
+The leader renews its lease by incrementing a counter. No wall clock decides: a standby measures, by its
+own monotonic clock, how long the counter has not changed. Every change is conditional on what was read,
+so only one of two processes succeeds. Called by `worker.watch.lead` and the queries.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from worker.store.engine import insert_into
 from worker.store.schema import heartbeats
 
 LEAD = "lead:watcher"
-#: Before the name of a host whose watcher stands by.
+#: The prefix of a heartbeat's name, before the host whose watcher stands by.
 STAND_BY = "stand-by:"
 STANDS_BY = "stands by"
 STAND_BY_SILENT_AFTER = timedelta(seconds=30)
@@ -26,11 +26,11 @@ STAND_BY_SILENT_AFTER = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """Who leads since when; `holder` is one process's own token, empty where it was handed back.
+    """Who leads, and since when. `holder` is a process's token, empty if the lease was handed back.
 
-    `renewal` counts up with each renewal and each holder. `observed` is the largest number of an
-    observation that the holder may have given by then. `place` tells apart machines and containers
-    that have one name: process ids compare only within one place. `since` is for people.
+    `renewal` increases with each renewal and each holder. `observed` is the largest observation number
+    that the holder may have used so far. `place` distinguishes machines and containers with the same
+    name: process IDs compare only within one place. `since` is for people.
     """
 
     holder: str
@@ -43,19 +43,19 @@ class Lease:
 
 
 def find_lease(connection: Connection) -> Lease | None:
-    """Return the lease, None where nobody ever had one."""
+    """Return the lease, or None if no process ever had one."""
     data = connection.scalar(select(heartbeats.c.data).where(heartbeats.c.name == LEAD))
     return None if data is None else _lease(data)
 
 
 def leader(rows: Mapping[str, Any]) -> Lease | None:
-    """Return the lease out of all heartbeats, None where nobody holds it."""
+    """Return the lease from all heartbeats, or None if no process holds it."""
     lease = None if LEAD not in rows else _lease(rows[LEAD].data)
     return lease if lease is not None and lease.holder else None
 
 
 def standing_by(rows: Mapping[str, Any], *, now: datetime) -> Iterator[Any]:
-    """Yield the heartbeats of the watchers that stand by, out of all heartbeats."""
+    """Yield the heartbeats of the watchers that stand by, from all heartbeats."""
     for name, row in sorted(rows.items()):
         stands_by = name.startswith(STAND_BY) and row.data["state"] == STANDS_BY
         if stands_by and now - row.at < STAND_BY_SILENT_AFTER:
@@ -63,7 +63,7 @@ def standing_by(rows: Mapping[str, Any], *, now: datetime) -> Iterator[Any]:
 
 
 def put_lease(connection: Connection, lease: Lease, *, before: int | None, now: datetime) -> bool:
-    """Write a lease where its count is still `before` (None: where there is none); tell whether."""
+    """Write a lease if its counter is still `before` (None: no lease exists); return whether it was."""
     row = {"at": now, "data": asdict(lease)}
     if before is None:
         first = (

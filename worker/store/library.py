@@ -1,4 +1,4 @@
-"""The library as people and programs ask for it. Reads only; dates are dates, instants are in UTC."""
+"""Queries on the library for commands and reviews. Reads only; dates are dates, instants are in UTC."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from worker.store.schema import (
     versions,
 )
 
-#: Bodies run to megabytes: a whole library is read in small runs of rows.
+#: Bodies may have megabytes, so a whole library is read in small runs of rows.
 ROWS_AT_ONCE = 100
-#: What people have answered in the cycle that a document is in.
+#: The answers of the cycle that a document is in.
 _IN_THIS_CYCLE = (acknowledgements.c.document_id == documents.c.id) & (
     acknowledgements.c.due_on == documents.c.due_on
 )
@@ -34,9 +34,9 @@ _ANSWERS = [
 
 
 def count_all(connection: Connection) -> dict[str, Any]:
-    """Return the counts of documents, versions and rejections, and of notices by state.
+    """Return the counts of documents, versions and refusals, and of notices by state.
 
-    How many documents live is not asked for: that reads the table, as `review_groups` does anyway.
+    It does not count the live documents: that reads the table, as `review_groups` does anyway.
     """
     tables = {"documents": documents, "versions": versions, "refused": rejections}
     totals = (
@@ -56,13 +56,13 @@ def review_rows(
     """Yield live documents for the review calendar, soonest due first.
 
     With `due_until`, only those that are due by then: an index range, whatever the library's size.
-    With `planned_until`, behind them those that are due later and planned by then.
+    With `planned_until`, followed by those that are due later and planned by then.
     """
     d, a = documents.c, acknowledgements.c
     query = _review_query()
     queries = [query if due_until is None else query.where(d.due_on <= due_until)]
     if due_until is not None and planned_until is not None:
-        # Of the few that are planned, not of the many that are due later.
+        # Starts from the few that are planned, not from the many that are due later.
         planned = select(a.document_id).where(a.planned_on <= planned_until)
         queries.append(
             query.where(d.id.in_(planned), d.due_on > due_until, a.planned_on <= planned_until)
@@ -72,15 +72,15 @@ def review_rows(
 
 
 def review_groups(connection: Connection, *, by_path: bool) -> Iterator[ReviewGroup]:
-    """Yield live documents counted by what their review's state depends on; the order is any.
+    """Yield live documents, counted by everything that their review's state depends on, in any order.
 
-    With `by_path`, those that name no review frequency are told apart by their paths.
+    With `by_path`, documents without a review frequency are grouped by path as well.
     """
     d, a = documents.c, acknowledgements.c
     anywhere: ColumnElement[str] = literal_column("''")
     path = case((d.review_frequency.is_(None), d.path), else_=anywhere) if by_path else anywhere
     parts = (
-        d.due_on,  # first, as it differs most: SQLite sorts by comparing one after the other
+        d.due_on,  # first, because it differs most: SQLite sorts column by column
         *(d.review_frequency, d.source_type, d.exempt),
         *(a.snoozed_until, a.planned_on),
     )
@@ -97,7 +97,7 @@ def review_groups(connection: Connection, *, by_path: bool) -> Iterator[ReviewGr
 
 
 def find_review_rows(connection: Connection, document_ids: Iterable[int]) -> dict[int, ReviewRow]:
-    """Return what the review calendar needs of these documents, of those that live."""
+    """Return the review rows of those of these documents that are live."""
     found = {}
     for ids in batched(sorted(set(document_ids)), 500):
         for row in connection.execute(_review_query().where(documents.c.id.in_(ids))):
@@ -133,7 +133,7 @@ def _review_row(row: Any) -> ReviewRow:
 
 
 def _review_basis(row: Any, given: Acknowledgement) -> dict[str, Any]:
-    """Return what a review's state on any day depends on."""
+    """Return everything that a review's state on any day depends on."""
     return {
         "path": row.path,
         "source_type": row.source_type,
@@ -149,7 +149,7 @@ def _given(row: Any) -> Acknowledgement:
 
 
 def acknowledgement(row: Any) -> Acknowledgement:
-    """Return what a row of `acknowledgements` says."""
+    """Return the answers in a row of `acknowledgements`."""
     return Acknowledgement(
         snoozed_until=row.snoozed_until,
         snoozes=row.snoozes,
@@ -159,9 +159,9 @@ def acknowledgement(row: Any) -> Acknowledgement:
 
 
 def list_documents(connection: Connection) -> Iterator[tuple[Any, ReviewGroup | None]]:
-    """Yield every document with its head's columns, in path order, and alone as a group where it lives."""
+    """Yield each document's columns, in path order, with a review group of its own if it is live."""
     d = documents.c
-    shown = (column for column in d if column is not d.tags)  # a list takes as long as all the rest
+    shown = (column for column in d if column is not d.tags)  # parsing tags doubles the time
     query = select(*shown, *_ANSWERS).outerjoin(acknowledgements, _IN_THIS_CYCLE).order_by(d.path)
     for row in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
         lives = row.state == LIVE
@@ -179,15 +179,15 @@ def list_refusals(connection: Connection) -> Sequence[Any]:
 
 
 def count_live(connection: Connection) -> int:
-    """Return how many documents live."""
+    """Return the number of live documents."""
     live = select(func.count()).select_from(documents).where(documents.c.state == LIVE)
     return connection.scalar(live) or 0
 
 
 def count_refused_live(connection: Connection, *, after: datetime | None = None) -> int:
-    """Return at how many live documents' paths a newer content is refused, since an instant or at all.
+    """Return the number of live documents with a newer refused edit, since an instant or at all.
 
-    Asked every few seconds: it looks at what is refused, and not at all that lives.
+    It runs every few seconds, so it reads the refusals, not all live documents.
     """
     lives = exists().where(documents.c.path == rejections.c.path, documents.c.state == LIVE)
     found = select(func.count()).select_from(rejections).where(lives)
@@ -197,7 +197,7 @@ def count_refused_live(connection: Connection, *, after: datetime | None = None)
 
 
 def list_refused_live(connection: Connection) -> Sequence[Any]:
-    """Return path, title and problems of the live documents whose newer content is refused."""
+    """Return path, title and problems of the live documents with a newer refused edit."""
     found = (
         select(documents.c.path, documents.c.title, rejections.c.problems)
         .join(rejections, documents.c.path == rejections.c.path)
@@ -208,7 +208,7 @@ def list_refused_live(connection: Connection) -> Sequence[Any]:
 
 
 def find_refusal(connection: Connection, path: str) -> Any | None:
-    """Return what is refused at a path."""
+    """Return the open refusal of a path, or None."""
     return connection.execute(select(rejections).where(rejections.c.path == path)).one_or_none()
 
 
@@ -218,7 +218,7 @@ def find_document(connection: Connection, path: str) -> Any | None:
 
 
 def heads_of(connection: Connection, paths: Iterable[str]) -> Iterator[Any]:
-    """Yield path, number and stored_at of the newest versions of the documents that live at paths."""
+    """Yield path, number and stored_at of the newest version of each live document at these paths."""
     d, v = documents.c, versions.c
     query = select(d.path, v.number, v.stored_at).join(
         versions, (v.document_id == d.id) & (v.number == d.number)
@@ -267,7 +267,7 @@ def find_version(
 
 
 def list_notices(connection: Connection, state: str | None) -> Sequence[Any]:
-    """Return notices, newest first; those of one state where it is given."""
+    """Return notices, newest first, optionally of one state."""
     query = select(notices).order_by(notices.c.id.desc())
     if state is not None:
         query = query.where(notices.c.state == state)
@@ -275,14 +275,14 @@ def list_notices(connection: Connection, state: str | None) -> Sequence[Any]:
 
 
 def events_after(connection: Connection, event_id: int, limit: int) -> Sequence[Any]:
-    """Return up to `limit` events behind an id, oldest first: the change feed."""
+    """Return up to `limit` events after an ID, oldest first: the change feed."""
     return connection.execute(
         select(events).where(events.c.id > event_id).order_by(events.c.id).limit(limit)
     ).all()
 
 
 def newest_event(connection: Connection) -> int:
-    """Return the id of the newest event, 0 before the first."""
+    """Return the ID of the newest event, 0 before the first."""
     return connection.scalar(select(func.max(events.c.id))) or 0
 
 
@@ -305,7 +305,7 @@ def live_versions(connection: Connection, *, bodies_too: bool) -> Iterator[Any]:
 
 
 def count_events(connection: Connection, *, since: datetime | None) -> dict[str, int]:
-    """Return how many events of each kind there are since an instant, or at all."""
+    """Return the number of events of each kind, since an instant or at all."""
     query = select(events.c.kind, func.count()).group_by(events.c.kind)
     if since is not None:
         query = query.where(events.c.at > since)

@@ -1,4 +1,4 @@
-"""Who lives: the heartbeats of the parts."""
+"""The heartbeats of the service's parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.store.schema import heartbeats
 
 
 def beat(connection: Connection, name: str, data: dict[str, Any], *, now: datetime) -> None:
-    """Note that a part lives."""
+    """Record that a part is running."""
     row = {"at": now, "data": data}
     connection.execute(
         insert_into(connection.dialect, heartbeats)
@@ -22,7 +22,7 @@ def beat(connection: Connection, name: str, data: dict[str, Any], *, now: dateti
 
 
 def forget_silent(connection: Connection, *, since: datetime) -> None:
-    """Forget parts that were not heard since an instant: containers come and go under new names."""
+    """Delete parts without a heartbeat since an instant: containers start under new names."""
     connection.execute(delete(heartbeats).where(heartbeats.c.at < since))
 
 

@@ -1,9 +1,8 @@
-"""Bring a database to this version's tables, safely from many processes at once.
+"""Upgrades a database to this version's tables, safely from many processes at once.
 
-The whole upgrade is one transaction: SQLite's IMMEDIATE lock, or an advisory lock on PostgreSQL,
-lets the second process wait and then find nothing to do. An empty SQLite file gets the tables of the
-models at once, which a test holds equal to what the migrations make: a first command need not load
-Alembic for that.
+The whole upgrade is one transaction. SQLite's IMMEDIATE lock, or an advisory lock on PostgreSQL, makes a
+second process wait, and then it has nothing to do. An empty SQLite file gets the tables of `schema`
+directly, so that a first command need not load Alembic; a test proves that they equal the migrations'.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from worker.errors import StoreUnavailableError
 from worker.store.engine import Store, make_folder
 from worker.store.schema import metadata
 
-#: The newest migration in `migrations/versions`; a test holds it equal to Alembic's head.
+#: The newest migration in `migrations/versions`; a test compares it with Alembic's head.
 HEAD = "0005"
 MIGRATION_LOCK = 0x6D696772617465  # "migrate"
 
 
 def migrate(store: Store) -> tuple[str | None, str]:
-    """Upgrade the database and return its revision before and now. Commits.
+    """Upgrade the database; return its revision before and after. Commits.
 
-    Raises `StoreUnavailableError` when the database does not answer, or is newer than this program.
+    Raises `StoreUnavailableError` if the database does not answer, or is newer than this program.
     """
     make_folder(store)
     with store.read() as connection:
@@ -52,13 +51,13 @@ def require_schema(store: Store) -> None:
         revision = find_revision(connection)
     if revision != HEAD:
         raise StoreUnavailableError(
-            f"the store {store.name} is at revision {revision or 'none'}, and this version needs {HEAD}: "
+            f"the store {store.name} has revision {revision or 'none'}, but this version needs {HEAD}: "
             "run `content-sync migrate`"
         )
 
 
 def find_revision(connection: Connection) -> str | None:
-    """Return the migration that the database is at, or None for an empty one."""
+    """Return the database's revision, or None if it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -66,7 +65,7 @@ def find_revision(connection: Connection) -> str | None:
 
 
 def _create(connection: Connection) -> None:
-    """Make the tables of the models, and note that they are those of the newest migration."""
+    """Create the tables of `schema`, and record the newest revision."""
     metadata.create_all(connection)
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
@@ -87,5 +86,5 @@ def _upgrade(connection: Connection, store: Store) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise StoreUnavailableError(
-            f"the store {store.name} was made by a newer version of Content Sync: {error}"
+            f"the store {store.name} belongs to a newer version of Content Sync: {error}"
         ) from error

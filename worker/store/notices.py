@@ -1,7 +1,7 @@
-"""The outbox: notices are added, leased as one digest a route, and marked.
+"""Notices: adds them, leases them as one digest per route, and marks them.
 
-Every function takes a connection and commits nothing. A digest's notices get one `message_id` at
-their first lease and keep it, so that a repeat after a crash is the same message.
+Every function takes a connection and commits nothing. A digest's notices get one `message_id` at their
+first lease and keep it, so a repeat after a crash is the same message.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rechecked:
-    """What is left of a leased digest: the notices that hold, and the ids of those that do not."""
+    """A leased digest after a check: the notices that still apply, and the IDs of the others."""
 
     owed: list[Leased]
     gone: list[int]
@@ -69,9 +69,9 @@ class Rechecked:
 
 
 def add_notices(connection: Connection, owed: Iterable[Notice], *, now: datetime) -> list[Notice]:
-    """Add the notices that are not there yet, and return those.
+    """Add the notices that do not exist yet, and return them.
 
-    One that was cancelled is owed again: its document was away for a while, and is back.
+    A cancelled notice is added again: its document was retired for a while, and is back.
     """
     added = new_notices(connection, owed)
     if added:
@@ -84,12 +84,12 @@ def add_notices(connection: Connection, owed: Iterable[Notice], *, now: datetime
 
 
 def new_notices(connection: Connection, owed: Iterable[Notice]) -> list[Notice]:
-    """Return the notices whose key is not in the outbox, or was cancelled."""
+    """Return the notices whose key does not exist yet, or belongs to a cancelled notice."""
     by_key = {notice.key: notice for notice in owed}
     for keys in batched(list(by_key), 500):
         valid = and_(notices.c.key.in_(keys), notices.c.state != CANCELLED)
-        there = connection.scalars(select(notices.c.key).where(valid))
-        for key in list(there):
+        existing = connection.scalars(select(notices.c.key).where(valid))
+        for key in list(existing):
             del by_key[key]
     return list(by_key.values())
 
@@ -104,20 +104,20 @@ def ripe_routes(
 ) -> list[str]:
     """Return the routes that have a digest to send now.
 
-    Fresh notices wait until none came since `quiet_since`, or until the first is older than `oldest`;
-    a digest that was begun is due at its next attempt, once nobody leases it.
+    Fresh notices wait until none was added since `quiet_since`, or until the first is older than `oldest`.
+    A digest that was tried before is due at its next attempt, unless a worker leases it.
     """
     n = notices.c
     wanted = _pending(urgent_only=urgent_only)
     free = or_(n.leased_until.is_(None), n.leased_until <= now)
-    begun = select(n.route).where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
+    again = select(n.route).where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
     fresh = (
         select(n.route)
         .where(wanted, n.message_id.is_(None))
         .group_by(n.route)
         .having(or_(func.max(n.created_at) <= quiet_since, func.min(n.created_at) <= oldest))
     )
-    return sorted(set(connection.scalars(begun)) | set(connection.scalars(fresh)))
+    return sorted(set(connection.scalars(again)) | set(connection.scalars(fresh)))
 
 
 def lease_digest(
@@ -129,23 +129,23 @@ def lease_digest(
     message_id: str,
     urgent_only: bool = False,
 ) -> tuple[str, list[Leased]]:
-    """Lease one digest of a route: one that was begun before, else all fresh notices as `message_id`.
+    """Lease one digest of a route: one that was tried before, else all fresh notices as `message_id`.
 
-    Returns the message id and its notices, none when another worker was quicker.
+    Returns the message ID and its notices; no notices if another worker was faster.
     """
     n = notices.c
     free = or_(n.leased_until.is_(None), n.leased_until <= now)
     wanted = and_(_pending(urgent_only=urgent_only), n.route == route)
-    begun = connection.scalar(
+    earlier_id = connection.scalar(
         select(n.message_id)
         .where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
         .order_by(n.id)
         .limit(1)
     )
-    # A digest that was begun is sent again as it was, with all that it held.
+    # A digest that was tried before is sent again with the same notices.
     which = (
-        and_(n.message_id == begun, n.state == PENDING)
-        if begun
+        and_(n.message_id == earlier_id, n.state == PENDING)
+        if earlier_id
         else and_(wanted, n.message_id.is_(None))
     )
     ids = list(
@@ -154,25 +154,25 @@ def lease_digest(
         )
     )
     if not ids:
-        return begun or message_id, []
+        return earlier_id or message_id, []
     leased = (
         update(notices)
         .where(n.id.in_(ids))
-        .values(leased_until=until, message_id=begun or message_id, attempts=n.attempts + 1)
+        .values(leased_until=until, message_id=earlier_id or message_id, attempts=n.attempts + 1)
         .returning(*_columns_of(Leased))
     )
     rows = sorted(connection.execute(leased), key=lambda row: row.id)
-    return begun or message_id, [Leased(**row._asdict()) for row in rows]
+    return earlier_id or message_id, [Leased(**row._asdict()) for row in rows]
 
 
 def recheck(
     connection: Connection, leased: Sequence[Leased], *, policy: Policy, today: date
 ) -> Rechecked:
-    """Return which leased notices still hold, which are answered or outdated, and which are snoozed.
+    """Return which leased notices still apply, which are answered or outdated, and which are snoozed.
 
-    A document that has moved is told by the path that it has now.
+    A notice about a moved document gets its present path.
     """
-    owed, gone, snoozed = [], [], []
+    owed, outdated, snoozed = [], [], []
     rows = find_review_rows(connection, (n.document_id for n in leased if n.document_id))
     facts = _Facts(connection, leased)
     for notice in leased:
@@ -183,31 +183,31 @@ def recheck(
                 if state is ReviewState.SNOOZED:
                     snoozed.append(notice.id)
                     continue
-                holds = state in OPEN_STATES or (
+                applies = state in OPEN_STATES or (
                     state is not None and str(notice.stage).startswith(ASKED)
                 )
             case "refused":
-                holds = facts.refused.get(notice.path) == notice.data["sha256"]
+                applies = facts.refused.get(notice.path) == notice.data["sha256"]
             case "retracted":
-                holds = notice.document_id not in facts.served
+                applies = notice.document_id not in facts.served
             case "failing":
-                holds = facts.failing_since.get(notice.data["channel"]) == notice.data["since"]
+                applies = facts.failing_since.get(notice.data["channel"]) == notice.data["since"]
             case _:
-                holds = True
-        if holds:
+                applies = True
+        if applies:
             owed.append(notice if row is None else replace(notice, path=row.path))
         else:
-            gone.append(notice.id)
-    return Rechecked(owed=owed, gone=gone, snoozed=snoozed)
+            outdated.append(notice.id)
+    return Rechecked(owed=owed, gone=outdated, snoozed=snoozed)
 
 
 def last_told(connection: Connection, *, today: date, zone: tzinfo) -> dict[int, dict[str, date]]:
-    """Return when each route was last told that a review is overdue, by document, in its cycle.
+    """Return, by document and route, the day of the last notice that a review is overdue, in its cycle.
 
-    Only of documents that are overdue: an index range, whatever the library's size.
+    Reads only overdue documents: an index range, whatever the library's size.
     """
     n, d = notices.c, documents.c
-    # The join alone would do, but SQLite then goes through the outbox, which only grows.
+    # The join alone would suffice, but then SQLite reads all notices, a table that only grows.
     overdue = select(d.id).where(d.state == LIVE, d.due_on < today)
     query = (
         select(n.document_id, n.route, func.max(n.created_at).label("at"))
@@ -220,14 +220,14 @@ def last_told(connection: Connection, *, today: date, zone: tzinfo) -> dict[int,
         )
         .group_by(n.document_id, n.route)
     )
-    told: dict[int, dict[str, date]] = {}
+    days: dict[int, dict[str, date]] = {}
     for row in connection.execute(query):
-        told.setdefault(row.document_id, {})[row.route] = row.at.astimezone(zone).date()
-    return told
+        days.setdefault(row.document_id, {})[row.route] = row.at.astimezone(zone).date()
+    return days
 
 
 def pending_of(connection: Connection, route: str) -> list[Leased]:
-    """Return what waits for a route, without leasing it."""
+    """Return a route's pending notices, without leasing them."""
     waiting = select(*_columns_of(Leased)).where(
         notices.c.route == route, notices.c.state == PENDING
     )
@@ -236,7 +236,7 @@ def pending_of(connection: Connection, route: str) -> list[Leased]:
 
 
 def as_leased(owed: Iterable[Notice]) -> list[Leased]:
-    """Return notices as if they were leased from the outbox, for a preview of their message."""
+    """Return notices in the form of leased ones, for a preview of their message."""
     return [
         Leased(
             id=number,
@@ -253,7 +253,7 @@ def as_leased(owed: Iterable[Notice]) -> list[Leased]:
 
 
 def forget(connection: Connection, ids: Sequence[int]) -> None:
-    """Take pending notices back: what a snooze delays is owed again by a later sweep."""
+    """Delete pending notices of snoozed reviews; a later sweep adds them again."""
     for some in batched(ids, 500):
         connection.execute(
             delete(notices).where(notices.c.id.in_(some), notices.c.state == PENDING)
@@ -261,7 +261,7 @@ def forget(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def retry_failed(connection: Connection, ids: Sequence[int] | None, *, now: datetime) -> int:
-    """Try failed notices again, all or these, and return how many; their message ids stay."""
+    """Make failed notices pending again, all or these; return their number. Message IDs stay."""
     which = [notices.c.state == FAILED]
     if ids is not None:
         which.append(notices.c.id.in_(ids))
@@ -296,7 +296,7 @@ def mark(
 
 
 def postpone(connection: Connection, ids: Sequence[int], *, until: datetime, error: str) -> None:
-    """Give leased notices back, to be tried again from `until` on."""
+    """End the lease of notices, to be tried again from `until` on."""
     if ids:
         connection.execute(
             update(notices)
@@ -333,7 +333,7 @@ def _row(notice: Notice, now: datetime) -> dict[str, Any]:
 
 
 def _pending(*, urgent_only: bool) -> ColumnElement[bool]:
-    """Return which notices may go out now: a mass of refusals waits, as one, for a person."""
+    """Return the condition for notices that may be sent now; held refusals wait for a person."""
     held = exists().where(holds.c.kind == REFUSALS, holds.c.state == OPEN)
     pending = and_(notices.c.state == PENDING, or_(notices.c.kind != REFUSED, not_(held)))
     return and_(pending, notices.c.kind.in_(sorted(URGENT_KINDS))) if urgent_only else pending
@@ -342,14 +342,14 @@ def _pending(*, urgent_only: bool) -> ColumnElement[bool]:
 def _state_in_cycle(
     notice: Leased, row: ReviewRow | None, policy: Policy, today: date
 ) -> ReviewState | None:
-    """Return the state of the review that a notice is about, None where its cycle has ended."""
+    """Return the state of the review that a notice is about, or None if its cycle has ended."""
     if row is None or row.due_on != notice.due_on:
         return None
     return policy.state_of(row, today=today)
 
 
 class _Facts:
-    """What the store says now of the facts that leased notices are about."""
+    """The present state of what leased notices are about."""
 
     def __init__(self, connection: Connection, leased: Sequence[Leased]) -> None:
         d, r, c = documents.c, rejections.c, channels.c

@@ -1,8 +1,8 @@
-"""Planned reviews: days on which people mean to review before a review falls due.
+"""Planned reviews: days on which people plan to review, before a review is due.
 
-A plan is one of the answers that `acknowledgements` holds, and is as valid as they are: only while
-the document has the due date that it was made for. Every function takes a connection and commits
-nothing. Called by `worker.library.review_plan`.
+A plan is one of the answers in `acknowledgements`, and like them it is valid only while the document has
+the due date that it was made for. Every function takes a connection and commits nothing. Called by
+`worker.library.review_plan`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ PATHS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plannable:
-    """A document as a plan sees it; `planned_on` is what is planned for the present due date.
+    """What a plan needs of a document; `planned_on` is the planned day for the present due date.
 
-    `answered_for` is the due date of the cycle in which somebody last answered.
+    `answered_for` is the due date of the cycle of the last answer.
     """
 
     document_id: int
@@ -72,10 +72,9 @@ def plan_reviews(
     by: str,
     now: datetime,
 ) -> None:
-    """Set or, with None, take back the planned day of documents that are locked, with an event each.
+    """Set, or with None remove, the planned day of locked documents, with an event each.
 
-    Take `Store.lock_events` first. What else was answered in this cycle stays; what was answered in
-    an earlier one is dropped.
+    Take `Store.lock_events` first. Other answers of this cycle stay; those of an earlier cycle are deleted.
     """
     known, new, old = [], [], []
     for document, planned_on in plans:

@@ -1,12 +1,12 @@
-"""The tables, one set for SQLite and PostgreSQL. Alembic's migrations make them; tests hold both equal.
+"""The tables, the same for SQLite and PostgreSQL. Tests compare them with those of Alembic's migrations.
 
-`documents` is the head of each path, `versions` and `bodies` what it was, `rejections` what was
-refused, `events` the audit trail and change feed, `acknowledgements` what people answered in a review,
-`notices` the outbox, `channels` how fast and how well each sends, `heartbeats` who lives, and `holds`
-the mass disappearances that wait for a person.
+`documents` has the head of each path, `versions` and `bodies` its history, `rejections` the refused files,
+`events` the audit trail and change feed, `acknowledgements` people's answers to reviews, `notices` the
+notices and their state, `channels` each channel's rate and failures, `heartbeats` the running parts, and
+`holds` the missing and refused documents that wait for a person.
 
-Nothing here names an option of PostgreSQL: SQLAlchemy would load all that it knows of that database to
-check it, for each command on SQLite too. There the migrations alone make the tables.
+No table uses an option of PostgreSQL: to check it, SQLAlchemy would load its whole PostgreSQL dialect, for
+each command on SQLite too. On PostgreSQL only the migrations create the tables.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as SQLAlchemy calls it
-        """Refuse a naive instant; what is stored is UTC."""
+        """Return the instant in UTC; raise `ValueError` for a naive one."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -60,13 +60,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[Any]):
-    """JSON, which is JSONB on PostgreSQL: what knows that database is loaded only to speak to it."""
+    """JSON, or JSONB on PostgreSQL; the PostgreSQL dialect is loaded only if it is used."""
 
     impl = JSON
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type of the database at hand."""
+        """Return the type for the database in use."""
         if dialect.name != "postgresql":
             return dialect.type_descriptor(JSON())
         from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415 - 17 ms
@@ -74,13 +74,13 @@ class Json(TypeDecorator[Any]):
         return dialect.type_descriptor(JSONB())
 
     def coerce_compared_value(self, op: OperatorType | None, value: Any) -> TypeEngine[Any]:
-        """Compare what is in the JSON as JSON does."""
+        """Compare values inside the JSON as SQLAlchemy's JSON does."""
         return self.impl_instance.coerce_compared_value(op, value)
 
 
-#: Increasing ids: 64 bits on PostgreSQL, SQLite's own row id elsewhere.
+#: Increasing IDs: 64 bits on PostgreSQL, SQLite's row ID on SQLite.
 Id = BigInteger().with_variant(Integer, "sqlite")
-#: Paths compare by bytes on both databases, so that both lock and list in one order.
+#: Paths compare by bytes on both databases, so both lock and list in the same order.
 Path = Text().with_variant(Text(collation="C"), "postgresql")
 
 metadata = MetaData(
@@ -157,7 +157,7 @@ rejections = Table(
     "rejections",
     metadata,
     Column("path", Path, primary_key=True),
-    Column("sha256", Text, nullable=False),  # empty where the bytes could not be read
+    Column("sha256", Text, nullable=False),  # of the bytes, or a mark for an unreadable file
     Column("observed", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
@@ -184,7 +184,7 @@ acknowledgements = Table(
     "acknowledgements",
     metadata,
     Column("document_id", Id, ForeignKey("documents.id"), primary_key=True),
-    Column("due_on", Date, nullable=False),  # the cycle: the row holds while the document has it
+    Column("due_on", Date, nullable=False),  # the cycle: the row is valid while the document has it
     Column("snoozed_until", Date),
     Column("snoozes", Integer, nullable=False),
     Column("acknowledged_until", Date),
@@ -228,11 +228,11 @@ channels = Table(
     "channels",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("tokens", Float, nullable=False),  # of the rate: each message takes one
+    Column("tokens", Float, nullable=False),  # of the rate limit: each message takes one
     Column("refilled_at", UtcDateTime, nullable=False),
     Column("failures", Integer, nullable=False),  # in a row
     Column("failing_since", UtcDateTime),
-    Column("open_until", UtcDateTime),  # the breaker: nothing is sent before
+    Column("open_until", UtcDateTime),  # the circuit breaker: nothing is sent before this instant
     Column("error", Text),
 )
 

@@ -1,7 +1,7 @@
-"""What happened since: to a document since its last review, to a route since its last message.
+"""Changes to a document since its last review, and events for a route since its last message.
 
-Reads only, a bounded number of queries whatever the number of documents; instants are aware. A
-review is known by the versions that changed the field of its date. Called by the digest.
+Reads only, in a bounded number of queries for any number of documents. Instants are aware. A version that
+changes the field of the review date is a review. Called by the digest.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from worker.store.schema import (
     versions,
 )
 
-#: So many parameters fit into one statement of either database.
+#: This number of parameters fits into one statement of either database.
 _BATCH = 500
-#: After these events, a file that was refused is so no more.
+#: These events end a refusal.
 _FIXING = (STORED, FIXED, WITHDRAWN, RETIRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinceReview:
-    """What came after a document's last review: how many versions, and their highest risk.
+    """The versions after a document's last review: how many, and their highest risk.
 
-    `heaviest` are the row ids of the newest versions of that risk, oldest first, for `version_changes`.
+    `heaviest` are the row IDs of the newest versions of that risk, oldest first, for `version_changes`.
     """
 
     versions: int
@@ -59,7 +59,7 @@ class SinceReview:
 
 
 def heads_now(connection: Connection, document_ids: Iterable[int]) -> dict[int, Any]:
-    """Return what a digest says of these documents: their heads, and when their review is planned."""
+    """Return what a digest shows of these documents: their heads, and the planned days of their reviews."""
     d, a = documents.c, acknowledgements.c
     heads: dict[int, Any] = {}
     for some in batched(sorted(document_ids), _BATCH):
@@ -75,7 +75,7 @@ def heads_now(connection: Connection, document_ids: Iterable[int]) -> dict[int, 
 def since_review(
     connection: Connection, document_ids: Iterable[int], *, date_field: str, most: int
 ) -> dict[int, SinceReview]:
-    """Return what came after each document's last review; nothing for one that is unchanged.
+    """Return the changes after each document's last review; no entry for an unchanged document.
 
     The last review is the newest version that changed `date_field`, or else the first version. The
     database counts, and at most `most` versions of each document are read, however many there are.
@@ -119,7 +119,7 @@ def since_review(
 
 
 def version_changes(connection: Connection, version_ids: Collection[int]) -> dict[int, Any]:
-    """Return what changed with these versions, by row id: the columns of a change."""
+    """Return the change columns of these versions, by row ID."""
     v = versions.c
     columns = (v.id, v.fields, v.sections, v.figures, v.links, v.lines_added, v.lines_removed)
     found: dict[int, Any] = {}
@@ -132,12 +132,12 @@ def version_changes(connection: Connection, version_ids: Collection[int]) -> dic
 def reviewed_since(
     connection: Connection, route: str, *, since: datetime, date_field: str
 ) -> dict[int, str]:
-    """Return the live documents, as id and path, whose review a route was told of and got since then.
+    """Return the live documents (ID and path) that were reviewed after a notice of it to the route.
 
-    A review that was recorded before `since`, the route's last message, was that message's to tell.
+    Only reviews after `since`, the route's last message: that message reported the earlier ones.
     """
     d, e, n, v = documents.c, events.c, notices.c, versions.c
-    told = (
+    notified = (
         select(n.document_id, func.max(n.sent_at).label("at"))
         .where(n.route == route, n.state == SENT, n.kind == "review")
         .group_by(n.document_id)
@@ -146,45 +146,45 @@ def reviewed_since(
     recorded = select(e.document_id).where(
         e.at > since, e.kind == STORED, _names(e.data, date_field)
     )
-    told_before = exists().where(
+    reported = exists().where(
         v.document_id == d.id,
         v.number > 1,
         _names(v.fields, date_field),
-        v.stored_at > told.c.at,
+        v.stored_at > notified.c.at,
         v.stored_at <= since,
     )
     rows = connection.execute(
         select(d.id, d.path)
-        .join(told, told.c.document_id == d.id)
-        .where(d.id.in_(recorded), d.state == LIVE, ~told_before)
+        .join(notified, notified.c.document_id == d.id)
+        .where(d.id.in_(recorded), d.state == LIVE, ~reported)
         .order_by(d.path)
     )
     return {row.id: row.path for row in rows}
 
 
 def fixed_since(connection: Connection, route: str, *, since: datetime) -> list[str]:
-    """Return the paths whose refusal a route was told of, and that were fixed or taken away since."""
+    """Return the paths that were fixed or removed after a notice of their refusal to the route."""
     e, n, r = events.c, notices.c, rejections.c
     earlier = events.alias()
-    told = (
+    notified = (
         select(n.path, func.max(n.sent_at).label("at"))
         .where(n.route == route, n.state == SENT, n.kind == "refused")
         .group_by(n.path)
         .subquery()
     )
-    told_before = exists().where(
+    reported = exists().where(
         and_(
             earlier.c.path == e.path,
             earlier.c.kind.in_(_FIXING),
-            earlier.c.at > told.c.at,
+            earlier.c.at > notified.c.at,
             earlier.c.at <= since,
         )
     )
     still_refused = exists().where(r.path == e.path)
     rows = connection.scalars(
         select(e.path)
-        .join(told, told.c.path == e.path)
-        .where(e.at > since, e.kind.in_(_FIXING), ~told_before, ~still_refused)
+        .join(notified, notified.c.path == e.path)
+        .where(e.at > since, e.kind.in_(_FIXING), ~reported, ~still_refused)
         .distinct()
         .order_by(e.path)
     )
@@ -192,5 +192,5 @@ def fixed_since(connection: Connection, route: str, *, since: datetime) -> list[
 
 
 def _names(column: Column[Any], name: str) -> ColumnElement[bool]:
-    """Tell whether a JSON column names a field: as text, which both databases can look through."""
+    """Return a condition: a JSON column contains a name (searched as text, on both databases)."""
     return cast(column, Text).contains(json.dumps(name, ensure_ascii=False), autoescape=True)

@@ -1,4 +1,4 @@
-"""Alembic's environment: it runs inside the transaction that `worker.store.migrate` has begun."""
+"""Alembic's environment: it runs in the transaction of `worker.store.migrate`."""
 
 from alembic import context
 

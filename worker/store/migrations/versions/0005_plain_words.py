@@ -1,6 +1,6 @@
 """Events have plain names: `seed.fixed` was `seed.mended`, `document.repaired` was `document.mended`.
 
-No column changes. A program of the version before goes on working, and does not know the new names.
+No column changes. The previous version keeps working, but does not know the new names.
 """
 
 import sqlalchemy as sa
