@@ -99,7 +99,7 @@ def test_a_file_tells_its_story(library, answer, seeds):
     assert set(story) == {"path", "steps"}
     assert all(set(step) == {"at", "step", "outcome", "detail"} for step in story["steps"])
     steps = [(step["step"], step["outcome"]) for step in story["steps"]]
-    told = [one for one in steps if one[0] not in {"seen", "to be told"}]
+    told = [one for one in steps if one[0] not in {"seen", "to be sent"}]
     assert told == [
         ("validated", "ok"), ("stored", "version 1"), ("validated", "ok"), ("stored", "version 2"),
         ("validated", "refused"), ("served", "inactive"),
@@ -124,7 +124,7 @@ def test_a_version_is_restored_and_stored_as_a_new_one(library, answer, seeds):
 def test_unsaved_work_is_not_overwritten_unasked(library, seeds):
     write(seeds / "a.md", "mine\n")
     said = library("restore", "a.md", "1", code=1).stderr
-    assert said.startswith("content-sync: seeds/a.md holds what is not stored")
+    assert said.startswith("content-sync: seeds/a.md has content that is not stored")
     assert said.count("\n") == 1
     assert (seeds / "a.md").read_text() == "mine\n"
     library("restore", "a.md", "1", "--yes")

@@ -74,7 +74,7 @@ def test_work_that_is_not_stored_is_overwritten_only_when_asked(library, seeds):
     save(library, seeds, "a.md", a_seed())
     unsaved = a_seed(title="Not stored yet")
     write(seeds / "a.md", unsaved)
-    with pytest.raises(WriteRefusedError, match="holds what is not stored"):
+    with pytest.raises(WriteRefusedError, match="has content that is not stored"):
         restore(library.services, "a.md", 1, unasked=False)
     assert (seeds / "a.md").read_text() == unsaved
 

@@ -143,7 +143,7 @@ def test_one_wrong_line_and_nothing_is_planned(library, services):
         (3, "planned"), (4, "planned"), (5, "there"), (6, "there"), (9, "there"),
     ]  # fmt: skip
     assert "later than it is due" in answer["errors"][0]["message"]
-    assert "has passed" in answer["errors"][1]["message"]
+    assert "is in the past" in answer["errors"][1]["message"]
     assert set(planned(library).values()) == {None}
     assert plan_events(library) == []
 
@@ -163,7 +163,7 @@ def test_what_was_reviewed_retired_or_exempted_since_is_skipped_and_told(library
     assert [(one["line"], one["message"]) for one in answer["skipped"]] == [
         (2, "000.md was reviewed since: it is due on 2026-04-12 now"),
         (3, "001.md was retired since"),
-        (4, "002.md has no due date any more"),
+        (4, "002.md no longer has a due date"),
     ]
 
 

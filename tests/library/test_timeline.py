@@ -88,7 +88,7 @@ def test_a_file_that_was_never_stored_has_a_story(library):
     library.remove("a.md")
     assert ("withdrawn", "ok") in story(library)
     assert details(library, "served") == [
-        "nothing is served: it was never stored, and its file is gone"
+        "nothing is served: it was never stored, and its file was deleted"
     ]
 
 
@@ -100,7 +100,7 @@ def test_a_retired_document_is_not_served_and_a_revived_one_is(library):
     library.later(days=1)
     library.drop("a.md")
     assert story(library)[-4:] == [
-        ("retired", "not served"), ("to be told", "waiting"),
+        ("retired", "not served"), ("to be sent", "waiting"),
         ("revived", "served"), ("served", "version 1"),
     ]  # fmt: skip
 
@@ -139,11 +139,11 @@ def test_a_new_document_at_a_path_that_another_left_is_served_there(library):
 
 def test_who_was_told_is_told(library):
     library.drop("a.md", lastReviewed="2025-12-30")  # long overdue
-    assert ("to be told", "waiting") in story(library)
+    assert ("to be sent", "waiting") in story(library)
     library.later(hours=1)
     assert library.services.deliver()
-    assert ("told", "to everyone") in story(library)
-    assert details(library, "told") == [
+    assert ("sent", "to everyone") in story(library)
+    assert details(library, "sent") == [
         "everyone, over console: its review is overdue (due on 2026-03-30)"
     ]
 
@@ -151,7 +151,7 @@ def test_who_was_told_is_told(library):
 def test_a_retraction_that_is_stored_says_so(library):
     library.drop("a.md", status="deprecated")
     assert details(library, "served") == [
-        "version 1 of 2026-11-24 says deprecated: it is kept, and not to be served"
+        "version 1 of 2026-11-24 has the status deprecated: it is kept, but must not be served"
     ]
     assert story(library)[-1] == ("served", "deprecated")
 

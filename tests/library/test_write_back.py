@@ -215,10 +215,10 @@ def test_a_file_that_somebody_has_open_for_writing_stays(quick, seeds, monkeypat
     finally:
         os.close(probe)
     with (seeds / "a.md").open("r+"):
-        assert error_of(quick, "a.md") == f"somebody writes {seeds}/a.md just now; try again"
+        assert error_of(quick, "a.md") == f"another program is writing {seeds}/a.md; try again"
     with ExitStack() as editors:
         save_in_between(monkeypatch, lambda: editors.enter_context((seeds / "a.md").open("r+")))
-        assert "somebody writes" in error_of(quick, "a.md")
+        assert "another program is writing" in error_of(quick, "a.md")
     assert (seeds / "a.md").read_text() == a_seed()
 
 
@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_that_says_how(quick, seeds,
     monkeypatch.setattr(seeds_folder, "replace_whole", read_only)  # root may write everywhere
     assert error_of(quick, "a.md") == (
         f"cannot write {seeds}/a.md: Read-only file system; nothing was changed: "
-        "do it where the folder can be written, as a user who may"
+        "use an account and a host that may write to the folder"
     )
 
 

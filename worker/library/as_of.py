@@ -1,7 +1,7 @@
-"""The library as it was at an instant, and where a document went that is no longer at a path.
+"""The library at an instant, and the documents that have moved away from a path.
 
-Events say where a document was and whether it lived, versions what it said. Due dates are computed
-from those versions with the defaults of today's settings. Called by `worker.library.reader`.
+Events show where a document was and whether it was live; versions show its content. Due dates are
+computed from those versions with the defaults of today's settings. Called by `worker.library.reader`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _LIFE = (events.STORED, events.MOVED, events.RETIRED, events.REVIVED)
 def list_documents_at(
     connection: Connection, at: datetime, *, state: str | None, policy: Policy, day: date
 ) -> list[dict[str, Any]]:
-    """Return the documents as `list` would have said at an instant, those then retired included.
+    """Return the documents that `list` would have shown at an instant, including retired ones.
 
-    `day` is that instant's date in the team's zone: review states are as of it.
+    `day` is that instant's date in the team's zone; review states are as of that day.
     """
     lives: dict[int, Any] = {}
     refused: set[str] = set()
@@ -55,9 +55,9 @@ def list_documents_at(
 
 
 def locate(connection: Connection, path: str, *, at: datetime | None = None) -> Any | None:
-    """Return the document of a path: the one that is there, or else the last that moved away.
+    """Return the document of a path: the present one, or else the last one that moved away.
 
-    With `at`, the one that was there at that instant comes first.
+    With `at`, prefer the document that had the path at that instant.
     """
     if at is not None:
         before = [
@@ -71,7 +71,7 @@ def locate(connection: Connection, path: str, *, at: datetime | None = None) -> 
     found = library.find_document(connection, path)
     if found is not None:
         return found
-    # Nobody is at the path now. What was stored there has moved; a refused file has no document.
+    # No document has the path now. One that had it has moved; a refused file has no document.
     for event in reversed(events.events_at(connection, [path])):
         if event.document_id is not None:
             return events.document_by_id(connection, event.document_id)
@@ -79,11 +79,11 @@ def locate(connection: Connection, path: str, *, at: datetime | None = None) -> 
 
 
 def state_at(connection: Connection, document: Any, at: datetime) -> dict[str, Any]:
-    """Return where a document was at an instant, and whether it lived."""
-    _, told = trace(connection, document.path)
+    """Return a document's path and state at an instant."""
+    _, history = trace(connection, document.path)
     life = [
         event
-        for event in told
+        for event in history
         if event.document_id == document.id and event.kind in _LIFE and event.at <= at
     ]
     if not life:
@@ -93,17 +93,17 @@ def state_at(connection: Connection, document: Any, at: datetime) -> dict[str, A
 
 
 def trace(connection: Connection, path: str) -> tuple[set[str], list[Any]]:
-    """Return the paths that a path's documents ever had, and all events there, oldest first.
+    """Return all paths that a path's documents ever had, and all events of these paths, oldest first.
 
-    It follows moves both ways: to where a document is now, and back to where it came from.
+    Follows moves in both directions: to a document's present path, and back to its earlier ones.
     """
     paths: set[str] = set()
-    told: dict[int, Any] = {}
+    found: dict[int, Any] = {}
     ahead = {path}
     while ahead:
         paths |= ahead
         new = events.events_at(connection, ahead)
-        told |= {event.id: event for event in new}
+        found |= {event.id: event for event in new}
         here = {event.document_id for event in new if event.document_id is not None}
         ahead = set(events.paths_of(connection, here).values()) if here else set()
         ahead |= {
@@ -112,7 +112,7 @@ def trace(connection: Connection, path: str) -> tuple[set[str], list[Any]]:
             if event.kind == events.MOVED and event.data.get("moved_from")
         }
         ahead -= paths
-    return paths, [told[number] for number in sorted(told)]
+    return paths, [found[number] for number in sorted(found)]
 
 
 def _row(
@@ -135,7 +135,7 @@ def _row(
         "review_frequency": facts.review_frequency,
         "due_on": clock.due_on.isoformat() if clock.due_on else None,
         "review_state": str(stage) if live else None,
-        "planned_on": None,  # what people answered is told by events, not kept by day
+        "planned_on": None,  # events have people's answers; there is no record by day
         "owner": policy.owner_of(event.path, facts.owner),
         "updated_at": event.at.isoformat(),
         "refused": event.path in refused,

@@ -1,7 +1,7 @@
-"""The live library for programs that hold a copy of it: a manifest, or every document with its text.
+"""Exports the live library to programs that keep a copy: a manifest, or every document with its body.
 
-Both name the newest event that they hold, so that whoever takes a copy goes on with
-`content-sync events --after` that event and misses nothing. Reads one view of the store; writes nothing.
+Both include the ID of their newest event. A program that continues with `content-sync events --after`
+that ID misses nothing. Reads one view of the store; writes nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from worker.store.engine import Connection
 
 
 def export_manifest(connection: Connection, *, active_only: bool) -> dict[str, Any]:
-    """Return the live library without its texts; `event` is the newest event that it holds."""
+    """Return the live library without bodies; `event` is the ID of its newest event."""
     return {
         "event": library.newest_event(connection),
         "documents": [
@@ -26,7 +26,7 @@ def export_manifest(connection: Connection, *, active_only: bool) -> dict[str, A
 
 
 def export_documents(connection: Connection, *, active_only: bool) -> Iterator[dict[str, Any]]:
-    """Yield the live library, a document with its text at a time, in path order."""
+    """Yield the live documents with their bodies, in path order."""
     event = library.newest_event(connection)
     for row in library.live_versions(connection, bodies_too=True):
         if not active_only or row.status == "active":

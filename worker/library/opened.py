@@ -1,7 +1,7 @@
-"""Opens the library for one command, with the real clock: to ask it, or to change it.
+"""Opens the library for one command, with the real clock: to read it, or to change it.
 
-A command that asks starts without what takes in, sweeps or sends. Called by `worker.cli` and
-`worker.run.processes`.
+A command that only reads does not import the ingest, the sweep or the delivery. Called by `worker.cli`
+and `worker.run.processes`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def utc_now() -> datetime:
 
 @contextmanager
 def open_reader(settings: Settings) -> Iterator[Reader]:
-    """Give what answers questions, over a store that has this version's tables.
+    """Yield a reader of a store that has this version's tables.
 
-    Raises `StoreUnavailableError` when the store is missing, away or not migrated.
+    Raises `StoreUnavailableError` if the store is missing, unavailable or not migrated.
     """
     with _ready(Reader(settings, now=utc_now)) as reader:
         yield reader
@@ -39,7 +39,7 @@ def open_reader(settings: Settings) -> Iterator[Reader]:
 
 @contextmanager
 def open_services(settings: Settings) -> Iterator[Services]:
-    """Give the services, over a store that has this version's tables; raises as `open_reader` does."""
+    """Yield the services over a store that has this version's tables; raises as `open_reader` does."""
     from worker.library.services import Services
 
     with _ready(Services(settings, now=utc_now)) as services:

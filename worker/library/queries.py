@@ -1,4 +1,4 @@
-"""What the library answers when it is asked: the JSON of the reading commands, from one view of the store.
+"""The JSON of the reading commands, from one view of the store.
 
 Every function takes a connection and changes nothing. Dates are ISO dates; instants are ISO in UTC.
 """
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from worker.domain.seeds.seed import Seed
 
 REFUSED = "refused"
-#: The other side of a diff that is no version.
+#: The side of a diff that is a file, not a version.
 FILE = "file"
-#: What a change says where nothing changed.
+#: The details of a change if nothing changed.
 _NO_DETAILS: dict[str, Any] = {"sections": [], "figures": [], "links": [], "risk": None}
 
 
@@ -69,7 +69,7 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
 
 
 def held(connection: Connection) -> dict[str, Any]:
-    """Return what waits for a person: what `approve` would retire, and what it would have told."""
+    """Return what waits for a person: the documents that `approve` retires, and the refusals it reports."""
     found = holds.held(connection)
     return {**found, "since": _iso(found["since"])}
 
@@ -107,7 +107,7 @@ def list_documents(
 
 
 def list_refusals(connection: Connection) -> list[dict[str, Any]]:
-    """Return the files whose newest content is refused, with their problems."""
+    """Return the files whose newest edit is refused, with their problems."""
     return [
         {"path": row.path, "refused_at": _iso(row.refused_at), "problems": row.problems}
         for row in library.list_refusals(connection)
@@ -115,7 +115,7 @@ def list_refusals(connection: Connection) -> list[dict[str, Any]]:
 
 
 def refusal(connection: Connection, path: str, zone: tzinfo) -> dict[str, Any] | None:
-    """Return what is wrong with a path's newest content and what that means; None where nothing is."""
+    """Return the problems of a path's newest edit and their effect, or None if it has no refusal."""
     refusal = library.find_refusal(connection, path)
     if refusal is None:
         return None
@@ -124,7 +124,7 @@ def refusal(connection: Connection, path: str, zone: tzinfo) -> dict[str, Any] |
 
 
 def what_stays(connection: Connection, paths: Iterable[str], zone: tzinfo) -> dict[str, str]:
-    """Return what an error at these paths means, of those that are published and stay as they are."""
+    """Return the effect of an error, for those of these paths whose published version stays."""
     return {
         row.path: f"not published; version {row.number} of "
         f"{row.stored_at.astimezone(zone).date()} stays"
@@ -133,7 +133,7 @@ def what_stays(connection: Connection, paths: Iterable[str], zone: tzinfo) -> di
 
 
 def history(connection: Connection, path: str) -> dict[str, Any] | None:
-    """Return a document's versions, newest last, or None where there is no such document."""
+    """Return a document's versions, newest last, or None if the document does not exist."""
     document = locate(connection, path)
     if document is None:
         return None
@@ -164,9 +164,9 @@ def history(connection: Connection, path: str) -> dict[str, Any] | None:
 def show(
     connection: Connection, path: str, *, number: int | None, at: datetime | None
 ) -> dict[str, Any] | None:
-    """Return one version as it was, or None where there is none.
+    """Return one version, or None if it does not exist.
 
-    `state` is the document's: now, or at the instant that is asked for.
+    `state` is the document's state now, or at the instant `at`.
     """
     document = locate(connection, path, at=at)
     if document is None:
@@ -194,7 +194,7 @@ def diff(
     *,
     policy: Policy,
 ) -> dict[str, Any] | None:
-    """Return what changed between two versions, by default the last two; None where one is missing."""
+    """Return what changed between two versions, by default the last two; None if one is missing."""
     document = locate(connection, path)
     if document is None:
         return None
@@ -211,7 +211,7 @@ def diff(
         "to": to,
         "old": _side(old),
         "new": _side(new),
-        **_changes(_text_of(old), _text_of(new), policy),
+        **_changes(_content_of(old), _content_of(new), policy),
     }
 
 
@@ -239,12 +239,12 @@ def diff_file(
         "to": FILE,
         "old": _side(old),
         "new": {"number": None, "label": label, "sha256": sha256, "stored_at": None},
-        **_changes(_text_of(old), (seed.metadata, seed.body), policy),
+        **_changes(_content_of(old), (seed.metadata, seed.body), policy),
     }
 
 
 def version_to_restore(connection: Connection, path: str, number: int) -> dict[str, Any] | None:
-    """Return what the store has of a version's file; `stored` holds the hashes of all its files."""
+    """Return the stored parts of a version's file; `stored` has the hashes of all the document's files."""
     document = locate(connection, path)
     if document is None:
         return None
@@ -266,9 +266,9 @@ def version_to_restore(connection: Connection, path: str, number: int) -> dict[s
 def due(
     connection: Connection, *, policy: Policy, today: date, within_days: int | None
 ) -> list[dict[str, Any]]:
-    """Return the review calendar, soonest first; with `within_days` only what is due by then.
+    """Return the review calendar, soonest first; with `within_days` only reviews that are due by then.
 
-    Documents whose due date is unknown come last, and those without one, never.
+    Documents with an unknown due date come last; exempt documents are left out.
     """
     until = today + timedelta(days=within_days) if within_days is not None else None
     rows = list(library.review_rows(connection, due_until=until))
@@ -290,7 +290,7 @@ def due(
 
 
 def notices(connection: Connection, state: str | None) -> list[dict[str, Any]]:
-    """Return what was sent, what waits and what failed, newest first."""
+    """Return the notices, optionally of one state, newest first."""
     return [
         {
             "id": row.id,
@@ -337,15 +337,15 @@ def _side(row: Any | None) -> dict[str, Any] | None:
     }
 
 
-def _text_of(row: Any | None) -> tuple[dict[str, Any], str]:
+def _content_of(row: Any | None) -> tuple[dict[str, Any], str]:
     return (row.metadata, row.body) if row is not None else ({}, "")
 
 
 def _changes(
     old: tuple[dict[str, Any], str], new: tuple[dict[str, Any], str], policy: Policy
 ) -> dict[str, Any]:
-    """Return what differs between two contents, and the lines of it."""
-    from worker.domain.changes.change import compare, hunks  # noqa: PLC0415 - 60 ms that a diff alone needs
+    """Return the differences between two contents, and the changed lines."""
+    from worker.domain.changes.change import compare, hunks  # noqa: PLC0415 - 60 ms, only for a diff
 
     change = compare(
         *old, *new, review_fields=policy.review_fields, grave_fields=policy.grave_fields

@@ -1,8 +1,8 @@
-"""The questions that commands ask of the library. Nothing is written here, taken in or sent.
+"""Reads the library for commands; writes and sends nothing.
 
-Results are JSON-ready values in the shapes of the command-line contract (`worker.library.queries`). A method
-imports what it alone needs: people wait longer for the start of a command than for its result. Called by
-`worker.cli`, through `worker.library.opened`.
+Results are JSON-ready values in the shapes of the command-line contract (`worker.library.queries`). A
+method imports what only it needs, because most of a command's time is its start. Called by `worker.cli`,
+through `worker.library.opened`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ EVENTS_AT_ONCE = 500
 
 
 class Reader:
-    """The store as one process asks it, with the team's policy and a clock.
+    """Queries on the store, with the team's policy and a clock, for one process.
 
-    `now` returns aware instants. Make it after a fork: it owns connections. Every question may raise
-    `StoreUnavailableError`, and `ConfigurationError` where it needs the policy.
+    `now` returns aware instants. Create it after a fork: it owns connections. Every query may raise
+    `StoreUnavailableError`, and `ConfigurationError` if it needs the policy.
     """
 
     def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
@@ -38,7 +38,7 @@ class Reader:
 
     @cached_property
     def policy(self) -> Policy:
-        """Return the team's policy, read at its first use."""
+        """Return the team's policy; the first use reads it."""
         from worker.settings.policy import make_policy
 
         return make_policy(self.settings)
@@ -52,7 +52,7 @@ class Reader:
         self.store.close()
 
     def held(self) -> dict[str, Any]:
-        """Return which documents' removals and refusals are held, and since when."""
+        """Return the removals and refusals that are held, and since when."""
         with self.store.read() as connection:
             return queries.held(connection)
 
@@ -66,7 +66,7 @@ class Reader:
     def list_documents(
         self, state: str | None, *, at: datetime | None = None
     ) -> list[dict[str, Any]]:
-        """Return the documents, or those of one state; as they are, or as they were at an instant."""
+        """Return the documents, or those of one state; as they are now, or were at an instant."""
         with self.store.read() as connection:
             if at is not None:
                 from worker.library import as_of
@@ -85,12 +85,12 @@ class Reader:
             return library.list_paths(connection)
 
     def list_refusals(self) -> list[dict[str, Any]]:
-        """Return the files whose newest content is refused, with their problems."""
+        """Return the files whose newest edit is refused, with their problems."""
         with self.store.read() as connection:
             return queries.list_refusals(connection)
 
     def refusal(self, path: str) -> dict[str, Any] | None:
-        """Return what is wrong with a path's newest content, and what is published instead."""
+        """Return the problems of a path's newest edit, and what is published instead."""
         with self.store.read() as connection:
             return queries.refusal(connection, path, self.settings.zone)
 
@@ -100,7 +100,7 @@ class Reader:
             return queries.history(connection, path)
 
     def show(self, path: str, *, number: int | None, at: datetime | None) -> dict[str, Any] | None:
-        """Return one version as it was: by number, at an instant, or the newest."""
+        """Return one version: by number, at an instant, or the newest."""
         with self.store.read() as connection:
             return queries.show(connection, path, number=number, at=at)
 
@@ -128,14 +128,14 @@ class Reader:
             )
 
     def why(self, path: str) -> dict[str, Any] | None:
-        """Return the story of a path: what was seen, decided and told, and what is served now."""
+        """Return the story of a path: what was seen, decided and sent, and what is served now."""
         from worker.library import timeline
 
         with self.store.read() as connection:
             return timeline.why(connection, path, now=self.now(), zone=self.settings.zone)
 
     def version_to_restore(self, path: str, number: int) -> dict[str, Any] | None:
-        """Return what the store has of a version's file."""
+        """Return the stored parts of a version's file."""
         with self.store.read() as connection:
             return queries.version_to_restore(connection, path, number)
 
@@ -147,7 +147,7 @@ class Reader:
             )
 
     def owners(self) -> dict[str, Any]:
-        """Return who answers for which live documents, and what is orphaned."""
+        """Return who answers for which live documents, and the orphaned ones."""
         from worker.reviews import ownership
 
         with self.store.read() as connection:
@@ -155,12 +155,12 @@ class Reader:
             return ownership.owners(rows, policy=self.policy, today=self.today())
 
     def notices(self, state: str | None) -> list[dict[str, Any]]:
-        """Return what was sent, what waits and what failed."""
+        """Return the notices, optionally of one state."""
         with self.store.read() as connection:
             return queries.notices(connection, state)
 
     def events(self, after: int) -> list[dict[str, Any]]:
-        """Return the next events behind an id as CloudEvents, oldest first; empty at the end."""
+        """Return the next events after an ID as CloudEvents, oldest first; empty at the end."""
         from worker.domain.folder.cloud_event import Event, cloud_event
 
         with self.store.read() as connection:
@@ -168,14 +168,14 @@ class Reader:
         return [cloud_event(Event(**row._asdict())) for row in rows]
 
     def export_manifest(self, *, active_only: bool) -> dict[str, Any]:
-        """Return the live library without its texts, and the newest event that it holds."""
+        """Return the live library without bodies, and the ID of its newest event."""
         from worker.library.export import export_manifest
 
         with self.store.read() as connection:
             return export_manifest(connection, active_only=active_only)
 
     def export_documents(self, *, active_only: bool) -> Iterator[dict[str, Any]]:
-        """Yield the live documents with their texts, all from one view of the store."""
+        """Yield the live documents with their bodies, all from one view of the store."""
         from worker.library.export import export_documents
 
         with self.store.read() as connection:

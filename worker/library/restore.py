@@ -1,8 +1,8 @@
 """Writes a version of a document back into the folder: whole, or not at all.
 
-The store is not touched: the service sees the file and stores it as a new version. No symbolic link
-is followed, nothing outside the folder is written, and what the store does not hold is never
-overwritten unasked. Called by the command `restore`.
+Does not change the store: the service sees the file and stores it as a new version. Follows no symbolic
+link, writes nothing outside the folder, and overwrites no unstored content without being asked. Called by
+the command `restore`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """A version's file; `exact` where its bytes are those that were stored, by their hash."""
+    """A version's file; `exact` if its bytes have the stored hash."""
 
     data: bytes
     exact: bool
 
 
 def restore(services: Services, path: str, number: int, *, unasked: bool) -> dict[str, Any] | None:
-    """Write a version back into the folder; return what was done, None where there is no such version.
+    """Write a version back into the folder; return what was done, or None if the version does not exist.
 
-    Raises `WriteRefusedError` when the file on disk holds what the store does not, or when the
-    version would be refused today, unless `unasked`; and always for what is no regular file. Raises
-    `ConfigurationError` when the folder cannot be written.
+    Raises `WriteRefusedError` if the file on disk has content that is not stored, or if the version would
+    be refused today (`unasked` skips both checks), and always if it is not a regular file. Raises
+    `ConfigurationError` if the folder cannot be written.
     """
     found = services.version_to_restore(path, number)
     if found is None:
@@ -58,10 +58,10 @@ def restore(services: Services, path: str, number: int, *, unasked: bool) -> dic
 
 
 def rebuild(front_matter: str, body: str, sha256: str) -> Rebuilt:
-    """Return a version's file from what the store has of it, byte for byte where that is possible.
+    """Return a version's file from its stored parts, byte for byte if possible.
 
-    The store keeps the front matter as it was written and the body with LF; the hash of the file of
-    then tells which line ends, and whether a byte-order mark, make it the same again.
+    The store has the front matter as written, and the body with LF. The file's hash shows which line ends
+    it had, and whether it had a byte-order mark.
     """
     written = "\r\n" if "\r\n" in front_matter else "\r" if "\r" in front_matter else "\n"
     ends = dict.fromkeys((written, "\n", "\r\n", "\r"))
@@ -81,8 +81,8 @@ def _refuse_loss(on_disk: Any, stored: frozenset[str], place: str) -> None:
     )
     if unknown:
         raise WriteRefusedError(
-            f"{place} holds what is not stored, and would be lost: run content-sync sync first, "
-            "or say --yes to overwrite it"
+            f"{place} has content that is not stored and would be lost: run content-sync sync first, "
+            "or use --yes to overwrite it"
         )
 
 
@@ -92,5 +92,5 @@ def _refuse_errors(services: Services, data: bytes, number: int) -> None:
         error = next(p for p in examined.problems if p.severity == "error")
         raise WriteRefusedError(
             f"version {number} would be refused today: line {error.span.line}: {error.message} "
-            f"({error.code}); say --yes to write it all the same"
+            f"({error.code}); use --yes to write it anyway"
         )

@@ -1,8 +1,7 @@
-"""The load of reviews to come, a proposal to spread it, and the plans that people make of that.
+"""Forecasts the load of reviews, proposes a plan that spreads it, and stores plans.
 
-Plans are days on which to review early. They move no due date, and end with the review: only a new
-`lastReviewed` sets the clock. Answers are JSON-ready, as the command `due`, which calls this, prints
-them.
+A plan is a day on which to review early. It does not move the due date, and ends with the review: only a
+new `lastReviewed` sets a new due date. Results are JSON-ready. Called by the command `due`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ FIRST, MOVED, STAYS, UNFIT = "first", "moved", "stays", "unfit"
 
 
 def forecast_load(reader: Reader, *, on: date | None, weeks: int) -> dict[str, Any]:
-    """Return how many reviews each of the next weeks holds, as of a day, by default today."""
+    """Return the number of reviews in each of the next weeks, as of a day, by default today."""
     ahead = forecast(_reviews(reader), today=on or reader.today(), weeks=weeks)
     return _as_json(ahead)
 
@@ -33,9 +32,9 @@ def forecast_load(reader: Reader, *, on: date | None, weeks: int) -> dict[str, A
 def propose_plan(
     reader: Reader, *, on: date | None, per_week: int | None, weeks: int
 ) -> dict[str, Any]:
-    """Return a proposal with at most `per_week` reviews a week, and the load that it would make.
+    """Return a proposal with at most `per_week` reviews a week, and the resulting load.
 
-    Without `per_week`, the smallest number that gives each review a place. Nothing is stored.
+    The default of `per_week` is the smallest number that gives each review a place. Stores nothing.
     """
     today = on or reader.today()
     with reader.store.read() as connection:
@@ -73,11 +72,11 @@ def propose_plan(
 
 
 def apply_plan(services: Services, plan: Plan, *, by: str) -> dict[str, Any]:
-    """Store the planned days of a plan, all or, where a line is wrong, none. Commits once.
+    """Store all planned days of a plan, or none if a line has an error. Commits once.
 
-    A line without a day takes back what was planned. Documents that were reviewed, retired or
-    exempted since the plan was made are skipped. Returns what was planned, taken back, unchanged and
-    skipped, and the errors with their lines.
+    A line without a day removes a planned day. Documents that were reviewed, retired or exempted since
+    the plan was made are skipped. Returns the numbers of planned, removed and unchanged days, and the
+    skipped lines and errors with their line numbers.
     """
     now, today = services.now(), services.today()
 
@@ -121,11 +120,11 @@ def _decide(
 
 
 def _over(line: PlanLine, document: Plannable) -> str | None:
-    """Return why a line is about a review that is no longer to come."""
+    """Return why a line's review is over, or None if it is still pending."""
     if not document.live:
         return f"{line.path} was retired since"
     if document.due_on is None:
-        return f"{line.path} has no due date any more"
+        return f"{line.path} no longer has a due date"
     if line.due_on is not None and line.due_on != document.due_on:
         return f"{line.path} was reviewed since: it is due on {document.due_on} now"
     return None
@@ -135,11 +134,11 @@ def _wrong(line: PlanLine, today: date) -> str | None:
     if line.planned_on is None:
         return None
     if line.due_on is None:
-        return "there is no due_on, so nobody knows which review is planned"
+        return "the line has no due_on, so it is unclear which review is planned"
     if line.planned_on > line.due_on:
         return f"planned for {line.planned_on}, later than it is due ({line.due_on})"
     if line.planned_on < today:
-        return f"planned for {line.planned_on}, which has passed"
+        return f"planned for {line.planned_on}, which is in the past"
     return None
 
 

@@ -1,8 +1,8 @@
-"""Changes files of the seeds folder: looks, replaces whole, takes away; never what it has not seen.
+"""Reads, replaces and removes files of the seeds folder, and only the content that the caller has seen.
 
-No symbolic link is followed and nothing outside the folder is touched. A file that somebody writes,
-or that changed since it was read, stays as it is. The store is not asked. Called by
-`worker.library.restore` and `worker.library.write_back`.
+Follows no symbolic link and changes nothing outside the folder. A file that is being written, or that
+changed since it was read, stays as it is. Does not use the store. Called by `worker.library.restore` and
+`worker.library.write_back`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class WriteRefusedError(ContentSyncError):
-    """A file that must not be changed, or not without a person's word."""
+    """A file that must not be changed, or only with a person's consent."""
 
 
 def place_of(settings: Settings, path: str) -> str:
-    """Return a seed's path as people see it, with the folder."""
+    """Return a seed's path with the seeds folder, for messages."""
     return f"{settings.seeds}/{path}"
 
 
 def look(settings: Settings, path: str, *, forced: bool = False) -> Content | Unread | Absent:
-    """Return what is on disk; raise `WriteRefusedError` for what is no file that may be replaced.
+    """Return the file on disk; raise `WriteRefusedError` if it may not be replaced.
 
-    With `forced`, a file that somebody holds open is taken all the same.
+    `forced`: read the file even if a process has it open for writing.
     """
     on_disk = read_file(
         str(settings.seeds), path, max_bytes=settings.intake.max_file_bytes, forced=forced
@@ -45,55 +45,58 @@ def look(settings: Settings, path: str, *, forced: bool = False) -> Content | Un
         case NotAFile(reason=reason):
             raise WriteRefusedError(f"{place} is not overwritten: {reason}")
         case Busy():
-            raise WriteRefusedError(f"somebody writes {place} just now; try again")
+            raise WriteRefusedError(f"another program is writing {place}; try again")
     return on_disk
 
 
 def write_whole(
     root: Path, path: str, data: bytes, *, last_look: Callable[[], object] | None = None
 ) -> None:
-    """Put a file in the place of another at once: who reads it sees the old one or the new one.
+    """Replace a file atomically: a reader sees the old file or the new one.
 
-    The mode of a file that was there is kept; missing folders are made; `last_look` is called just
-    before, and may raise. Raises `ConfigurationError` when the folder cannot be written,
-    `WriteRefusedError` for a path that leaves it.
+    An existing file's mode is kept; missing folders are created. `last_look` is called just before, and
+    may raise. Raises `ConfigurationError` if the folder cannot be written, `WriteRefusedError` for a path
+    outside the folder.
     """
     with _opened(root, path) as (folder, name):
         replace_whole(folder, name, data, last_look=last_look)
 
 
 def replace_seen(settings: Settings, path: str, seen: Content, data: bytes) -> None:
-    """Replace a file that still holds what was seen.
+    """Replace a file that still has the content that was seen.
 
-    Raises `WriteRefusedError` where somebody saved it in between, or is about to; it stays then.
-    Raises `ConfigurationError` where it cannot be written.
+    Raises `WriteRefusedError`, and leaves the file, if it was saved since or is being written. Raises
+    `ConfigurationError` if it cannot be written.
     """
     place = place_of(settings, path)
-    if not os.access(place, os.W_OK):  # its folder may let us; whoever made it read-only does not
+    if not os.access(
+        place, os.W_OK
+    ):  # the folder may permit it, but a read-only file is meant to stay
         raise _cannot_write(place, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     write_whole(settings.seeds, path, data, last_look=lambda: _still(settings, path, seen))
 
 
 def take_away(settings: Settings, path: str, seen: Content) -> None:
-    """Remove a file that still holds what was seen; raise as `replace_seen` does.
+    """Remove a file that still has the content that was seen; raise as `replace_seen` does.
 
-    It is put aside first and looked at there, so that what somebody saves at the last moment is
-    never what is removed.
+    The file is renamed first and checked again, so that an edit saved at the last moment is never removed.
     """
     with _opened(settings.seeds, path) as (folder, name):
-        hidden = f".content-sync-{secrets.token_hex(8)}.tmp"  # hidden files are no seeds
+        hidden = f".content-sync-{secrets.token_hex(8)}.tmp"  # hidden files are not seeds
         _still(settings, path, seen)
         os.rename(name, hidden, src_dir_fd=folder, dst_dir_fd=folder)
         aside = "/".join((*path.split("/")[:-1], hidden))
         try:
             _still(settings, aside, seen)
         except BaseException:
-            with suppress(FileExistsError):  # a newer one has its place: ours stays beside it
+            with suppress(
+                FileExistsError
+            ):  # a newer file has taken the name: ours stays next to it
                 os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
                 os.unlink(hidden, dir_fd=folder)
             raise
         os.unlink(hidden, dir_fd=folder)
-        with suppress(OSError):  # a network share may not know how
+        with suppress(OSError):  # a network share may not support it
             os.fsync(folder)
 
 
@@ -107,7 +110,7 @@ def _still(settings: Settings, path: str, seen: Content) -> None:
 
 @contextmanager
 def _opened(root: Path, path: str) -> Iterator[tuple[int, str]]:
-    """Give the open folder of a path and the file's name; put what the system refuses into words."""
+    """Yield the open folder of a path and the file's name; explain errors of the system."""
     place = f"{root}/{path}"
     *folders, name = path.split("/")
     if not name or any(part in {"", ".", ".."} for part in (*folders, name)):
@@ -125,7 +128,7 @@ def _opened(root: Path, path: str) -> Iterator[tuple[int, str]]:
 def _cannot_write(place: str, error: OSError) -> ConfigurationError:
     reason = error.strerror or str(error)
     how = (
-        ": do it where the folder can be written, as a user who may"
+        ": use an account and a host that may write to the folder"
         if error.errno in _FORBIDDEN
         else ""
     )
@@ -133,7 +136,7 @@ def _cannot_write(place: str, error: OSError) -> ConfigurationError:
 
 
 def _open_folder(root: Path, folders: list[str]) -> int:
-    """Open the folder of a path, making what is missing; a link on the way is an error."""
+    """Open the folder of a path and create missing folders; a link in the path is an error."""
     current = os.open(root, _FOLDER)
     for folder in folders:
         try:

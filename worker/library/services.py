@@ -1,7 +1,7 @@
-"""The verbs of the service: what tasks, the watcher and commands call. All they need is given once.
+"""The operations of the service, which tasks, the watcher and commands call.
 
-Nothing here knows Celery, watchdog or a terminal. What takes in, what sweeps and what sends is loaded by
-the first verb that does so; `worker.run.tasks` loads it for the service.
+Imports no Celery, watchdog or terminal. The ingest, the sweep and the delivery are imported by the first
+operation that needs them; `worker.run.tasks` imports them for the service.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("content_sync")
 
-#: Parts that were not heard for so long are forgotten.
+#: Parts without a heartbeat for this long are deleted.
 SILENT_DAYS = 30
 
 
 class Services(Reader):
-    """A reader that writes too: with the spool and the channels of one process.
+    """A reader that also writes, with the spool and the channels of one process.
 
-    Every verb may raise `StoreUnavailableError`; those that send or spool, `BrokerUnavailableError` too.
-    Making it raises `ConfigurationError` where the schema or the reviewers file cannot be read.
+    Every method may raise `StoreUnavailableError`; those that send or spool, `BrokerUnavailableError` too.
+    The constructor raises `ConfigurationError` if the schema or the reviewers file cannot be read.
     """
 
     def __init__(self, settings: Settings, *, now: Callable[[], datetime]) -> None:
@@ -62,14 +62,14 @@ class Services(Reader):
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
-        """Return the channels by name, opened at their first use."""
+        """Return the channels by name; the first use opens them."""
         from worker.messages.channels.opening import open_channels
 
         return open_channels(self.settings, clock=self.now)
 
     @cached_property
     def stream(self) -> EventStream | None:
-        """Return the stream of events, where there is a Redis for it."""
+        """Return the stream of events, or None without a Redis."""
         from worker.messages.channels.stream import open_stream
 
         return open_stream(self.settings)
@@ -82,11 +82,11 @@ class Services(Reader):
         return open_templates(self.settings)
 
     def require_rules(self) -> None:
-        """Compile the schema, for who takes in documents; raise `ConfigurationError` where it is unusable."""
+        """Compile the schema, which an ingest needs; raise `ConfigurationError` if it is unusable."""
         require_compiled(self.rules, self.settings)
 
     def examine(self, data: bytes) -> Examined:
-        """Return what the bytes of a seed say and what is wrong with them; raises as `require_rules` does."""
+        """Parse and check the bytes of a seed; raises as `require_rules` does."""
         from worker.domain.rules.rules import examine
 
         self.require_rules()
@@ -94,17 +94,16 @@ class Services(Reader):
         return examine(data, rules=self.rules, today=self.today(), max_bytes=most)
 
     def before_fork(self) -> None:
-        """Close what must not cross a fork: the connections to the store, as no other is open."""
+        """Close the connections to the store, the only ones open before a fork."""
         self.store.before_fork()
 
     # What tasks do.
 
     def take_in(self, batch: Batch) -> list[Outcome]:
-        """Take in a batch whose bytes are in the spool; then forget them. Commits.
+        """Ingest a batch whose bytes are in the spool, then drop them. Commits.
 
-        Bytes that are gone were taken in before, or are lost: the next scan compares the folder
-        with the store and brings again what is missing. Raises `ValueError` when the bytes are not
-        those of the batch.
+        Missing bytes were ingested before, or are lost: the next scan compares the folder with the store
+        and sends again what is missing. Raises `ValueError` if the bytes do not match the batch.
         """
         from worker.ingest.attempts import take_in_claimed
 
@@ -112,7 +111,7 @@ class Services(Reader):
             outcomes = take_in_claimed(batch, self.spool, self.take_in_bytes)
         if outcomes is None:
             logger.info(
-                "batch %s is no longer in the spool: taken in, or the next scan repeats it",
+                "batch %s is no longer in the spool: it was ingested, or the next scan sends it again",
                 batch.id,
             )
             return []
@@ -120,9 +119,9 @@ class Services(Reader):
         return outcomes
 
     def take_in_bytes(self, batch: Batch, data: bytes, *, hopeless: bool = False) -> list[Outcome]:
-        """Take in a batch with its bytes and return what became of each path. Commits.
+        """Ingest a batch with its bytes and return the outcome for each path. Commits.
 
-        With `hopeless` its snapshots are refused, and not looked at.
+        `hopeless`: refuse its snapshots without reading them.
         """
         from worker.ingest.batch import ingest
 
@@ -138,7 +137,7 @@ class Services(Reader):
         )
 
     def sweep(self) -> int:
-        """Add the review notices that are owed today; returns how many are new. Commits."""
+        """Add the review notices that are owed today; return the number of new ones. Commits."""
         from worker.reviews.icalendar_file import publish_calendar
         from worker.reviews.sweep import sweep
 
@@ -163,59 +162,59 @@ class Services(Reader):
         self.silence_alarm.report(self.now())
         return delivered
 
-    # What the watcher asks and says.
+    # What the watcher does.
 
     def unfinished_batches(self) -> list[Batch]:
-        """Return what the process before this one did not end taking in, where one process does all."""
+        """Return the batches that an earlier process did not finish; empty without a one-process service."""
         return [] if self._unfinished is None else self._unfinished.pop_all()
 
     def known_files(self) -> KnownFiles:
-        """Return every path that should be in the folder, with what was last seen of it."""
+        """Return every path that should be in the folder, with its last observation."""
         with self.store.read() as connection:
             return documents.known_files(connection)
 
     def stamps(self) -> set[Seen]:
-        """Return the same paths as a walk sees them; a stamp that proves nothing equals no file's."""
+        """Return the same paths in a walk's form; a stamp that proves nothing equals no file's."""
         with self.store.read() as connection:
             return documents.stamps(connection)
 
     def fingerprint(self) -> tuple[int, ...]:
-        """Return numbers of which some differ once `known_files` does."""
+        """Return a token that changes whenever known_files() would."""
         with self.store.read() as connection:
             return documents.fingerprint(connection)
 
     def newest_observation(self) -> int:
-        """Return the largest `observed` number that the store has taken in."""
+        """Return the largest `observed` number in the store."""
         with self.store.read() as connection:
             return documents.newest_observation(connection)
 
     def heartbeat(self, name: str, data: dict[str, Any]) -> None:
-        """Note that a part lives. Commits."""
+        """Record that a part is running. Commits."""
         now = self.now()
         self.store.transact(lambda connection: liveness.beat(connection, name, data, now=now))
 
     def hold(self, removals: list[str], live: int) -> None:
-        """Hold a mass disappearance and owe the routes a notice of it; once while one is held. Commits."""
+        """Hold a mass disappearance and add notices of it; if one is held already, update it. Commits."""
         routes, now = self.policy.routes, self.now()
         holds.hold_removals(self.store, removals, live, routes=routes, now=now)
 
     def approved(self) -> frozenset[str]:
-        """Return the paths whose removal a person has approved; none while that is open."""
+        """Return the paths whose removal a person has approved; empty while the hold is open."""
         with self.store.read() as connection:
             return holds.approved_removals(connection)
 
     def end_hold(self) -> None:
-        """End the hold: the files came back, or the retirement was carried out. Commits."""
+        """End the hold: the files came back, or were retired. Commits."""
         holds.end_removals(self.store, now=self.now())
 
     # What commands do.
 
     def approve(self) -> dict[str, int]:
-        """Let the mass changes that are held go on; returns how many removals and refusals. Commits."""
+        """Approve what is held; return the numbers of removals and of refusals. Commits."""
         return holds.approve(self.store, now=self.now())
 
     def remind(self, *, on: date | None, dry_run: bool) -> dict[str, Any]:
-        """Run one review sweep as of a day, by default today; returns the new notices. Commits."""
+        """Run one review sweep as of a day, by default today; return the new notices. Commits."""
         from worker.reviews.sweep import sweep
 
         owed = sweep(
@@ -229,7 +228,7 @@ class Services(Reader):
         return queries.reminders(owed)
 
     def notify_test(self, route: str | None) -> list[dict[str, Any]]:
-        """Send a test message over one route or each; returns how that went."""
+        """Send a test message over one route or all; return the results."""
         from worker.messages.deliver import send_test
 
         routes = [r for r in self.policy.routes if route in {None, r.name}]
@@ -238,14 +237,14 @@ class Services(Reader):
         return send_test(routes, self.channels)
 
     def retry_notices(self, ids: Sequence[int] | None) -> int:
-        """Try failed notices again, all or these; returns how many. Commits."""
+        """Make failed notices pending again, all or these; return their number. Commits."""
         from worker.store.notices import retry_failed
 
         now = self.now()
         return self.store.transact(lambda c: retry_failed(c, ids, now=now))
 
     def preview(self, name: str) -> dict[str, str]:
-        """Return what would be sent over a route now: what waits, or else all that is open."""
+        """Return what a route would send now: its pending notices, or else those of all open reviews."""
         from worker.messages.deliver import preview
         from worker.reviews.sweep import owed_now
         from worker.store.notices import as_leased, pending_of
@@ -254,10 +253,8 @@ class Services(Reader):
         with self.store.read() as connection:
             owed = pending_of(connection, route.name)
             if not owed:
-                everything = owed_now(
-                    connection, self.policy, self.today(), zone=self.settings.zone
-                )
-                owed = as_leased(n for n in everything if n.route == route.name)
+                all_open = owed_now(connection, self.policy, self.today(), zone=self.settings.zone)
+                owed = as_leased(n for n in all_open if n.route == route.name)
         shown = preview(self._outgoing, route, owed)
         return {"route": name, "channel": route.channel, "preview": shown}
 

@@ -1,7 +1,7 @@
-"""A file's story in plain words: seen, validated, stored, moved, retired, told, and what is served.
+"""A file's story in plain words: seen, validated, stored, moved, retired, notified, and what is served.
 
-Put together from events, versions, refusals and notices; nothing is decided and nothing changed.
-Called by `worker.library.reader` for the command `why`.
+Built from events, versions, refusals and notices; decides and changes nothing. Called by
+`worker.library.reader` for the command `why`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from worker.store.documents import LIVE
 from worker.store.engine import Connection
 
 _MOST_PROBLEMS = 3
-#: What people did, by the event that says so.
+#: The step of each answer of a person, by its event.
 _ANSWERS = {
     answers.RECORDED: "reviewed",
     answers.SNOOZED: "snoozed",
-    answers.ACKNOWLEDGED: "taken on",
+    answers.ACKNOWLEDGED: "acknowledged",
     answers.ASSIGNED: "assigned",
     answers.RETIRE_ASKED: "retirement",
     plans.PLANNED: "planned",
@@ -42,7 +42,7 @@ _CHANGE_COLUMNS = ("fields", "sections", "figures", "links", "lines_added", "lin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that happened; `outcome` is a word or two, `detail` a sentence without its stop."""
+    """One step of the story; `outcome` is a word or two, `detail` a sentence without a full stop."""
 
     at: datetime
     step: str
@@ -60,28 +60,28 @@ class Step:
 
 
 def why(connection: Connection, path: str, *, now: datetime, zone: tzinfo) -> dict[str, Any] | None:
-    """Return the story of a path, oldest first, or None where nothing is known of it.
+    """Return the story of a path, oldest first, or None if the path is unknown.
 
-    It holds what happened at the path, and the whole life of the document that is there now, or,
-    where there is none, of the last that was. The last step says what is served.
+    It has the events of the path, and the whole life of the document at the path (now, or else the last
+    one). The last step says what is served.
     """
-    paths, told = trace(connection, path)
+    paths, history = trace(connection, path)
     document = library.find_document(connection, path)
     if document is None:
-        here = [event.document_id for event in told if event.path == path and event.document_id]
+        here = [event.document_id for event in history if event.path == path and event.document_id]
         document = events.document_by_id(connection, here[-1]) if here else None
     refusal = events.find_refusal(connection, path)
-    ours = [event for event in told if _concerns(event, path, document)]
+    ours = [event for event in history if _concerns(event, path, document)]
     if not ours and refusal is None:
         return None
     versions = _versions_of(connection, ours)
     steps: list[Step] = []
     for event in ours:
-        steps += _happened(event, versions.get((event.document_id, event.number)), refusal)
+        steps += _steps_of(event, versions.get((event.document_id, event.number)), refusal)
     for notice in events.notices_about(connection, paths):
         if notice.path == path or (document and notice.document_id == document.id):
-            steps.append(_told(notice))
-    steps.sort(key=lambda step: step.at)  # stable: what has one instant keeps its order
+            steps.append(_notified(notice))
+    steps.sort(key=lambda step: step.at)  # stable: steps of the same instant keep their order
     steps.append(_served(path, document, refusal, versions, ours, now=now, zone=zone))
     return {"path": path, "steps": [step.as_json() for step in steps]}
 
@@ -94,8 +94,8 @@ def _concerns(event: Any, path: str, document: Any | None) -> bool:
     )
 
 
-def _versions_of(connection: Connection, told: Sequence[Any]) -> dict[tuple[int, int], Any]:
-    documents = {event.document_id for event in told if event.document_id is not None}
+def _versions_of(connection: Connection, history: Sequence[Any]) -> dict[tuple[int, int], Any]:
+    documents = {event.document_id for event in history if event.document_id is not None}
     return {
         (row.document_id, row.number): row
         for document_id in sorted(documents)
@@ -104,13 +104,13 @@ def _versions_of(connection: Connection, told: Sequence[Any]) -> dict[tuple[int,
 
 
 def _accepted(data: Mapping[str, Any]) -> str:
-    """Say what a check found that did not refuse the file; older events do not tell."""
+    """Return the result of a check without errors; older events have no warnings."""
     warnings = [f"{code} {CODES[code][0]}" for code in data.get("warnings", ()) if code in CODES]
-    return f"no error; warned of {', '.join(warnings)}" if warnings else "no error was found"
+    return f"no errors; warnings: {', '.join(warnings)}" if warnings else "no errors"
 
 
-def _happened(event: Any, version: Any | None, refusal: Any | None) -> Iterator[Step]:
-    """Yield the steps that one event stands for."""
+def _steps_of(event: Any, version: Any | None, refusal: Any | None) -> Iterator[Step]:
+    """Yield the steps of one event."""
     at, data = event.at, event.data
     match event.kind:
         case events.STORED if version is not None:
@@ -128,20 +128,18 @@ def _happened(event: Any, version: Any | None, refusal: Any | None) -> Iterator[
                 detail=_refusal(event, refusal),
             )
         case events.FIXED:
-            detail = f"the content of version {event.number} is back, without an error"
+            detail = f"the file has the content of version {event.number} again, without errors"
             yield Step(at=at, step="fixed", outcome="ok", detail=detail)
         case events.WITHDRAWN:
-            detail = "the refused file is gone from the folder"
+            detail = "the refused file was deleted"
             yield Step(at=at, step="withdrawn", outcome="ok", detail=detail)
         case events.MOVED:
             likeness = data.get("similarity", 1)
             edited = f", {likeness:.0%} the same" if likeness < 1 else ""
-            detail = (
-                f"from {data.get('moved_from')} to {event.path}{edited}; its history goes along"
-            )
+            detail = f"from {data.get('moved_from')} to {event.path}{edited}, with its history"
             yield Step(at=at, step="moved", outcome=f"version {event.number}", detail=detail)
         case events.RETIRED:
-            detail = "the file is gone from the folder; its versions are kept"
+            detail = "the file was deleted; its versions are kept"
             yield Step(at=at, step="retired", outcome="not served", detail=detail)
         case events.REVIVED:
             detail = "the file is back in the folder"
@@ -153,9 +151,9 @@ def _happened(event: Any, version: Any | None, refusal: Any | None) -> Iterator[
 
 
 def _answered(event: Any) -> Step:
-    """Return the step that somebody's answer is: what they did, having seen which version."""
+    """Return the step of a person's answer, with the version that the person saw."""
     data = event.data
-    detail = f"{data['by']}, who saw version {event.number}"
+    detail = f"by {data['by']}, who saw version {event.number}"
     match event.kind:
         case answers.RECORDED:
             outcome = f"on {data['on']}"
@@ -167,16 +165,16 @@ def _answered(event: Any) -> Step:
         case answers.ASSIGNED:
             outcome = f"to {data['owner']}"
         case plans.PLANNED:
-            outcome = f"for {data['planned_on']}" if data["planned_on"] else "taken back"
+            outcome = f"for {data['planned_on']}" if data["planned_on"] else "removed"
         case _:
-            outcome = "asked"
+            outcome = "requested"
     return Step(at=event.at, step=_ANSWERS[event.kind], outcome=outcome, detail=detail)
 
 
-def _seen(observed_at: datetime, taken_at: datetime, path: str) -> Step:
-    # Clocks of two machines differ: what was taken in cannot have been seen later.
-    detail = f"{path} had settled, and was read whole"
-    return Step(at=min(observed_at, taken_at), step="seen", outcome="settled", detail=detail)
+def _seen(observed_at: datetime, ingested_at: datetime, path: str) -> Step:
+    # The clocks of two machines may differ, but a file is always seen before it is ingested.
+    detail = f"{path} was fully written, and was read"
+    return Step(at=min(observed_at, ingested_at), step="seen", outcome="settled", detail=detail)
 
 
 def _stored(event: Any, version: Any) -> Step:
@@ -193,7 +191,7 @@ def _stored(event: Any, version: Any) -> Step:
 
 
 def _refusal(event: Any, refusal: Any | None) -> str:
-    """Return why a content was refused: all its errors while it is the newest one, else the first."""
+    """Return why an edit was refused: its errors if it is the open refusal, else the first one."""
     if refusal is not None and refusal.path == event.path and refusal.refused_at == event.at:
         errors = [p for p in refusal.problems if p["severity"] == "error"]
         return "; ".join(_problem(problem) for problem in errors[:_MOST_PROBLEMS]) + (
@@ -211,12 +209,12 @@ def _problem(problem: Mapping[str, Any]) -> str:
     return f"line {problem['line']}: {problem['message']} ({problem['code']}){hint}"
 
 
-def _told(notice: Any) -> Step:
+def _notified(notice: Any) -> Step:
     match notice.kind:
         case kind if kind == REFUSED:
             subject = "the file was refused"
         case kind if kind == HELD:
-            subject = "a mass removal is held"
+            subject = "many documents are missing or refused, and are held"
         case kind if kind == RETRACTED:
             subject = f"it is {notice.data['status']}"
         case _:
@@ -226,18 +224,18 @@ def _told(notice: Any) -> Step:
     match notice.state:
         case "sent":
             return Step(
-                at=notice.sent_at, step="told", outcome=f"to {notice.route}",
+                at=notice.sent_at, step="sent", outcome=f"to {notice.route}",
                 detail=f"{who}: {subject}",
             )  # fmt: skip
         case "failed":
-            detail = f"{who}, could not be told that {subject}: {notice.error}"
-            return Step(at=notice.created_at, step="not told", outcome="failed", detail=detail)
+            detail = f"{who}: {subject}; the message failed: {notice.error}"
+            return Step(at=notice.created_at, step="not sent", outcome="failed", detail=detail)
         case "cancelled":
-            detail = f"{who}: {subject}; no longer true when it was to be sent"
-            return Step(at=notice.created_at, step="not told", outcome="cancelled", detail=detail)
+            detail = f"{who}: {subject}; this changed before the message was sent"
+            return Step(at=notice.created_at, step="not sent", outcome="cancelled", detail=detail)
         case _:
-            detail = f"{who}: {subject}; waits to be sent"
-            return Step(at=notice.created_at, step="to be told", outcome="waiting", detail=detail)
+            detail = f"{who}: {subject}; the message is pending"
+            return Step(at=notice.created_at, step="to be sent", outcome="waiting", detail=detail)
 
 
 def _stage(stage: str) -> str:
@@ -247,7 +245,7 @@ def _stage(stage: str) -> str:
     if stage.startswith(ladder.REPEAT):
         return f"still overdue, after {stage.removeprefix(ladder.REPEAT)} days"
     if stage.startswith(ASKED):
-        return f"asked for after the edit of version {stage.removeprefix(ASKED)}"
+        return f"requested after the edit of version {stage.removeprefix(ASKED)}"
     return _STAGES.get(stage, stage)
 
 
@@ -256,23 +254,25 @@ def _served(
     document: Any | None,
     refusal: Any | None,
     versions: Mapping[tuple[int, int], Any],
-    told: Sequence[Any],
+    history: Sequence[Any],
     *,
     now: datetime,
     zone: tzinfo,
 ) -> Step:
-    """Return the last step: what readers get now."""
+    """Return the last step: what is served now."""
     refused = ""
     if refusal is not None:
         errors = [p for p in refusal.problems if p["severity"] == "error"]
         refused = f"the file on disk is refused: {_problem(errors[0])}"
     if document is None:
-        last = told[-1].kind if told else ""
-        gone = "it was never stored, and its file is gone" if last == events.WITHDRAWN else ""
-        detail = f"nothing is served: {refused or gone or 'it was never stored'}"
+        last = history[-1].kind if history else ""
+        deleted = (
+            "it was never stored, and its file was deleted" if last == events.WITHDRAWN else ""
+        )
+        detail = f"nothing is served: {refused or deleted or 'it was never stored'}"
         return Step(at=now, step="served", outcome="nothing", detail=detail)
     if document.state != LIVE:
-        retired = [e for e in told if e.kind == events.RETIRED and e.document_id == document.id]
+        retired = [e for e in history if e.kind == events.RETIRED and e.document_id == document.id]
         on = f" on {_day(retired[-1].at, zone)}" if retired else ""
         where = f" as {document.path}" if document.path != path else ""
         detail = f"nothing is served: retired{on}{where}" + (f"; {refused}" if refused else "")
@@ -284,7 +284,9 @@ def _served(
     outcome = f"version {document.number}"
     if document.status != ACTIVE:
         outcome = document.status
-        detail = f"{which} says {document.status}: it is kept{where}, and not to be served"
+        detail = (
+            f"{which} has the status {document.status}: it is kept{where}, but must not be served"
+        )
     elif refused and not where:
         detail = f"{which} stays"
     else:
