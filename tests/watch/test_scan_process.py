@@ -152,7 +152,7 @@ def test_it_ends_where_nobody_reads_what_it_saw(seeds):
 @pytest.mark.parametrize(
     ("broken", "forks"),
     [
-        ("ahead.marshal.dumps = None", 1),
+        ("scan_process.marshal.dumps = None", 1),
         (
             (
                 "dumps = scan_process.marshal.dumps;"
