@@ -140,7 +140,7 @@ def test_one_wrong_line_and_nothing_is_planned(library, services):
     )
     assert answer["planned"] == 0
     assert [(error["line"], error["message"].split()[0]) for error in answer["errors"]] == [
-        (3, "planned"), (4, "planned"), (5, "there"), (6, "there"), (9, "there"),
+        (3, "planned"), (4, "planned"), (5, "there"), (6, "the"), (9, "the"),
     ]  # fmt: skip
     assert "later than it is due" in answer["errors"][0]["message"]
     assert "is in the past" in answer["errors"][1]["message"]

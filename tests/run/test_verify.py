@@ -366,7 +366,7 @@ def test_a_sequence_that_a_restore_set_back_is_found(postgres_url: str, seeds: P
     world.sync()
     world.damage("SELECT setval(pg_get_serial_sequence('events', 'id'), 1)")
     [breach] = world.verify().breaches
-    assert (breach.law, "next id of events" in breach.detail) == (Law.DATABASE, True)
+    assert (breach.law, "next ID of events" in breach.detail) == (Law.DATABASE, True)
 
 
 def test_the_command_tells_the_law_the_place_and_the_fix(tmp_path: Path, seeds: Path):

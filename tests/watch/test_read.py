@@ -65,7 +65,7 @@ def test_no_link_leads_out_of_the_folder(seeds, tmp_path):
 
 def test_what_is_no_file_is_not_opened(seeds):
     os.mkfifo(seeds / "a.md")
-    assert reading(seeds) == NotAFile(reason="it is no regular file")
+    assert reading(seeds) == NotAFile(reason="it is not a regular file")
     (seeds / "b.md").mkdir()
     assert reading(seeds, "b.md") == NotAFile(reason="it is a folder")
 

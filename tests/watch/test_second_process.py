@@ -109,7 +109,7 @@ def test_a_second_process_that_is_killed_is_told_and_loses_nothing(sync, folder,
     done, _ = sync("second", how)
     assert done.returncode == 2
     assert "the second process that read the folder ended early (SIGKILL)" in done.stderr
-    assert "the next sync takes in the rest" in done.stderr
+    assert "the next sync ingests the rest" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     stored, versions = counts(folder)
     assert stored == versions < PAGES
