@@ -16,9 +16,9 @@ import pytest
 from faults.hostile import MEMORY_MIB, costs
 from faults.hostile_files import hostile_files
 from support.steps import steps_of
-from worker.domain.change import compare
 from worker.domain.seed import Fields
 
+from worker.domain.changes.change import compare
 from worker.domain.rules import compile_rules, examine
 
 SCHEMA = Path(__file__).parents[2] / "config" / "seed.schema.json"

@@ -21,8 +21,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from channels.test_injection import ACTIVE, HOSTILE, MAIL_HEADERS, seen
 from kombu.exceptions import OperationalError
+from messages.channels.test_injection import ACTIVE, HOSTILE, MAIL_HEADERS, seen
 from support.programs import run, started
 from support.seeds import BODY, a_seed, write
 from support.stored import Library, a_library

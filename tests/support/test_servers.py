@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 import redis
-import servers
+from support import servers
 from support.servers import PostgresServer, RedisServer, ServerMissingError
 from support.waiting import wait_until
 
