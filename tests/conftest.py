@@ -1,7 +1,7 @@
 """Fixtures that all tests share: real servers, stores, an empty seeds folder, the real library.
 
-Each worker of pytest-xdist has servers of its own, started when the first test asks for one: half a
-second for both, and no test can disturb another worker's.
+Each worker of pytest-xdist has its own servers, started when the first test needs one, which takes half a
+second for both. No test can disturb the servers of another worker.
 """
 
 from __future__ import annotations

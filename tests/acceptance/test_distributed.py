@@ -43,7 +43,7 @@ def service(tmp_path: Path, postgres_url: str, redis_url: str) -> Service:
     return Service(tmp_path, postgres_url, redis_url)
 
 
-def test_a_page_goes_from_the_folder_to_postgresql_and_its_reviewer_is_told(service: Service):
+def test_a_page_reaches_postgresql_and_its_reviewer_gets_a_message(service: Service):
     with service.start("watch"), service.start("worker") as worker, service.start("beat"):
         write(service.seeds / "a.md", a_seed(lastReviewed="2025-12-30"))
         wait_until(lambda: service.stored() == {"a.md": ("live", 1)}, what="version 1")
@@ -78,7 +78,9 @@ def test_a_killed_worker_loses_nothing(service: Service):
     assert service.query("SELECT count(*) FROM versions") == [(300,)]
 
 
-def test_redis_that_forgets_everything_costs_delay_and_no_page(service: Service, shared_redis: Any):
+def test_a_redis_that_loses_everything_delays_pages_and_loses_none(
+    service: Service, shared_redis: Any
+):
     with service.start("watch") as watcher:
         watcher.wait_for("watching")
         for number in range(50):
@@ -89,7 +91,7 @@ def test_redis_that_forgets_everything_costs_delay_and_no_page(service: Service,
             wait_until(lambda: len(service.stored()) == 50, what="50 pages")
 
 
-def test_plain_celery_runs_a_worker_too(service: Service):
+def test_plain_celery_can_run_a_worker(service: Service):
     write(service.seeds / "a.md", a_seed())
     celery = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", "-c", "1"],
@@ -118,7 +120,7 @@ def test_sigterm_in_the_middle_of_a_load_loses_nothing(service: Service):
     assert service.query("SELECT count(*) FROM versions") == [(400,)]
 
 
-def test_a_worker_that_waits_for_a_frozen_process_ends_nevertheless(service: Service):
+def test_a_worker_that_waits_for_a_frozen_process_still_ends(service: Service):
     hasty = (
         "from worker import cli; from worker.run import celery_settings;"
         "celery_settings.STOP_SECONDS = 1; cli.main()"
@@ -142,7 +144,7 @@ def test_a_worker_that_waits_for_a_frozen_process_ends_nevertheless(service: Ser
             worker.kill()
 
 
-def test_health_checks_tell_the_truth(service: Service):
+def test_health_checks_report_the_real_state(service: Service):
     def healthy(part: str) -> bool:
         return run("doctor", "--as", part, cwd=service.folder, env=service.env).returncode == 0
 
@@ -178,7 +180,7 @@ def test_processes_that_start_before_their_database_wait_for_it(
             watcher.wait_for("watching")
 
 
-def test_a_redis_that_is_away_is_waited_for_and_nothing_is_lost(
+def test_processes_wait_for_an_unreachable_redis_and_lose_nothing(
     tmp_path: Path, postgres_url: str, redis_server: Any
 ):
     service = Service(tmp_path, postgres_url, redis_server.url)
@@ -192,7 +194,7 @@ def test_a_redis_that_is_away_is_waited_for_and_nothing_is_lost(
         wait_until(lambda: len(service.stored()) == 2, what="the second page")
 
 
-def test_a_scheduler_that_is_told_to_end_while_it_sends_does_so(
+def test_a_scheduler_that_gets_sigterm_while_it_sends_ends(
     tmp_path: Path, postgres_url: str, redis_server: Any
 ):
     """The exception by which Celery ends it gets lost where a client tidies up after a broken read."""
@@ -210,7 +212,7 @@ def flags_of_clients(redis_server: Any) -> str:
 
 
 @pytest.mark.parametrize("part", ["watch", "worker", "beat"])
-def test_parts_of_their_own_need_redis_and_say_so(tmp_path: Path, part: str):
+def test_separate_processes_need_redis_and_say_so(tmp_path: Path, part: str):
     (tmp_path / "seeds").mkdir()
     answer = run(part, cwd=tmp_path)
     assert answer.returncode == 2
@@ -218,7 +220,7 @@ def test_parts_of_their_own_need_redis_and_say_so(tmp_path: Path, part: str):
     assert "Traceback" not in answer.stderr
 
 
-def test_the_stream_tells_programs_what_happened(service: Service, shared_redis: Any):
+def test_the_stream_shows_programs_what_happened(service: Service, shared_redis: Any):
     with service.start("watch"), service.start("worker"), service.start("beat"):
         write(service.seeds / "a.md", a_seed(title="About bones"))
         entries = wait_until(

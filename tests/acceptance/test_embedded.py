@@ -55,7 +55,7 @@ def stored(folder: Path, path: str) -> tuple[str, int] | None:
         connection.close()
 
 
-def test_a_dropped_page_is_stored_and_its_reviewer_is_told(folder: Path, up: Process):
+def test_a_dropped_page_is_stored_and_its_reviewer_gets_a_message(folder: Path, up: Process):
     write(folder / "seeds" / "a.md", a_seed(lastReviewed="2025-12-30", title="About bones"))
 
     up.wait_for("new       a.md")
@@ -63,12 +63,12 @@ def test_a_dropped_page_is_stored_and_its_reviewer_is_told(folder: Path, up: Pro
     assert documents(folder)["a.md"]["due_on"] == "2026-03-30"
 
 
-def test_it_says_what_it_watches_where_it_stores_and_who_is_told(up: Process):
+def test_it_prints_its_folder_its_store_and_who_gets_messages(up: Process):
     for line in ("watching", "seeds", "store", "///var/content-sync.db", "messages"):
         assert line in up.output
 
 
-def test_an_edit_a_deletion_and_a_return_are_followed(folder: Path, up: Process):
+def test_an_edit_a_deletion_and_a_return_reach_the_store(folder: Path, up: Process):
     page = write(folder / "seeds" / "a.md", a_seed())
     wait_until(lambda: stored(folder, "a.md") == ("live", 1), what="version 1")
     write(page, a_seed(status="deprecated"))
@@ -102,7 +102,7 @@ def test_a_broken_page_is_refused_with_its_line_and_the_good_version_stays(
     assert documents(folder)["a.md"]["number"] == 1
 
 
-def test_what_changed_while_it_was_down_is_found_at_start(folder: Path):
+def test_changes_made_while_it_was_down_are_found_at_start(folder: Path):
     write(folder / "seeds" / "a.md", a_seed())
     write(folder / "seeds" / "gone.md", a_seed(title="Gone"))
     with started("up", cwd=folder, env=QUICK) as process:
@@ -114,7 +114,7 @@ def test_what_changed_while_it_was_down_is_found_at_start(folder: Path):
         wait_until(lambda: stored(folder, "gone.md") == ("retired", 1), what="the deletion")
 
 
-def test_a_crash_loses_no_page_and_doubles_none(folder: Path):
+def test_a_crash_neither_loses_nor_duplicates_a_page(folder: Path):
     for number in range(50):
         write(folder / "seeds" / f"{number}.md", a_seed(title=f"Page {number}"))
     crashed = Process("up", cwd=folder, env=QUICK)
@@ -134,14 +134,14 @@ def test_a_second_service_on_the_same_store_is_refused_in_one_line(folder: Path,
     assert "Traceback" not in second.stderr
 
 
-def test_a_missing_folder_is_told_in_one_line(tmp_path: Path):
+def test_a_missing_folder_is_reported_in_one_line(tmp_path: Path):
     answer = run("up", cwd=tmp_path)
     assert answer.returncode == 2
     assert "seeds" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
-def test_a_folder_for_the_store_that_cannot_be_written_is_told_in_one_line(folder: Path):
+def test_an_unwritable_folder_for_the_store_is_reported_in_one_line(folder: Path):
     (folder / "var").write_text("a file where the folder should be")
     answer = run("up", cwd=folder)
     assert answer.returncode == 2
@@ -162,7 +162,7 @@ def test_sigterm_ends_it_cleanly_with_everything_stored(folder: Path):
     assert len(documents(folder)) == 200
 
 
-def test_a_mass_disappearance_waits_for_a_person(folder: Path, up: Process):
+def test_a_mass_disappearance_is_held_until_a_person_approves_it(folder: Path, up: Process):
     for number in range(30):
         write(folder / "seeds" / "pages" / f"{number}.md", a_seed(title=f"Page {number}"))
     wait_until(lambda: all(stored(folder, f"pages/{n}.md") for n in range(30)), what="30 pages")
@@ -207,7 +207,7 @@ def test_the_service_ends_when_its_worker_does(folder: Path):
     assert "the worker or the scheduler has ended" in done.stderr
 
 
-def test_a_task_that_fails_says_why_and_the_next_one_goes_on(folder: Path):
+def test_a_failed_task_says_why_and_the_next_one_runs(folder: Path):
     settings = {"GROUP_WAIT_SECONDS": "3600", "LEASE_SECONDS": "1"}
     patient = QUICK | {f"CONTENT_SYNC_DELIVERY__{name}": text for name, text in settings.items()}
     with started("up", cwd=folder, env=patient) as up:

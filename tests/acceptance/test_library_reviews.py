@@ -48,7 +48,7 @@ def mails_of(library: Library, post, day: date) -> list[str]:
     ]
 
 
-def test_nobody_drowns(library: Library, post):
+def test_a_thousand_overdue_reviews_are_one_mail_a_week(library: Library, post):
     first = ["Content Sync: 1,424 reviews overdue"]
     assert mails_of(library, post, date(2026, 11, 24)) == first
     assert mails_of(library, post, date(2026, 11, 24)) == []

@@ -1,4 +1,4 @@
-"""A load and live edits at once: what an edit waits, and what the parts and Redis hold meanwhile.
+"""A load and live edits at once: how long an edit waits, and what the processes and Redis hold.
 
 A library is copied into the watched folder while one page of it is edited ten times a second. Called
 by the command alone.

@@ -1,4 +1,4 @@
-"""What commands that read cost, and the review sweep, over libraries of 20,000 and 100,000 made pages.
+"""The cost of commands that read and of the review sweep, with 20,000 and 100,000 generated pages.
 
 Called by the command alone.
 """
@@ -60,11 +60,11 @@ def measure_commands(options: Options) -> dict[str, Any]:
 
 
 def measure_sweep(options: Options) -> dict[str, Any]:
-    """Time the review sweep, 1% overdue: one that tells them, and one that adds nothing."""
+    """Time the review sweep, 1% overdue: one that adds their notices, and one that adds nothing."""
     settings = load_settings()
     policy = make_policy(settings)
-    told: list[int] = []
-    costs: dict[str, list[Cost]] = {"it tells all that is overdue": [], "all is told": []}
+    overdue: list[int] = []
+    costs: dict[str, list[Cost]] = {"it adds notices for all overdue": [], "it adds nothing": []}
     say(f"sweep: storing {options.pages:,} pages")
     with temporary() as folder:
         make_library(folder / "seeds", options.pages)
@@ -73,7 +73,7 @@ def measure_sweep(options: Options) -> dict[str, Any]:
 
         def sweep_at(now: datetime) -> None:
             owed = sweep(store, policy=policy, now=now, today=now.date(), zone=settings.zone)
-            told.append(len(owed))
+            overdue.append(len(owed))
 
         for number in range(1, options.runs + 1):
             at = datetime.now(UTC) + timedelta(days=number * (policy.repeat_days + 1))
@@ -87,8 +87,8 @@ def measure_sweep(options: Options) -> dict[str, Any]:
         over = "" if milliseconds <= SWEEP_MS else " over"
         rows.append([name, f"{milliseconds:.0f}", f"{SWEEP_MS}{over}"])
     show(
-        f"review sweep of {options.pages:,} documents, {told[0]:,} overdue",
+        f"review sweep of {options.pages:,} documents, {overdue[0]:,} overdue",
         ["", "ms", "target"],
         rows,
     )
-    return {"costs": found, "told": told}
+    return {"costs": found, "overdue": overdue}

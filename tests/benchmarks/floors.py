@@ -1,6 +1,6 @@
-"""Bare floors: the least that any service does for a page, step by step, in Python and in one process.
+"""Lower bounds: the least that any service does for a page, step by step, in Python and in one process.
 
-Each floor does what the one before does, and one thing more: walk and stat, read and hash, parse the
+Each floor adds one step to the one before: walk and stat, read and hash, parse the
 front matter, insert into a database with the service's durability. No rule, no difference, no due date.
 Called by the benchmarks alone.
 """

@@ -1,4 +1,4 @@
-"""What one function costs on texts made to be slow: the change record, and validation with all rules.
+"""The cost of one function on texts made to be slow: the change record, and validation with all rules.
 
 Processor time of this process, the least of some runs. Called by the command alone.
 """

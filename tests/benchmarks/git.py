@@ -1,8 +1,8 @@
-"""git, beside which everything is measured: it keeps versions of a folder too, and checks nothing of them.
+"""git as the yardstick: it keeps versions of a folder too, without checking them.
 
-After many commits or objects it packs them in the background, a core for half a minute at 20,000: that is
-off here, for it would be no part of its own time, and slow down whatever is measured after it. Unless told
-to, it does not wait until its objects are on the disk, as our stores do. Called by the benchmarks alone.
+After many commits or objects git packs them in the background, which takes a core for half a minute at
+20,000. That is off here: it would not count in git's time and would slow the next measurement. By default
+git does not wait until its objects are on the disk, as our stores do. Only the benchmarks call this module.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ INSTALLATIONS = {"embedded": embedded, "distributed": distributed}
 def peak_mebibytes(process: Process) -> dict[str, float]:
     """Return the most resident memory that a process and each of its children have had, in MiB.
 
-    By process id; a child that has ended is not told.
+    The result has one entry a process id and leaves out children that have ended.
     """
     whole = psutil.Process(process.pid)
     family = [whole, *whole.children(recursive=True)]

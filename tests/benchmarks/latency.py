@@ -1,4 +1,4 @@
-"""From `os.replace` of a file to its committed version, in the ways to run the service.
+"""The time from `os.replace` of a file to its committed version, for each way to run the service.
 
 With the default window in which the watcher waits for more changes of a file, and with the least.
 Called by the command alone.

@@ -1,4 +1,4 @@
-"""A made library of any size: pages of about 4 kB in folders of 500, one in a hundred of them overdue.
+"""A generated library of any size: pages of about 4 kB in folders of 500, one in a hundred overdue.
 
 The same number gives the same page, and no two pages are equal. Called by the benchmarks alone.
 """

@@ -1,4 +1,4 @@
-"""What the command was asked for: sizes, runs, the real library. Made once, and given to each benchmark."""
+"""The options of the command: sizes, runs, the real library. Made once and passed to each benchmark."""
 
 from __future__ import annotations
 

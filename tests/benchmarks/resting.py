@@ -1,4 +1,4 @@
-"""What the parts cost when little happens: to be ready, memory over repeated scans, an idle watcher.
+"""The cost of an idle service: start-up, memory over repeated scans, an idle watcher.
 
 All over a store that holds the library already. Called by the command alone.
 """

@@ -1,7 +1,7 @@
-"""A PostgreSQL that answers slowly: what a load, live edits and `status` take, and what is held meanwhile.
+"""A PostgreSQL that answers slowly: the time of a load, live edits and `status`, and what is held.
 
-Every question to it and every answer is late by 20 ms, as over a long line. Intake has to slow down for
-that, and nothing may grow: the watcher waits where the store does not keep up. Called by the command
+Every query and every answer is 20 ms late, as over a long line. Ingest has to slow down without using more
+memory: the watcher waits while the store does not keep up. Called by the command
 alone.
 """
 

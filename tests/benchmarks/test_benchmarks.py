@@ -27,7 +27,7 @@ def benchmark(*arguments, cwd):
     return done.stdout
 
 
-def test_ours_is_compared_with_git_and_the_floors_on_several_sizes(tmp_path):
+def test_content_sync_is_compared_with_git_and_lower_bounds_at_several_sizes(tmp_path):
     figures, pictures = tmp_path / "figures.json", tmp_path / "pictures"
     said = benchmark(
         "sizes", *TINY, "--json", str(figures), "--pictures", str(pictures), cwd=tmp_path
@@ -51,6 +51,6 @@ def test_live_edits_are_timed_while_a_library_loads(tmp_path):
     assert all(one["edits"]["count"] >= 1 for one in found.values())
 
 
-def test_an_unknown_benchmark_is_a_mistake_in_one_line(tmp_path):
+def test_an_unknown_benchmark_is_reported_in_one_line(tmp_path):
     with pytest.raises(AssertionError, match="'nothing' is none of library, sizes"):
         benchmark("nothing", cwd=tmp_path)

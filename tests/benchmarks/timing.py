@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from support.programs import clean_environment
 
-#: So much of what a failed command said is told.
+#: How much of the output of a failed command is shown.
 SAID_CHARACTERS = 2_000
 PEAK_SECONDS = 0.02
 #: Tables are as wide in a file as in a roomy terminal.

@@ -1,4 +1,4 @@
-"""Commands configure the log of their process; tests that run them in this one get it back."""
+"""Restore logging after tests that run commands in this process: commands configure it."""
 
 import logging
 

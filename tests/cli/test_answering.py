@@ -36,7 +36,7 @@ def answer(library):
     return lambda *arguments: json.loads(library(*arguments, "--json").stdout)
 
 
-def test_a_review_by_a_path_in_the_folder_or_with_it(library, answer, seeds):
+def test_a_review_takes_a_path_with_or_without_the_folder(library, answer, seeds):
     said = library("reviewed", "seeds/a.md", "--by", "Asha Rao").stdout
     assert said.startswith("seeds/a.md: reviewed by Asha Rao, who saw version 1; due again on ")
     assert f"(lastReviewed 2025-12-30 → {TODAY}, reviewerName nothing → Asha Rao)" in said
@@ -68,13 +68,13 @@ def test_the_login_name_never_replaces_another_reviewer(library, seeds, format_)
     assert "reviewerName: Asha Rao\n" in (seeds / "a.md").read_text()
 
 
-def test_a_reviewer_who_is_logged_in_needs_no_name(library, seeds):
+def test_a_logged_in_reviewer_needs_no_name(library, seeds):
     write(seeds / "a.md", a_seed(title="A page", reviewerName="Asha"))
     assert "reviewed by asha" in library("reviewed", "a.md").stdout
     assert "reviewerName: Asha\n" in (seeds / "a.md").read_text()
 
 
-def test_one_path_that_is_not_there_is_told_and_nothing_is_written(library, answer, seeds):
+def test_one_missing_path_is_reported_and_nothing_is_written(library, answer, seeds):
     result = library("reviewed", "a.md", "nausea.md", code=1)
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
@@ -112,13 +112,13 @@ def test_a_usage_error_is_one_line(seeds, capsys, arguments):
     assert said.out == ""
 
 
-def test_a_day_in_the_future_is_told(library):
+def test_a_day_in_the_future_is_refused(library):
     said = library("reviewed", "a.md", "--on", str(TODAY + timedelta(days=2)), code=1).stderr
     assert "is in the future" in said
     assert said.count("\n") == 1
 
 
-def test_a_snooze_says_what_now_happens(library, answer):
+def test_a_snooze_shows_what_happens_next(library, answer):
     until = str(TODAY + timedelta(days=10))
     said = library("snooze", "a.md", "--until", until, "--reason", "x").stdout
     assert said == (
@@ -133,7 +133,7 @@ def test_a_snooze_says_what_now_happens(library, answer):
     ).stderr  # fmt: skip
 
 
-def test_being_on_it_says_what_now_happens(library, answer):
+def test_an_acknowledgement_shows_what_happens_next(library, answer):
     until = TODAY + timedelta(days=7)
     said = library("ack", "seeds/a.md").stdout
     assert said == (
@@ -154,7 +154,7 @@ def test_an_owner_is_assigned(library, answer, seeds):
     assert "no longer Meera" in library("assign", "a.md", "Asha").stdout
 
 
-def test_a_document_retires_and_comes_back(library, answer, seeds, tmp_path):
+def test_a_document_is_retired_and_restored(library, answer, seeds, tmp_path):
     write(seeds / "b.md", a_seed(title="It stays"))
     library("sync")
     assert "--yes" in library("retire", "a.md", code=2).stderr

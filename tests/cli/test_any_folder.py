@@ -1,4 +1,4 @@
-"""Commands work from any folder of a project, and name what is missing by its absolute path."""
+"""Commands work from any folder of a project, and show the absolute path of what is missing."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_a_document_is_found_by_its_path(project, folder, path, document):
     assert json.loads(result.stdout)["path"] == document, result.stderr
 
 
-def test_no_folder_gets_a_library_of_its_own(project):
+def test_no_subfolder_gets_its_own_library(project):
     for folder in ("docs", "seeds", "seeds/sub"):
         unchanged = json.loads(run("sync", "--json", cwd=project / folder).stdout)
         assert (unchanged["new"], unchanged["unchanged"]) == (0, 3)
@@ -55,7 +55,7 @@ def test_no_folder_gets_a_library_of_its_own(project):
     assert list(project.rglob("*.db")) == [project / "var" / "content-sync.db"]
 
 
-def test_what_changes_a_file_changes_the_right_one(project):
+def test_commands_that_change_a_file_change_the_right_one(project):
     result = run("assign", "a.md", "Meera", cwd=project / "seeds" / "sub")
     assert result.stdout == f"{project}/seeds/sub/a.md: Meera answers for it\n"
     assert "owner: Meera\n" in (project / "seeds" / "sub" / "a.md").read_text()
@@ -66,7 +66,7 @@ def test_what_changes_a_file_changes_the_right_one(project):
     ("folder", "shown"),
     [(".", "seeds/sub/a.md"), ("seeds", "sub/a.md"), ("seeds/sub", "../sub/a.md"), ("docs", None)],
 )
-def test_validate_names_files_as_seen_from_the_folder(project, folder, shown):
+def test_validate_shows_paths_relative_to_the_working_directory(project, folder, shown):
     write(project / "seeds" / "sub" / "a.md", a_seed(status="actve"))
     result = run("validate", "--json", cwd=project / folder)
     [wrong] = json.loads(result.stdout)["problems"]
@@ -76,7 +76,7 @@ def test_validate_names_files_as_seen_from_the_folder(project, folder, shown):
 
 
 @pytest.mark.parametrize("command", ["sync", "watch", "up", "validate"])
-def test_a_missing_seeds_folder_is_named_by_its_absolute_path(tmp_path, command):
+def test_a_missing_seeds_folder_is_shown_by_its_absolute_path(tmp_path, command):
     write(tmp_path / "config" / "content-sync.toml", 'broker_url = "redis://localhost:1"\n')
     (tmp_path / "docs").mkdir()
     env = {"CONTENT_SYNC_BROKER_URL": "memory://"} if command != "watch" else {}
@@ -86,7 +86,7 @@ def test_a_missing_seeds_folder_is_named_by_its_absolute_path(tmp_path, command)
     assert result.stderr.count("\n") == 1
 
 
-def test_a_missing_store_is_named_by_its_absolute_path(tmp_path):
+def test_a_missing_store_is_shown_by_its_absolute_path(tmp_path):
     result = run("list", cwd=tmp_path)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert f"there is no store at {tmp_path}/var/content-sync.db yet" in result.stderr
@@ -99,7 +99,7 @@ def test_a_missing_store_is_named_by_its_absolute_path(tmp_path):
         ('[review]\nreviewers_file = "no"', "the reviewers file {root}/no does not exist"),
     ],
 )
-def test_a_missing_file_of_the_settings_is_named_by_its_absolute_path(tmp_path, settings, said):
+def test_a_missing_settings_file_is_shown_by_its_absolute_path(tmp_path, settings, said):
     write(tmp_path / "config" / "content-sync.toml", settings)
     write(tmp_path / "seeds" / "a.md", a_seed())
     result = run("sync", cwd=tmp_path)

@@ -44,7 +44,7 @@ def synced(library):
     return answer
 
 
-def test_a_sync_counts_and_names_what_it_refused(library):
+def test_a_sync_counts_and_lists_refused_files(library):
     result = library("sync", "--json", code=1)
     counts = json.loads(result.stdout)
     assert counts.pop("seconds") > 0
@@ -54,7 +54,7 @@ def test_a_sync_counts_and_names_what_it_refused(library):
     assert f"refused {REFUSED}:4: " in result.stderr
 
 
-def test_a_refused_edit_is_told_once_and_the_last_version_stays(library, synced, seeds):
+def test_a_refused_edit_is_reported_once_and_the_last_version_stays(library, synced, seeds):
     write(seeds / "current.md", a_seed(title="Current", status="actve"))
     result = library("sync", code=1)
     assert result.stderr.count("current.md") == 1
@@ -134,7 +134,7 @@ def test_a_document_is_shown_as_it_was_at_a_time(library, synced):
 
 
 @pytest.mark.parametrize("command", ["history", "show", "diff", "why"])
-def test_an_unknown_document_is_one_line_that_says_what_is_near(library, synced, command):
+def test_an_unknown_document_is_one_line_with_the_nearest_path(library, synced, command):
     result = library(command, "curent.md", "--json", code=1)
     assert result.stdout == ""
     assert result.stderr == ("content-sync: no document at curent.md; did you mean current.md?\n")
@@ -143,19 +143,19 @@ def test_an_unknown_document_is_one_line_that_says_what_is_near(library, synced,
     assert library(command, "zzzzzz", code=1).stderr == "content-sync: no document at zzzzzz\n"
 
 
-def test_a_path_that_a_shell_completed_is_understood(synced, seeds):
+def test_a_path_completed_by_the_shell_is_accepted(synced, seeds):
     assert synced("history", "seeds/sub/asked.md")["path"] == "sub/asked.md"
     assert synced("history", str(seeds / "sub" / "asked.md"))["path"] == "sub/asked.md"
 
 
-def test_an_unknown_version_is_not_an_unknown_document(library, synced):
+def test_an_unknown_version_and_an_unknown_document_are_different_errors(library, synced):
     said = library("show", "current.md", "--version", "7", code=1).stderr
     assert (
         said == "content-sync: current.md has one version, number 1, and not what you asked for\n"
     )
 
 
-def test_reminders_are_owed_once(library, synced):
+def test_notices_are_owed_once(library, synced):
     [current] = synced("list", "--state", "current")
     on_its_day = ("remind", "--on", current["due_on"])
     first = synced(*on_its_day, "--dry-run")["notices"]
@@ -186,7 +186,7 @@ def test_a_test_message_leaves_json_alone_on_standard_output(library, synced):
     assert "✓" in library("notify-test", "everyone").stdout
 
 
-def test_nothing_is_held_so_nothing_is_approved(library, synced):
+def test_approve_does_nothing_without_a_hold(library, synced):
     assert synced("approve") == {"removals": 0, "refusals": 0}
     assert "nothing is held" in library("approve").stderr
     assert synced("approve", "--show") == {
@@ -197,7 +197,7 @@ def test_nothing_is_held_so_nothing_is_approved(library, synced):
     }
 
 
-def test_a_mass_disappearance_waits_for_a_person(library, seeds, tmp_path):
+def test_a_mass_disappearance_is_held_until_a_person_approves_it(library, seeds, tmp_path):
     paths = [
         write(seeds / f"{number:02}.md", a_seed(title=f"Page {number}")) for number in range(20)
     ]
@@ -224,7 +224,7 @@ def test_a_mass_disappearance_waits_for_a_person(library, seeds, tmp_path):
     assert json.loads(library("status", "--json").stdout)["documents"] == {"live": 3, "retired": 20}
 
 
-def test_a_store_that_was_never_made_is_one_line(library):
+def test_a_missing_store_is_reported_in_one_line(library):
     result = library("status", code=2)
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
@@ -243,19 +243,19 @@ def test_migrating_twice_does_no_harm(library):
     assert library("list").stdout == "No documents.\n"
 
 
-def test_validate_says_which_version_stays(library, seeds):
+def test_validate_shows_which_version_stays(library, seeds):
     page = write(seeds / "page.md", a_seed(title="A page"))
     library("sync", code=1)
     page.write_text(page.read_text().replace("status: active", "status: activ"))
     new = write(seeds / "new.md", a_seed(title="Another", status="activ"))
-    told = library("validate", str(page), str(new), code=1).stdout
-    assert re.findall("effect: (.*)", told) == [
+    shown = library("validate", str(page), str(new), code=1).stdout
+    assert re.findall("effect: (.*)", shown) == [
         f"not published; version 1 of {datetime.now(UTC).date()} stays",
         "not published",
     ]
 
 
-def test_the_doctor_is_alarmed_when_a_mass_of_pages_is_refused(library, seeds):
+def test_doctor_fails_when_many_pages_are_refused(library, seeds):
     paths = [write(seeds / f"{number}.md", a_seed(title=f"Page {number}")) for number in range(12)]
     library("sync", code=1)
     checks = json.loads(library("doctor", "--json", code=None).stdout)["checks"]
@@ -269,7 +269,7 @@ def test_the_doctor_is_alarmed_when_a_mass_of_pages_is_refused(library, seeds):
     assert refusals["detail"].startswith("12 of 15 live documents")
 
 
-def test_the_doctor_names_each_check(library, synced):
+def test_doctor_lists_each_check(library, synced):
     answer = json.loads(library("doctor", "--json", code=None).stdout)
     assert set(answer) == {"ok", "checks"}
     assert all(set(check) == {"name", "ok", "detail"} for check in answer["checks"])
@@ -277,7 +277,7 @@ def test_the_doctor_names_each_check(library, synced):
     assert library("doctor", code=None).returncode == (0 if answer["ok"] else 1)
 
 
-def test_flags_before_the_command_win_over_the_environment(library, tmp_path, seeds):
+def test_flags_before_the_command_override_the_environment(library, tmp_path, seeds):
     (seeds / REFUSED).unlink()
     here = f"sqlite:///{tmp_path / 'here.db'}"
     result = run(
@@ -304,7 +304,7 @@ def test_a_terminal_gets_colours_a_bar_and_indented_json(library, tmp_path):
     assert "---\ntitle" not in shown
 
 
-def test_no_color_is_heeded(library, tmp_path, monkeypatch):
+def test_no_color_is_respected(library, tmp_path, monkeypatch):
     library("sync", code=1)
     monkeypatch.setenv("NO_COLOR", "1")
     for arguments in (("status",), ("--help",)):

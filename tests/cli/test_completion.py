@@ -98,7 +98,7 @@ def test_unusable_settings_complete_nothing_and_print_nothing(project):
     assert offered(project, "history", "a") == ["file,a"]
 
 
-def test_a_completion_loads_no_store(project):
+def test_completion_does_not_load_the_store(project):
     code = (
         "import sys; from worker.cli import run_command\n"
         "try: run_command([])\n"
@@ -117,7 +117,7 @@ def test_a_completion_loads_no_store(project):
 
 
 @pytest.mark.parametrize(("shell", "word"), [("zsh", "2"), ("fish", "sub/n")])
-def test_the_scripts_of_other_shells_get_documents_too(project, shell, word):
+def test_the_scripts_for_other_shells_complete_documents_too(project, shell, word):
     typed = {"COMP_WORDS": "content-sync show sub/n", "COMP_CWORD": word}
     asked = {"_CONTENT_SYNC_COMPLETE": f"{shell}_complete", **typed}
     assert "sub/nausea.md" in run(cwd=project, env=asked).stdout

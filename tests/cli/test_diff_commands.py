@@ -1,4 +1,4 @@
-"""diff, why, restore and the library of a day, as real processes over a folder and a store."""
+"""diff, why, restore and the library as of a day, as real processes over a folder and a store."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def answer(library):
     return lambda *arguments: json.loads(library(*arguments, "--json").stdout)
 
 
-def test_a_diff_tells_the_figures_the_sections_and_the_risk(library, answer):
+def test_a_diff_shows_the_figures_the_sections_and_the_risk(library, answer):
     diff = answer("diff", "a.md")
     assert (diff["risk"], diff["from"], diff["to"]) == ("high", 1, 2)
     assert [(f["old"], f["new"]) for f in diff["figures"]] == [("5 days", "7 days")]
@@ -47,7 +47,7 @@ def test_a_diff_tells_the_figures_the_sections_and_the_risk(library, answer):
     assert "@@" not in library("diff", "a.md", "--stat").stdout
 
 
-def test_the_history_says_in_a_few_words_what_changed(library, answer):
+def test_the_history_summarizes_each_change(library, answer):
     assert [version["risk"] for version in answer("history", "a.md")["versions"]] == ["low", "high"]
     last = library("history", "a.md").stdout.splitlines()[-1]
     assert "high" in last
@@ -71,7 +71,7 @@ def test_a_diff_with_the_file_on_disk(library, answer, seeds):
     library("diff", "a.md", "1", "2", "--file", code=2)
 
 
-def test_a_page_is_written_and_nothing_else(library, tmp_path):
+def test_diff_writes_an_html_page_and_nothing_else(library, tmp_path):
     result = library("diff", "a.md", "--html", "change.html")
     assert result.stdout == ""
     page = (tmp_path / "change.html").read_text()
@@ -82,7 +82,7 @@ def test_a_page_is_written_and_nothing_else(library, tmp_path):
     assert said.count("\n") == 1
 
 
-def test_a_wide_terminal_gets_both_texts_beside_each_other(library, tmp_path):
+def test_a_wide_terminal_shows_both_bodies_side_by_side(library, tmp_path):
     shown, code = on_a_terminal("diff", "a.md", cwd=tmp_path, columns=180)
     assert code == 0
     [beside] = [line for line in shown.splitlines() if "5" in line and "7" in line and
@@ -92,15 +92,15 @@ def test_a_wide_terminal_gets_both_texts_beside_each_other(library, tmp_path):
     assert "\x1b[7;32m7" in beside
 
 
-def test_a_file_tells_its_story(library, answer, seeds):
+def test_trace_lists_the_steps_of_a_file(library, answer, seeds):
     write(seeds / "a.md", a_seed(reviewFrequency="quaterly"))
     library("sync", code=1)
     story = answer("why", "a.md")
     assert set(story) == {"path", "steps"}
     assert all(set(step) == {"at", "step", "outcome", "detail"} for step in story["steps"])
     steps = [(step["step"], step["outcome"]) for step in story["steps"]]
-    told = [one for one in steps if one[0] not in {"seen", "to be sent"}]
-    assert told == [
+    without_seen = [one for one in steps if one[0] not in {"seen", "to be sent"}]
+    assert without_seen == [
         ("validated", "ok"), ("stored", "version 1"), ("validated", "ok"), ("stored", "version 2"),
         ("validated", "refused"), ("served", "inactive"),
     ]  # fmt: skip
@@ -110,7 +110,7 @@ def test_a_file_tells_its_story(library, answer, seeds):
     assert re.search(r"effect: not published; version 2 of \d{4}-\d\d-\d\d stays\n", shown)
 
 
-def test_a_version_is_restored_and_stored_as_a_new_one(library, answer, seeds):
+def test_a_restored_version_is_stored_as_a_new_one(library, answer, seeds):
     said = library("restore", "a.md", "1").stdout
     assert said == (
         "seeds/a.md is version 1 again (byte for byte); the service stores it as a new version\n"
@@ -121,7 +121,7 @@ def test_a_version_is_restored_and_stored_as_a_new_one(library, answer, seeds):
     assert answer("restore", "a.md", "3")["written"] is False
 
 
-def test_unsaved_work_is_not_overwritten_unasked(library, seeds):
+def test_unstored_edits_are_overwritten_only_with_force(library, seeds):
     write(seeds / "a.md", "mine\n")
     said = library("restore", "a.md", "1", code=1).stderr
     assert said.startswith("content-sync: seeds/a.md has content that is not stored")
@@ -132,7 +132,7 @@ def test_unsaved_work_is_not_overwritten_unasked(library, seeds):
     assert "has versions 1 to 2" in library("restore", "a.md", "9", code=1).stderr
 
 
-def test_the_library_of_a_day(library, answer, seeds):
+def test_the_library_is_listed_as_of_a_day(library, answer, seeds):
     assert answer("list", "--at", "2020-01-01") == []
     assert library("list", "--at", "2020-01-01").stdout == "No documents.\n"
     write(seeds / "b.md", a_seed(title="It stays"))

@@ -1,4 +1,4 @@
-"""The page of a change: whole in one file, and nothing in it but text."""
+"""The HTML page of a change: one complete file, and nothing in it but text."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -59,7 +59,7 @@ def a_change(text=HOSTILE, **fields):
     }  # fmt: skip
 
 
-def test_the_text_of_documents_is_text_and_never_markup():
+def test_the_words_of_documents_are_text_and_never_markup():
     shown = page(a_change(), load_settings(), now=NOW)
     read = Reader(shown)
     assert not read.tags & {"script", "img", "a", "link", "iframe", "form"}
@@ -71,7 +71,7 @@ def test_the_text_of_documents_is_text_and_never_markup():
     assert "{{ 7*7 }}" in text
 
 
-def test_the_page_loads_nothing_and_fits_a_phone_and_the_dark():
+def test_the_page_loads_nothing_and_fits_phones_and_dark_mode():
     shown = page(a_change("plain"), load_settings(), now=NOW)
     assert "default-src 'none'; style-src 'unsafe-inline'" in shown
     assert not {"src", "href"} & Reader(shown).attributes
@@ -92,7 +92,7 @@ def test_figures_fields_and_sections_come_before_the_lines():
     assert "<mark>2</mark>" in shown
 
 
-def test_a_change_of_metadata_alone_says_that_the_text_is_the_same():
+def test_a_change_of_metadata_alone_says_that_the_body_is_unchanged():
     shown = page(a_change("plain", hunks=[], figures=[]), load_settings(), now=NOW)
     assert "The body is the same." in shown
     assert "Figures" not in shown
@@ -105,7 +105,7 @@ def test_a_long_change_is_cut_and_says_so():
     assert "5 more lines are not shown" in shown
 
 
-def test_a_teams_own_template_that_fails_is_named(tmp_path):
+def test_a_failing_custom_template_is_named(tmp_path):
     folder = tmp_path / "templates"
     folder.mkdir()
     (folder / "diff.html.j2").write_text("{{ nothing_of_the_kind }}")

@@ -1,4 +1,4 @@
-"""Which words of two lines are marked: never a letter lost, and never a long wait."""
+"""Which words of two lines are marked: no letter is lost, and no line takes long."""
 
 import random
 
@@ -32,7 +32,7 @@ def as_json(old, new):
     ]  # fmt: skip
 
 
-def test_a_figure_is_marked_whole_and_nothing_else_is():
+def test_only_whole_figures_are_marked():
     old, new, _ = mark_words("a median of 4.8 months", "a median of 4.9 months")
     assert marked(old) == ["4.8"]
     assert marked(new) == ["4.9"]
@@ -45,7 +45,7 @@ def test_lines_with_little_in_common_are_not_marked():
 
 
 @given(st.text("ab c9.", max_size=40), st.text("ab c9.", max_size=40))
-def test_marks_lose_no_letter(old, new):
+def test_marking_words_loses_no_letters(old, new):
     before, after, _ = mark_words(old, new)
     assert "".join(text for text, _ in before) == old
     assert "".join(text for text, _ in after) == new
@@ -54,7 +54,7 @@ def test_marks_lose_no_letter(old, new):
 
 
 @given(LINES, LINES)
-def test_pairs_hold_every_line_of_the_hunks_with_its_number(old, new):
+def test_pairs_contain_every_line_of_the_hunks_with_its_number(old, new):
     before, after = ("".join(f"{line}\n" for line in lines) for lines in (old, new))
     for pairs in pair_lines(as_json(before, after)):
         for pair in pairs:

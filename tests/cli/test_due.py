@@ -51,7 +51,7 @@ def said(library, capsys):
     return said
 
 
-def test_the_forecast_shows_the_mountain(answer, said):
+def test_the_forecast_shows_the_busiest_week(answer, said):
     load = answer("due", "--forecast", "--on", MONDAY)
     assert len(load["weeks"]) == 26
     assert {"week", "from", "due", "planned"} <= set(load["weeks"][0])
@@ -66,7 +66,7 @@ def test_the_forecast_shows_the_mountain(answer, said):
     assert "you need 2.4 a week" in text
 
 
-def test_a_plan_is_proposed_looked_over_and_applied(answer, said, tmp_path):
+def test_a_plan_is_proposed_edited_and_applied(answer, said, tmp_path):
     text = said("due", "--spread", "--per-week", "3", "--on", MONDAY).out
     assert "27 reviews earlier than due, 3 in the week of the due date: at most 3 a week." in text
     assert "1 overdue: review these first;" in text
@@ -77,7 +77,7 @@ def test_a_plan_is_proposed_looked_over_and_applied(answer, said, tmp_path):
     assert "already exists" in said("due", "--spread", code=2).err
 
 
-def test_a_plan_that_is_too_small_says_what_would_do(answer, said):
+def test_a_plan_with_too_few_places_shows_the_number_that_is_enough(answer, said):
     text = said("due", "--spread", "--per-week", "2", "--on", MONDAY).out
     assert "7 do not fit: 3 a week would be enough." in text
     proposal = answer("due", "--spread", "--yes", "--on", MONDAY)
@@ -85,7 +85,7 @@ def test_a_plan_that_is_too_small_says_what_would_do(answer, said):
     assert {"path", "due_on", "planned_on"} <= set(proposal["plan"][0])
 
 
-def test_what_is_applied_is_shown_beside_the_true_due_date(library, answer, said, tmp_path):
+def test_a_planned_day_is_shown_beside_the_due_date(library, answer, said, tmp_path):
     # The commands run by the clock of this machine.
     today = datetime.now(UTC).date()
     due_on, planned_on = today + timedelta(days=60), today + timedelta(days=30)
@@ -104,7 +104,7 @@ def test_what_is_applied_is_shown_beside_the_true_due_date(library, answer, said
     assert "1 unchanged" in said("due", "--apply", "plan.csv").out
 
 
-def test_what_is_wrong_with_a_plan_is_told_by_line_and_nothing_is_planned(answer, said, tmp_path):
+def test_errors_in_a_plan_are_reported_by_line_and_nothing_is_planned(answer, said, tmp_path):
     plan = tmp_path / "plan.csv"
     plan.write_text(
         "path,due_on,planned_on\n"
@@ -113,9 +113,9 @@ def test_what_is_wrong_with_a_plan_is_told_by_line_and_nothing_is_planned(answer
         "02.md,30.3.2026,2026-03-02\n"
         "03.md,2026-03-01,2026-02-01\n"
     )
-    told = said("due", "--apply", "plan.csv", code=1)
-    assert told.out == ""
-    assert told.err.splitlines() == [
+    printed = said("due", "--apply", "plan.csv", code=1)
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
         "content-sync: plan.csv:2: planned for 2026-03-31, later than it is due (2026-03-30)",
         "content-sync: plan.csv:3: there is no document at nowhere.md",
         "content-sync: plan.csv:4: due_on '30.3.2026' is not a date; write it as YYYY-MM-DD",
@@ -138,11 +138,11 @@ def test_what_is_wrong_with_a_plan_is_told_by_line_and_nothing_is_planned(answer
         (("--apply", "nowhere.csv"), "cannot read nowhere.csv"),
     ],
 )
-def test_what_means_nothing_is_a_usage_error(said, arguments, reason):
-    told = said("due", *arguments, code=2)
-    assert told.out == ""
-    assert reason in told.err
-    assert told.err.count("\n") == 1
+def test_meaningless_options_are_a_usage_error(said, arguments, reason):
+    printed = said("due", *arguments, code=2)
+    assert printed.out == ""
+    assert reason in printed.err
+    assert printed.err.count("\n") == 1
 
 
 def test_bars_have_the_colours_of_risk_on_a_terminal(library, sqlite_url, tmp_path):
@@ -153,7 +153,7 @@ def test_bars_have_the_colours_of_risk_on_a_terminal(library, sqlite_url, tmp_pa
     assert "\x1b[33m━" in shown
 
 
-def test_failed_notices_are_sent_again_all_or_some(library, answer, said):
+def test_all_or_some_failed_notices_are_sent_again(library, answer, said):
     ids = [one["id"] for one in answer("notices")]
     assert ids
     with library.store.write() as connection:
@@ -161,20 +161,20 @@ def test_failed_notices_are_sent_again_all_or_some(library, answer, said):
     assert [one["id"] for one in answer("notices", "--state", "failed")] == ids
     assert answer("notices", "retry", str(ids[0])) == {"retried": 1}
     assert [one["id"] for one in answer("notices", "--state", "pending")] == ids[:1]
-    told = said("notices", "retry", str(ids[0]), "999", code=1)
-    assert told.err == "content-sync: 2 of these have not failed\n"
+    printed = said("notices", "retry", str(ids[0]), "999", code=1)
+    assert printed.err == "content-sync: 2 of these have not failed\n"
     assert f"{len(ids) - 1} notice" in said("notices", "retry").out
     assert {one["state"] for one in answer("notices")} == {PENDING}
     assert answer("notices", "retry") == {"retried": 0}
 
 
-def test_an_option_between_notices_and_retry_is_told_its_place(said):
-    told = said("notices", "--state", "failed", "retry", code=2)
-    assert "notices retry" in told.err
+def test_an_option_between_notices_and_retry_is_an_error_that_shows_its_place(said):
+    printed = said("notices", "--state", "failed", "retry", code=2)
+    assert "notices retry" in printed.err
     assert "nonsense" in said("notices", "nonsense", code=2).err
 
 
-def test_a_shell_completes_what_notices_can_do(tmp_path):
+def test_a_shell_completes_the_subcommands_of_notices(tmp_path):
     asked = {
         "_CONTENT_SYNC_COMPLETE": "bash_complete",
         "COMP_WORDS": "content-sync notices re",

@@ -1,4 +1,4 @@
-"""`init` writes the files of a new library, and never over a file that exists."""
+"""`init` writes the files of a new library and overwrites no file."""
 
 import json
 import subprocess
@@ -50,7 +50,7 @@ def test_the_new_library_is_valid_and_its_page_is_stored(tmp_path):
     )
 
 
-def test_each_file_is_listed_with_what_it_is(tmp_path):
+def test_each_file_is_listed_with_a_description(tmp_path):
     *lines, following = run("init", cwd=tmp_path).stdout.splitlines()
     listed = [line.split(maxsplit=2) for line in lines]
     assert {path for _, path, _ in listed} == set(files_in(tmp_path))
@@ -59,7 +59,7 @@ def test_each_file_is_listed_with_what_it_is(tmp_path):
     assert following == "Next: content-sync validate, then content-sync up"
 
 
-def test_what_it_writes_are_the_files_of_the_package(tmp_path, init):
+def test_init_writes_the_files_of_the_package(tmp_path, init):
     init()
     for path in (path for path in packaged_config().rglob("*") if path.is_file()):
         name = path.relative_to(packaged_config()).as_posix()
@@ -67,7 +67,7 @@ def test_what_it_writes_are_the_files_of_the_package(tmp_path, init):
             assert (tmp_path / "config" / name).read_bytes() == path.read_bytes()
 
 
-def test_the_wheel_holds_all_that_it_writes():
+def test_the_wheel_contains_every_file_that_init_writes():
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     for name in _CONFIG_FILES:
@@ -103,7 +103,7 @@ def test_a_second_init_changes_nothing_and_says_so(tmp_path, init):
     assert files_in(tmp_path) == before
 
 
-def test_what_is_missing_is_written_and_what_is_there_stays(tmp_path, init):
+def test_missing_files_are_written_and_existing_ones_stay(tmp_path, init):
     write(tmp_path / ".gitignore", "mine")
     write(tmp_path / "config" / "content-sync.toml", "# mine")
     done = init()
@@ -121,7 +121,7 @@ def test_a_folder_with_pages_gets_no_first_page(tmp_path, seeds, init):
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_no_link_is_written_through(tmp_path, init, exists):
+def test_init_writes_through_no_link(tmp_path, init, exists):
     outside = tmp_path / "outside"
     if exists:
         write(outside, "theirs")
@@ -136,7 +136,7 @@ def test_no_link_is_written_through(tmp_path, init, exists):
         assert outside.read_text() == "theirs"
 
 
-def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path):
+def test_a_file_in_place_of_a_folder_is_reported_in_one_line(tmp_path):
     write(tmp_path / "config", "a file")
     result = run("init", cwd=tmp_path)
     assert result.returncode == 2
@@ -144,7 +144,7 @@ def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path):
     assert (tmp_path / "config").read_text() == "a file"
 
 
-def test_a_full_disk_leaves_no_half_file(tmp_path):
+def test_a_full_disk_leaves_no_partial_file(tmp_path):
     (tmp_path / "config").mkdir()
     # No file can grow, as on a full disk.
     script = (
@@ -176,7 +176,7 @@ def test_inside_the_seeds_folder_of_a_library_it_writes_nothing(tmp_path, init):
 
 
 @pytest.mark.parametrize("flag", ["--seeds", "--store-url", "--broker-url"])
-def test_it_takes_no_other_places(tmp_path, flag):
+def test_init_ignores_settings_for_other_places(tmp_path, flag):
     result = run(flag, "x", "init", cwd=tmp_path)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert list(tmp_path.iterdir()) == []

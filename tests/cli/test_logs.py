@@ -85,7 +85,7 @@ def test_a_file_name_cannot_forge_a_line_or_steer_the_terminal(configured, log_f
     assert r"a\n12:00:00" in (text if log_format == "text" else json.loads(text)["event"])
 
 
-def test_no_line_of_a_traceback_can_pass_for_a_line_of_the_log(configured):
+def test_no_line_of_a_traceback_looks_like_a_line_of_the_log(configured):
     written = configured()
     try:
         fail("a\n12:00:00  stored\x1b[2J")
@@ -133,7 +133,7 @@ SECRETS = {
         "5a1f2c3d-4e5f",
     ],
 )
-def test_no_secret_leaves(configured, log_format, secret):
+def test_no_secret_is_logged(configured, log_format, secret):
     written = configured(log_format=log_format, **SECRETS)
     log.info("message %s", f"see {secret}.", extra={"detail": [secret, {"deep": f"x{secret}"}]})
     try:
@@ -151,7 +151,7 @@ def test_hosts_and_names_stay_readable(configured):
     assert "and cache.example.org as cs" in written.getvalue()
 
 
-def test_a_password_that_is_the_programs_name_does_not_hide_the_log(configured):
+def test_a_password_equal_to_the_programs_name_does_not_mask_the_log(configured):
     url = "postgresql+psycopg://content-sync:content-sync@db/content-sync"
     written = configured(store_url=url)
     log.info("run content-sync migrate on %s", url)
@@ -171,7 +171,7 @@ def test_libraries_that_log_whole_urls_are_silent_even_for_debug(configured, nam
 @pytest.mark.parametrize(
     "name", ["celery.worker", "kombu", "watchdog.observers", "alembic.runtime"]
 )
-def test_other_libraries_speak_from_warning_on_or_for_debug(configured, name):
+def test_other_libraries_log_warnings_or_everything_for_debug(configured, name):
     written = configured()
     logging.getLogger(name).info("chatter")
     assert written.getvalue() == ""
@@ -182,7 +182,7 @@ def test_other_libraries_speak_from_warning_on_or_for_debug(configured, name):
     assert "chatter" in written.getvalue()
 
 
-def test_a_quiet_command_logs_warnings_alone(configured):
+def test_a_quiet_command_logs_only_warnings(configured):
     written = configured(quiet=True)
     log.info("stored")
     assert written.getvalue() == ""
@@ -190,7 +190,7 @@ def test_a_quiet_command_logs_warnings_alone(configured):
     assert "slow" in written.getvalue()
 
 
-def test_configuring_twice_logs_once(configured):
+def test_configuring_twice_does_not_log_twice(configured):
     configured()
     written = configured()
     log.info("stored")

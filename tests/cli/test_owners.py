@@ -45,7 +45,7 @@ def asked(folder, *arguments):
     return result.stdout
 
 
-def test_the_json_tells_every_owner_and_what_is_orphaned(folder):
+def test_the_json_lists_every_owner_and_the_orphaned_documents(folder):
     answer = json.loads(asked(folder, "--json"))
     assert [(one["owner"], one["source"], one["routes"]) for one in answer["owners"]] == [
         ("@ASHA", "front matter", ["asha"]),
@@ -61,7 +61,7 @@ def test_the_json_tells_every_owner_and_what_is_orphaned(folder):
     assert answer["orphaned"] == {"documents": 2, "paths": ["meera.md", "nobody.md"]}
 
 
-def test_what_is_orphaned_can_be_asked_for_alone(folder):
+def test_orphaned_documents_can_be_listed_alone(folder):
     answer = json.loads(asked(folder, "--orphaned", "--json"))
     assert [one["owner"] for one in answer["owners"]] == ["Meera", "@meera", None]
     assert answer["orphaned"]["paths"] == ["meera.md", "nobody.md"]
@@ -69,7 +69,7 @@ def test_what_is_orphaned_can_be_asked_for_alone(folder):
     assert lines == ["Orphaned: 2 documents", "  meera.md", "  nobody.md"]
 
 
-def test_the_table_names_who_has_no_route(folder):
+def test_the_table_marks_owners_without_a_route(folder):
     shown = asked(folder)
     head, asha, *_ = shown.splitlines()
     assert head.split() == [
@@ -84,7 +84,7 @@ def test_the_table_names_who_has_no_route(folder):
     assert "\x1b[" in colours
 
 
-def test_an_empty_library_has_nobody_and_nothing_orphaned(tmp_path, seeds):
+def test_an_empty_library_has_no_owners_and_no_orphaned_documents(tmp_path, seeds):
     assert seeds.exists()
     run("migrate", cwd=tmp_path)
     result = run("owners", cwd=tmp_path)
@@ -104,7 +104,7 @@ def wrong_reviewers(tmp_path, seeds):
 
 
 @pytest.mark.parametrize("command", ["owners", "status", "due", "remind", "sync"])
-def test_a_reviewers_file_that_is_wrong_ends_the_command_with_its_line(wrong_reviewers, command):
+def test_a_wrong_reviewers_file_ends_the_command_and_shows_the_line(wrong_reviewers, command):
     result = run(command, cwd=wrong_reviewers)
     assert result.returncode == 2
     assert "config/reviewers, line 2: 'asha' is not an owner; write @name" in result.stderr
@@ -113,9 +113,7 @@ def test_a_reviewers_file_that_is_wrong_ends_the_command_with_its_line(wrong_rev
 @pytest.mark.parametrize(
     "command", [("history", "a.md"), ("show", "a.md"), ("export",), ("events",)], ids=" ".join
 )
-def test_what_asks_for_nobodys_name_is_answered_whatever_is_in_the_reviewers_file(
-    wrong_reviewers, command
-):
+def test_commands_that_need_no_owner_work_with_a_wrong_reviewers_file(wrong_reviewers, command):
     result = run(*command, cwd=wrong_reviewers)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout

@@ -17,7 +17,7 @@ def test_rules_lists_every_rule(tmp_path):
     assert {line.split()[0] for line in result.stdout.splitlines()[1:]} == set(CODES)
 
 
-def test_rules_as_json_say_what_the_settings_make_of_them(tmp_path):
+def test_rules_as_json_have_the_severity_of_the_settings(tmp_path):
     write(
         tmp_path / "config/content-sync.toml", '[rules]\nCS072 = "off"\nbody-shrank = "warning"\n'
     )
@@ -33,7 +33,7 @@ def test_rules_as_json_say_what_the_settings_make_of_them(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["CS021", "cs021", "field-name"])
-def test_explain_tells_why_and_shows_wrong_and_right(tmp_path, name):
+def test_explain_gives_the_reason_and_a_wrong_and_a_right_example(tmp_path, name):
     result = run("explain", name, cwd=tmp_path)
     assert result.returncode == 0
     assert result.stdout.startswith("CS021 field-name: error\n\nA field's name")
@@ -60,7 +60,7 @@ def test_an_unknown_rule_is_not_found_and_gets_a_suggestion(tmp_path):
         ('CS055 = "off"\nscript = "info"', "CS055 and script are the same rule"),
     ],
 )
-def test_a_setting_that_means_no_rule_is_one_line(tmp_path, table, complaint):
+def test_a_setting_for_an_unknown_rule_is_reported_in_one_line(tmp_path, table, complaint):
     write(tmp_path / "config/content-sync.toml", f"[rules]\n{table}\n")
     result = run("validate", cwd=tmp_path)
     assert result.returncode == 2

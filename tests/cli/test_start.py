@@ -1,4 +1,4 @@
-"""A command loads what it needs and no more: loading is most of what a small one takes."""
+"""A command loads only what it needs, because loading takes most of the time of a small one."""
 
 import json
 import subprocess
@@ -94,17 +94,17 @@ def test_help_loads_few_modules(tmp_path):
 @pytest.mark.parametrize(
     "command", [("status",), ("history", "a.md"), ("list",), ("due",), ("notices",)], ids=" ".join
 )
-def test_a_command_that_reads_loads_only_what_reads(tmp_path, loaded, command):
+def test_a_command_that_reads_loads_only_modules_that_read(tmp_path, loaded, command):
     run("sync", cwd=tmp_path)
 
     assert loaded(command, NOT_TO_READ_A_STORE) == []
 
 
-def test_a_first_sync_loads_nothing_that_compares_or_sends(loaded):
+def test_a_first_sync_loads_no_module_that_compares_or_sends(loaded):
     assert loaded(("sync",), NOT_FOR_A_FIRST_SYNC) == []
 
 
-def test_a_worker_has_loaded_all_before_its_first_message():
+def test_a_worker_loads_everything_before_its_first_message():
     code = (
         "import sys; from worker.run.tasks import preload; preload();"
         "needed = {'worker.ingest.attempts', 'worker.ingest.batch', 'worker.messages.deliver',"
@@ -116,7 +116,9 @@ def test_a_worker_has_loaded_all_before_its_first_message():
 
 
 @pytest.mark.parametrize("command", ["up", "worker", "sync", "doctor", "validate"])
-def test_what_checks_documents_ends_at_its_start_where_the_schema_is_none(tmp_path, seeds, command):
+def test_commands_that_check_documents_end_at_start_with_an_unusable_schema(
+    tmp_path, seeds, command
+):
     write(seeds / "a.md", a_seed())
     assert run("sync", cwd=tmp_path).returncode == 0
     schema = json.loads((packaged_config() / "seed.schema.json").read_text(encoding="utf-8"))

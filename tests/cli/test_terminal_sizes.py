@@ -124,14 +124,14 @@ def test_the_digest_on_the_console_wraps_at_words(folder, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_narrow_list_has_shortened_titles(folder, size):
+def test_a_narrow_list_shortens_titles(folder, size):
     lines = shown_by(folder, "list", size)
     assert not any(TITLE in line for line in lines)
     assert all("…" in line for line in lines if line.lstrip().startswith("A definition"))
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_orphaned_lists_only_what_nobody_answers_for(folder, size):
+def test_orphaned_lists_only_documents_that_nobody_answers_for(folder, size):
     lines = shown_by(folder, "owners --orphaned", size)
     assert [line.strip() for line in lines] == ["Orphaned: 1 document", LONG]
     assert lines != shown_by(folder, "owners", size)
@@ -149,7 +149,7 @@ def test_a_forecast_ends_with_the_last_week_that_has_work(folder, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_steps_of_every_length_keep_their_columns(tmp_path, seeds, size):
+def test_steps_of_any_length_stay_aligned(tmp_path, seeds, size):
     path = f"{FOLDER}/withdrawn.md"
     write(seeds / "stays.md", a_seed())
     file = write(seeds / path, a_seed(status="actve"))
@@ -180,7 +180,7 @@ def test_doctor_shows_times_as_status_does(tmp_path, seeds, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_effect_is_shown_once_for_a_file(folder, size):
+def test_the_effect_is_shown_once_a_file(folder, size):
     lines = shown_by(folder, f"validate seeds/{REFUSED}", size)
     assert sum(" error CS" in f" {line}" for line in lines) == 2
     assert [line for line in lines if "effect" in line] == ["  effect: not published"]

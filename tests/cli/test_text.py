@@ -1,4 +1,4 @@
-"""Text for people: tables and colours, and nothing of a document's own that could steer them."""
+"""Text for people: tables and colours, and no document can inject a control sequence."""
 
 import io
 import os
@@ -49,7 +49,7 @@ def read_all(terminal: int) -> str:
     return read.decode()
 
 
-def test_a_bar_takes_no_thread_which_would_forbid_a_fork(monkeypatch):
+def test_a_progress_bar_starts_no_thread_so_that_a_fork_is_safe(monkeypatch):
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
@@ -203,14 +203,14 @@ NOW = datetime(2026, 3, 30, 0, 0, 12, tzinfo=UTC)
         ),
     ],
 )
-def test_a_hostile_document_shows_as_what_it_is(answer):
+def test_a_hostile_document_is_shown_with_its_control_characters_escaped(answer):
     shown = printed(answer)
     assert "[red]x[/red] :boom: " in shown
     assert r"\x1b[2J\x9b31m\u202e\x07" in shown
     assert not STEERING & set(shown)
 
 
-def test_markdown_on_a_terminal_lets_no_escape_through(monkeypatch):
+def test_markdown_on_a_terminal_passes_no_escape_sequence(monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     body = f"# Head\n\n{HOSTILE}\n\n`\x1b[31m` &#27;[2J &#x9b;31m [link](https://e.org/\x1b]8)\n"
     shown = printed(
@@ -221,7 +221,7 @@ def test_markdown_on_a_terminal_lets_no_escape_through(monkeypatch):
     assert not STEERING & set(shown)
 
 
-def test_a_piped_document_is_its_text_with_front_matter():
+def test_a_piped_document_is_its_body_with_front_matter():
     shown = printed(
         views.document(
             {
@@ -242,7 +242,7 @@ def test_a_piped_document_is_its_text_with_front_matter():
     )
 
 
-def test_a_list_shows_titles_states_and_how_many():
+def test_a_list_shows_titles_states_and_counts():
     shown = printed(
         views.document_table(
             [a_document(), a_document(path="b.md", state="retired", review_state=None, due_on=None)]
@@ -254,7 +254,7 @@ def test_a_list_shows_titles_states_and_how_many():
     assert shown.endswith("2 documents\n")
 
 
-def test_a_narrow_terminal_has_the_path_on_a_line_of_its_own():
+def test_a_narrow_terminal_shows_the_path_on_a_separate_line():
     path = "02_nci_core/dictionaries/" + "long-name-" * 4 + ".md"
     shown = printed(views.document_table([a_document(path=path, title="Nausea " * 20)]), width=80)
     assert shown.splitlines()[2] == path
@@ -262,7 +262,7 @@ def test_a_narrow_terminal_has_the_path_on_a_line_of_its_own():
     assert max(map(len, shown.splitlines())) == 80
 
 
-def test_reviews_in_the_calendar_are_counted_in_days_and_sorted():
+def test_the_calendar_counts_days_and_sorts_reviews():
     documents = [
         {**a_document(path="e.md", due_on=None), "state": "unknown", "days": None},
         {**a_document(path="c.md", due_on="2026-04-01"), "state": "upcoming", "days": 2},
@@ -278,7 +278,7 @@ def test_reviews_in_the_calendar_are_counted_in_days_and_sorted():
     assert "planned" not in shown
 
 
-def test_a_planned_day_stands_beside_the_due_date_and_a_snooze_says_its_end():
+def test_a_list_shows_the_planned_day_and_the_end_of_a_snooze():
     snoozed = {"state": "snoozed", "snoozed_until": "2026-04-09", "days": -2}
     one = {**a_document(planned_on="2026-03-17"), **snoozed}
     shown = printed(views_reviews.calendar([one]))
@@ -288,7 +288,7 @@ def test_a_planned_day_stands_beside_the_due_date_and_a_snooze_says_its_end():
     )
 
 
-def test_a_diff_is_coloured_and_says_first_what_it_means():
+def test_a_diff_is_coloured_and_begins_with_a_summary():
     figure = {"old": "4.8 months", "new": "4.9 months", "before": "of", "after": "in", "line": 7}
     diff = a_diff(figures=[figure], sections=[a_section()], reasons=["a figure"])
     shown = printed(diffs.difference(diff, KOLKATA))
@@ -316,7 +316,7 @@ def test_words_that_changed_are_marked_within_their_lines():
 
 
 @pytest.mark.parametrize("width", [140, 200])
-def test_a_wide_terminal_shows_both_texts_beside_each_other(width):
+def test_a_wide_terminal_shows_both_bodies_side_by_side(width):
     hunk = a_hunk([" ", "same"], ["-", "4.8 months " * 20], ["+", "4.9 months"], ["+", "more"])
     lines = printed(diffs.difference(a_diff(hunks=[hunk]), KOLKATA, width=width), width=width)
     [beside] = [line for line in lines.splitlines() if "4.9 months" in line]
@@ -327,12 +327,12 @@ def test_a_wide_terminal_shows_both_texts_beside_each_other(width):
     assert "3 +more" in lines
 
 
-def test_a_narrow_terminal_shows_one_text():
+def test_a_narrow_terminal_shows_one_body():
     narrow = printed(diffs.difference(a_diff(), KOLKATA, width=139), width=139)
     assert narrow == printed(diffs.difference(a_diff(), KOLKATA), width=139)
 
 
-def test_statistics_are_a_bar_for_each_section():
+def test_statistics_have_a_bar_for_each_section():
     sections = [a_section(), a_section("Rare", lines_added=0, lines_removed=400)]
     shown = printed(diffs.stat(a_diff(sections=sections), KOLKATA)).splitlines()
     assert shown[3].split() == ["##", "Doses", "4", "+−"]
@@ -340,13 +340,13 @@ def test_statistics_are_a_bar_for_each_section():
     assert shown[5] == "2 sections, +1 −1 lines"
 
 
-def test_times_are_the_teams():
+def test_times_are_in_the_zone_of_the_team():
     shown = printed(views.version_table({"path": "a.md", "versions": [a_version()]}, KOLKATA))
     assert "2026-03-31 01:30:00" in shown  # 20:00 UTC the day before
     assert "status: active → deprecated" in shown
 
 
-def test_the_library_at_a_glance():
+def test_status_summarizes_the_library():
     shown = printed(views.glance(a_status(), [], zone=KOLKATA, now=NOW))
     assert "1,425 documents, 1,430 versions; 3 retired" in shown
     assert "1,349 " + "━" * 29 in shown
@@ -358,7 +358,7 @@ def test_the_library_at_a_glance():
 @pytest.mark.parametrize(
     ("what", "said"), [("removals", "meant to be gone"), ("refusals", "good versions stay")]
 )
-def test_a_mass_change_that_is_held_says_what_to_do(what, said):
+def test_a_hold_shows_what_to_do(what, said):
     status = a_status(held={"removals": 0, "refusals": 0, what: 800})
     shown = printed(views.glance(status, [], zone=KOLKATA, now=NOW), colour=True)
     assert f"800 {what}" in shown
@@ -367,7 +367,7 @@ def test_a_mass_change_that_is_held_says_what_to_do(what, said):
     assert "\x1b[1;31m" in shown
 
 
-def test_what_is_held_is_listed_with_what_is_wrong():
+def test_held_files_are_listed_with_their_problems():
     held = {
         "since": "2026-03-30T00:00:00+00:00",
         "live": 40,
@@ -380,13 +380,13 @@ def test_what_is_held_is_listed_with_what_is_wrong():
     assert "1 refusal, 40 documents live, held since 2026-03-30 05:30:00" in shown
 
 
-def test_a_watcher_that_fell_silent_is_not_called_well():
+def test_a_watcher_that_stopped_reporting_is_not_shown_as_healthy():
     late = NOW + timedelta(hours=3)
     shown = printed(views.glance(a_status(), [], zone=KOLKATA, now=late))
     assert "watching, but silent since 2026-03-30 05:30:10" in shown
 
 
-def test_refused_files_are_named_in_the_glance_up_to_five():
+def test_status_lists_up_to_five_refused_files():
     refusals = [{"path": f"{n:02}.md", "problems": a_refusal()} for n in range(25)]
     shown = printed(views.glance(a_status(), refusals, zone=KOLKATA, now=NOW))
     assert "25 files" in shown
@@ -395,7 +395,7 @@ def test_refused_files_are_named_in_the_glance_up_to_five():
     assert "and 20 more; content-sync validate lists all" in shown
 
 
-def test_what_a_sync_did_not_store_has_its_reason():
+def test_sync_gives_a_reason_for_each_file_that_it_did_not_store():
     info = {"line": 1, "message": "odd", "code": "CS040", "severity": "info"}
     report = a_report(
         refusals=[("a.md", [info, *a_refusal()])],
@@ -427,7 +427,7 @@ def shown_lines(data, problem):
     return [line.plain for line in findings.finding_lines("a.md", data, (problem,))]
 
 
-def test_carets_stand_below_the_place():
+def test_carets_are_below_the_place():
     problem = a_problem(line=2, column=9, end_line=2, end_column=14)
     assert shown_lines(b"---\nstatus: actve\n", problem) == [
         "a.md:2:9: error CS032 bad-value: wrong",
@@ -483,7 +483,7 @@ def test_a_problem_without_a_place_has_no_carets(line):
     assert not any("^" in shown for shown in shown_lines(b"---\n\nx", problem))
 
 
-def test_bytes_that_are_not_utf_8_can_be_shown():
+def test_bytes_that_are_not_utf_8_are_shown_escaped():
     assert len(shown_lines(b"a\xffb", a_problem(line=1, column=2, end_line=1, end_column=3))) == 4
 
 
@@ -498,7 +498,7 @@ def test_bytes_that_are_not_utf_8_can_be_shown():
         (timedelta(days=2), "2 days ago"),
     ],
 )
-def test_how_long_ago(span, words):
+def test_a_past_time_is_shown_as_how_long_ago(span, words):
     assert ago(span) == words
 
 
@@ -508,7 +508,7 @@ def test_letters_of_every_script_stay_as_they_are():
     assert visible("a\tb\nc\r", lines=True) == "a\tb\nc\\r"
 
 
-def test_a_table_in_a_pipe_reads_as_rich_would_write_it(capsys):
+def test_a_piped_table_equals_the_one_that_rich_writes(capsys):
     documents = [
         a_document(
             path=f"{number}/\u4e2d{'x' * number}.md", title="Nausea\u0301 " * number, number=number

@@ -1,4 +1,4 @@
-"""What works without a store: help, version, completion, and mistakes told in one line."""
+"""What works without a store: help, version, completion, and usage errors in one line."""
 
 import os
 import shutil
@@ -43,23 +43,23 @@ def test_help_names_every_command_under_its_heading(tmp_path):
     assert "..." not in result.stdout.split("Run the service:")[1], "a summary was cut"
 
 
-def test_no_arguments_are_a_call_for_help(tmp_path):
+def test_no_arguments_print_the_help(tmp_path):
     assert run(cwd=tmp_path).stdout == run("--help", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself_with_an_example(command, capsys):
+def test_the_help_of_each_command_has_an_example(command, capsys):
     assert run_command([command, "--help"]) == 0
     assert "Example: content-sync" in capsys.readouterr().out
 
 
-def test_version(tmp_path):
+def test_the_version_is_printed(tmp_path):
     result = run("--version", cwd=tmp_path)
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert (result.returncode, result.stdout) == (0, f"content-sync {project['version']}\n")
 
 
-def test_the_version_is_written_in_one_place():
+def test_the_version_is_defined_in_one_place():
     files = [path for folder in ("worker", "config") for path in (CHECKOUT / folder).rglob("*")]
     texts = {path: path.read_bytes() for path in files if path.suffix != ".pyc" and path.is_file()}
     texts[CHECKOUT / "docker-compose.yml"] = (CHECKOUT / "docker-compose.yml").read_bytes()
@@ -67,7 +67,7 @@ def test_the_version_is_written_in_one_place():
     assert [path for path, text in texts.items() if version in text] == []
 
 
-def test_an_unknown_command_is_told_what_is_near(tmp_path):
+def test_an_unknown_command_gets_a_suggestion(tmp_path):
     result = run("staus", cwd=tmp_path)
     assert result.returncode == 2
     assert "Did you mean 'status'?" in one_line_of(result)
@@ -79,7 +79,7 @@ def test_an_unknown_option_is_a_usage_error(tmp_path):
     assert "--full" in one_line_of(result)
 
 
-def test_a_global_option_after_the_command_is_told_its_place(tmp_path):
+def test_a_global_option_after_the_command_is_an_error_that_shows_its_place(tmp_path):
     result = run("status", "--store-url", "sqlite:///x.db", cwd=tmp_path)
     assert result.returncode == 2
     assert "content-sync --store-url … status" in one_line_of(result)
@@ -95,9 +95,7 @@ def test_a_global_option_after_the_command_is_told_its_place(tmp_path):
         ("show", "a.md", "--at", "2026-03-30T25:00"),
     ],
 )
-def test_a_wrong_date_is_a_usage_error_that_shows_a_right_one(
-    tmp_path, monkeypatch, capsys, arguments
-):
+def test_a_wrong_date_is_a_usage_error_with_an_example(tmp_path, monkeypatch, capsys, arguments):
     monkeypatch.chdir(tmp_path)
     assert run_command(list(arguments)) == 2
     assert "2026-03-30" in one_line_of(capsys.readouterr())
@@ -134,7 +132,7 @@ def test_an_unknown_setting_is_one_line_with_a_suggestion(tmp_path):
     assert "did you mean still_ms?" in one_line_of(result)
 
 
-def test_a_settings_file_that_is_not_there_is_one_line(tmp_path):
+def test_a_missing_settings_file_is_reported_in_one_line(tmp_path):
     result = run("--config", "no.toml", "status", cwd=tmp_path)
     assert result.returncode == 2
     assert "no.toml" in one_line_of(result)
@@ -152,7 +150,7 @@ def test_an_escape_in_an_argument_does_not_reach_the_terminal(tmp_path):
     assert "\x1b" not in one_line_of(result)
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+def test_a_closed_pipe_is_not_an_error(tmp_path):
     pipe = subprocess.Popen(
         [sys.executable, "-m", "worker", "--help"],
         cwd=tmp_path,
@@ -180,7 +178,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
         ("diff a.md --html ou", "file,ou\n"),
     ],
 )
-def test_a_shell_can_complete_commands_choices_and_files(tmp_path, typed, offered):
+def test_a_shell_completes_commands_choices_and_files(tmp_path, typed, offered):
     asked = {
         "_CONTENT_SYNC_COMPLETE": "bash_complete",
         "COMP_WORDS": f"content-sync {typed}",
@@ -190,14 +188,14 @@ def test_a_shell_can_complete_commands_choices_and_files(tmp_path, typed, offere
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_what_completes_is_printed_whatever_the_settings_say(tmp_path, shell):
+def test_the_completion_script_is_printed_with_any_settings(tmp_path, shell):
     result = run("--completion", shell, cwd=tmp_path, env={"CONTENT_SYNC_SEED": "x"})
     assert (result.returncode, result.stderr) == (0, "")
     assert f"_CONTENT_SYNC_COMPLETE={shell}_complete" in result.stdout
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_bash_completes_by_what_is_printed(tmp_path):
+def test_bash_completes_with_the_printed_script(tmp_path):
     typed = (
         'eval "$(content-sync --completion bash)"; complete -p content-sync;'
         "COMP_WORDS=(content-sync sta); COMP_CWORD=1;"

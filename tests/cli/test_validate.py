@@ -25,13 +25,13 @@ def validate_json(*arguments, cwd):
     return result.returncode, json.loads(result.stdout)
 
 
-def test_a_good_file_is_fine(tmp_path, good):
+def test_a_valid_file_passes(tmp_path, good):
     result = run("validate", str(good), cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "1 file: 0 errors, 0 warnings\n"
 
 
-def test_a_bad_file_is_shown_with_its_line_carets_and_a_hint(tmp_path, bad):
+def test_a_problem_is_shown_with_its_line_carets_and_a_hint(tmp_path, bad):
     result = run("validate", "seeds/sub/bad.md", cwd=tmp_path)
     assert result.returncode == 1
     lines = result.stdout.splitlines()
@@ -73,7 +73,7 @@ def test_the_seeds_folder_is_the_default_and_a_file_counts_once(tmp_path, good, 
     assert answer["files"] == 1
 
 
-def test_a_folder_gives_what_the_watcher_would_take(tmp_path, seeds, good):
+def test_validating_a_folder_checks_what_the_watcher_would_take(tmp_path, seeds, good):
     for name in (".hidden.md", ".git/x.md", "x.md~", "table.csv", "drafts/x.md"):
         write(seeds / name, "no seed")
     write(seeds / ".seedignore", "drafts/\n")
@@ -82,7 +82,7 @@ def test_a_folder_gives_what_the_watcher_would_take(tmp_path, seeds, good):
     assert (code, answer["files"]) == (0, 1)
 
 
-def test_a_folder_inside_the_seeds_folder_heeds_its_seedignore(tmp_path, seeds):
+def test_a_folder_inside_the_seeds_folder_follows_its_seedignore(tmp_path, seeds):
     write(seeds / "a" / "drafts" / "x.md", "no seed")
     write(seeds / "a" / "good.md", a_seed())
     write(seeds / ".seedignore", "drafts/\n")
@@ -90,7 +90,7 @@ def test_a_folder_inside_the_seeds_folder_heeds_its_seedignore(tmp_path, seeds):
     assert (code, answer["files"]) == (0, 1)
 
 
-def test_a_plain_note_is_ignored_and_said_so_on_standard_error(tmp_path, seeds):
+def test_a_plain_note_is_ignored_with_a_message_on_standard_error(tmp_path, seeds):
     write(seeds / "note.txt", "Call the printer.\n")
     result = run("validate", "--json", cwd=tmp_path)
     assert result.returncode == 0
@@ -98,7 +98,7 @@ def test_a_plain_note_is_ignored_and_said_so_on_standard_error(tmp_path, seeds):
     assert "note.txt is ignored: it has no front matter, so it is a plain note" in result.stderr
 
 
-def test_standard_input(tmp_path):
+def test_standard_input_is_validated(tmp_path):
     result = subprocess.run(
         [sys.executable, "-m", "worker", "validate", "-"],
         input=a_seed(status="actve"),
@@ -136,7 +136,7 @@ def test_a_file_name_that_is_not_utf_8_can_be_named(tmp_path):
         assert "\\udce9.md" in result.stdout
 
 
-def test_titles_in_hindi_come_out_whatever_the_encoding(tmp_path, seeds):
+def test_titles_in_hindi_are_printed_in_any_encoding(tmp_path, seeds):
     write(seeds / "hi.md", a_seed(title="मतली", status="actve", language="hi"))
     for encoding in ("utf-8", "ascii"):
         result = run("validate", "--json", cwd=tmp_path, env={"PYTHONIOENCODING": encoding})

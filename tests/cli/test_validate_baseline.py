@@ -1,4 +1,4 @@
-"""A baseline lets an old library begin: what is known is accepted, what is new is told."""
+"""A baseline lets an old library start: known findings are accepted, new ones are reported."""
 
 import json
 
@@ -35,7 +35,7 @@ def test_a_baseline_is_sorted_and_small_and_the_same_every_time(tmp_path, baseli
     assert baseline.read_bytes() == before
 
 
-def test_what_it_accepts_is_not_told(tmp_path, baseline):
+def test_accepted_findings_are_not_reported(tmp_path, baseline):
     code, answer = validate(cwd=tmp_path)
     assert (code, answer["files"], answer["errors"], answer["accepted"]) == (0, 2, 0, 3)
     result = run("validate", "--baseline", "known.json", cwd=tmp_path)
@@ -44,7 +44,7 @@ def test_what_it_accepts_is_not_told(tmp_path, baseline):
     assert json.loads(result.stdout)["runs"][0]["results"] == []
 
 
-def test_it_holds_when_lines_move_and_wherever_the_command_is_run(tmp_path, baseline, old):
+def test_a_baseline_holds_when_lines_move_and_in_any_working_directory(tmp_path, baseline, old):
     text = old.read_text().replace("version:", "# a remark\nowner: Asha\nversion:")
     old.write_text(text + "\nOne more line.\n")
     assert validate(cwd=tmp_path)[0] == 0
@@ -53,14 +53,14 @@ def test_it_holds_when_lines_move_and_wherever_the_command_is_run(tmp_path, base
     assert result.returncode == 0
 
 
-def test_what_is_new_is_told_and_only_that(tmp_path, baseline, old):
+def test_only_new_findings_are_reported(tmp_path, baseline, old):
     old.write_text(old.read_text().replace("language: en", "language: '!'"))
     code, answer = validate(cwd=tmp_path)
     assert (code, answer["errors"], answer["accepted"]) == (1, 1, 3)
     assert answer["problems"][0]["line"] == old.read_text().splitlines().index("language: '!'") + 1
 
 
-def test_another_missing_field_is_not_taken_for_the_known_one(tmp_path, baseline, old):
+def test_another_missing_field_does_not_match_the_known_one(tmp_path, baseline, old):
     old.write_text(a_seed(status="actve", version=None))
     _, answer = validate(cwd=tmp_path)
     assert [problem["message"] for problem in answer["problems"]] == ["`version` is missing"]
@@ -76,7 +76,7 @@ def test_the_same_finding_in_another_file_or_once_more_is_new(tmp_path, baseline
     "content",
     ["", "[]", '{"version": 2}', '{"version": 1, "findings": {"a": 1}}', '{"version": 1}'],
 )
-def test_a_baseline_that_is_none_is_one_line(tmp_path, seeds, content):
+def test_an_invalid_baseline_is_reported_in_one_line(tmp_path, seeds, content):
     write(tmp_path / "known.json", content)
     result = run("validate", "--baseline", "known.json", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
@@ -84,7 +84,7 @@ def test_a_baseline_that_is_none_is_one_line(tmp_path, seeds, content):
     assert "known.json" in result.stderr
 
 
-def test_a_baseline_that_is_missing_or_cannot_be_written_is_one_line(tmp_path, seeds):
+def test_a_missing_or_unwritable_baseline_is_reported_in_one_line(tmp_path, seeds):
     for option in ("--baseline", "--write-baseline"):
         result = run("validate", option, "gone/known.json", cwd=tmp_path)
         assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)

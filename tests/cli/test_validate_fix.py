@@ -20,7 +20,7 @@ def page(seeds):
     return write(seeds / "a.md", UNQUOTED)
 
 
-def test_a_date_gets_its_quotes_and_it_is_said(tmp_path, page):
+def test_a_date_gets_quotes_and_the_fix_is_reported(tmp_path, page):
     page.chmod(0o640)
     result = run("validate", "--fix", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
@@ -33,7 +33,7 @@ def test_a_date_gets_its_quotes_and_it_is_said(tmp_path, page):
     assert list(page.parent.iterdir()) == [page]
 
 
-def test_twice_is_once_and_a_file_with_nothing_to_fix_is_not_written(tmp_path, page):
+def test_fixing_is_idempotent_and_does_not_write_a_file_without_fixes(tmp_path, page):
     run("validate", "--fix", cwd=tmp_path)
     before = page.stat()
     result = run("validate", "--fix", cwd=tmp_path)
@@ -42,7 +42,7 @@ def test_twice_is_once_and_a_file_with_nothing_to_fix_is_not_written(tmp_path, p
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_date_without_quotes_is_no_finding_unless_asked_for(tmp_path, page):
+def test_a_date_without_quotes_is_a_finding_only_when_the_rule_is_on(tmp_path, page):
     assert run("validate", cwd=tmp_path).stdout == "1 file: 0 errors, 0 warnings\n"
     write(tmp_path / "config/content-sync.toml", '[rules]\nunquoted-date = "warning"\n')
     result = run("validate", "--json", cwd=tmp_path)
@@ -64,7 +64,7 @@ def test_diff_shows_what_would_change_and_writes_nothing(tmp_path, page):
     assert run("validate", "--fix", "--diff", cwd=tmp_path).returncode == 0
 
 
-def test_words_are_fixed_when_asked_and_the_rest_stays_an_error(tmp_path, seeds):
+def test_words_are_fixed_on_request_and_the_rest_stays_an_error(tmp_path, seeds):
     page = write(seeds / "a.md", a_seed(status="actve", license="cc_by_nc"))
     result = run("validate", "--fix", "--json", cwd=tmp_path)
     answer = json.loads(result.stdout)
@@ -93,7 +93,7 @@ def test_a_symbolic_link_is_not_written_through(tmp_path, seeds):
     assert link.is_symlink()
 
 
-def test_a_file_that_changed_since_it_was_read_stays(tmp_path):
+def test_a_file_that_changed_since_it_was_read_is_not_overwritten(tmp_path):
     page = write(tmp_path / "a.md", "newer")
     for was in (b"older", b"new", b"newer and longer"):
         with pytest.raises(NotWrittenError, match="changed since"):
@@ -102,13 +102,13 @@ def test_a_file_that_changed_since_it_was_read_stays(tmp_path):
     assert list(tmp_path.iterdir()) == [page]
 
 
-def test_a_fifo_is_not_waited_for(tmp_path):
+def test_validate_does_not_wait_for_a_fifo(tmp_path):
     os.mkfifo(tmp_path / "a.md")
     with pytest.raises(NotWrittenError, match="it is not a regular file"):
         replace_file(str(tmp_path / "a.md"), was=b"", becomes=b"fixed")
 
 
-def test_a_folder_that_may_not_be_written_is_said(tmp_path, page):
+def test_a_folder_without_write_permission_is_reported(tmp_path, page):
     script = (
         "import os, sys\n"
         "from worker.cli import run_command\n"

@@ -68,7 +68,7 @@ def sarif(tmp_path):
     return take
 
 
-def test_github_gets_a_command_a_problem_with_its_place(tmp_path, bad):
+def test_github_gets_one_command_a_problem_with_its_place(tmp_path, bad):
     result = run("validate", "--format", "github", cwd=tmp_path)
     assert result.returncode == 1
     commands = {properties["title"]: (level, properties, message)
@@ -84,7 +84,7 @@ def test_github_gets_a_command_a_problem_with_its_place(tmp_path, bad):
     assert commands["CS040 unknown-field"][0] == "notice"
 
 
-def test_github_is_told_what_was_fixed(tmp_path, seeds):
+def test_github_gets_a_notice_of_each_fix(tmp_path, seeds):
     write(seeds / "a.md", a_seed().replace("'2025-12-30'", "2025-12-30"))
     result = run("validate", "--format", "github", "--fix", cwd=tmp_path)
     [(level, properties, message)] = commands_of(result.stdout)
@@ -93,7 +93,7 @@ def test_github_is_told_what_was_fixed(tmp_path, seeds):
     )  # fmt: skip
 
 
-def test_no_document_and_no_file_name_can_give_github_a_command(tmp_path, seeds):
+def test_no_document_and_no_file_name_can_inject_a_github_command(tmp_path, seeds):
     name = "50%,a:b\n::error::x.md"
     write(seeds / name, a_seed(status="x%0A::set-env name=a::b, 100%"))
     result = run("validate", "--format", "github", f"seeds/{name}", cwd=tmp_path)
@@ -104,7 +104,7 @@ def test_no_document_and_no_file_name_can_give_github_a_command(tmp_path, seeds)
     assert "x%0A::set-env name=a::b, 100%" in message
 
 
-def test_sarif_is_valid_and_points_at_the_text(sarif, bad):
+def test_sarif_is_valid_and_points_at_the_line(sarif, bad):
     log = sarif()
     rules = log["tool"]["driver"]["rules"]
     results = {result["ruleId"]: result for result in log["results"]}
@@ -127,7 +127,7 @@ def test_sarif_is_valid_and_points_at_the_text(sarif, bad):
     ]
 
 
-def test_sarif_of_nothing_wrong_and_of_every_kind_of_file_is_valid(sarif, tmp_path, seeds):
+def test_sarif_is_valid_without_problems_and_for_every_kind_of_file(sarif, tmp_path, seeds):
     write(seeds / "good.md", a_seed())
     assert sarif()["results"] == []
     write(seeds / "not utf8 हिं#?.md", b"\xff\xfe\x1b[31m")
@@ -162,7 +162,7 @@ def test_fingerprints_stay_when_lines_move_and_are_never_shared(sarif, tmp_path,
 
 
 @pytest.mark.parametrize("output", ["text", "json", "github", "sarif"])
-def test_standard_input_has_the_name_that_it_is_given(tmp_path, output):
+def test_standard_input_is_reported_under_the_given_name(tmp_path, output):
     text = a_seed(status="actve")
     arguments = ("--format", output, "--stdin-path", "seeds/new page.md")
     result = validate_stdin(text, *arguments, cwd=tmp_path)
@@ -171,13 +171,13 @@ def test_standard_input_has_the_name_that_it_is_given(tmp_path, output):
     assert "<stdin>" not in result.stdout
 
 
-def test_a_note_on_standard_input_is_known_by_its_name(tmp_path):
+def test_a_note_on_standard_input_is_recognized_by_its_name(tmp_path):
     result = validate_stdin("Call the printer.\n", "--stdin-path", "note.txt", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (0, "0 files: 0 errors, 0 warnings\n")
     assert validate_stdin("Call the printer.\n", cwd=tmp_path).returncode == 1
 
 
-def test_strict_fails_for_a_warning(tmp_path, seeds):
+def test_strict_fails_on_a_warning(tmp_path, seeds):
     write(seeds / "a.md", a_seed(reviewFrequency=None))
     assert run("validate", cwd=tmp_path).returncode == 0
     result = run("validate", "--strict", cwd=tmp_path)
@@ -185,7 +185,7 @@ def test_strict_fails_for_a_warning(tmp_path, seeds):
     assert "0 errors, 1 warning" in result.stdout
 
 
-def test_many_files_show_progress_on_a_terminal_only(tmp_path, seeds):
+def test_many_files_show_progress_only_on_a_terminal(tmp_path, seeds):
     for number in range(101):
         body = f"\n# Page {number}\n\n{'word ' * 60}\n"
         write(seeds / f"{number}.md", a_seed(title=f"Page {number}", body=body))
@@ -231,7 +231,7 @@ def on_a_terminal(folder):
         (("--baseline", "a", "--write-baseline", "b"), "not both"),
     ],
 )
-def test_options_that_do_not_go_together_are_a_usage_error(tmp_path, seeds, arguments, message):
+def test_conflicting_options_are_a_usage_error(tmp_path, seeds, arguments, message):
     result = run("validate", *arguments, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert message in result.stderr

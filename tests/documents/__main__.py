@@ -1,6 +1,6 @@
 """Runs the examples of the documents: `uv run python -m tests.documents [--write]`.
 
-Without `--write` it names the documents that show another output than a run of today.
+Without `--write` it lists the documents whose output differs from a run today.
 """
 
 from __future__ import annotations

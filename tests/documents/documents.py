@@ -1,4 +1,4 @@
-"""The documents of the project, and what stands in them: sections, tables, fences, code, links."""
+"""The documents of the project and what is in them: sections, tables, fences, code, links."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_every_call_names_a_command_and_its_options(document: Path):
 
 
 @each_document
-def test_every_option_within_a_line_is_one_of_the_command_beside_it(document: Path):
+def test_every_option_in_a_line_belongs_to_the_command_beside_it(document: Path):
     for span in code_spans(read(document)):
         first, *others = span.split()
         if re.match(r"--\w", span):
@@ -121,7 +121,7 @@ def test_every_option_within_a_line_is_one_of_the_command_beside_it(document: Pa
             assert given <= set(options_of(command)), span
 
 
-def test_the_page_of_the_commands_names_every_command_and_no_other():
+def test_the_page_on_commands_lists_exactly_the_existing_commands():
     listed = [name for row in rows(read(DOCS / "commands.md")) for name in names(row[0])]
     assert sorted(listed) == sorted(program.list_commands(click.Context(program)))
 
@@ -136,7 +136,7 @@ def sections() -> set[str]:
     }
 
 
-def test_the_page_of_the_settings_names_every_variable_of_the_top_level_and_its_default():
+def test_the_page_on_settings_lists_every_top_level_variable_and_its_default():
     listed = section(read(DOCS / "settings.md"), "Environment variables")
     defaults = {names(row[0])[0]: row[1].strip("`") for row in rows(listed)}
     plain = {
@@ -151,7 +151,7 @@ def test_the_page_of_the_settings_names_every_variable_of_the_top_level_and_its_
             assert defaults[name] == str(default), name
 
 
-def test_the_page_of_the_settings_names_every_table():
+def test_the_page_on_settings_lists_every_table():
     listed = rows(section(read(DOCS / "settings.md"), "Tables"))
     assert {names(row[0])[0] for row in listed} == sections()
 
@@ -171,7 +171,7 @@ def test_every_environment_variable_is_a_setting(document: Path):
 
 
 @each_document
-def test_every_setting_of_a_table_is_there(document: Path):
+def test_every_setting_of_a_table_is_documented(document: Path):
     tables = sections() - {"channels", "routes", "rules"}
     for span in code_spans(read(document)):
         found = re.match(r"(\w+)\.(\w+)( = |$)", span)
@@ -200,20 +200,20 @@ def events_of_the_program() -> set[str]:
     }
 
 
-def test_the_page_for_programs_names_every_event_and_no_other():
+def test_the_page_for_programs_lists_exactly_the_existing_events():
     listed = rows(read(DOCS / "following.md"))
     assert {name for row in listed for name in names(row[0])} == events_of_the_program()
     assert TYPE_PREFIX.rstrip(".") in read(DOCS / "following.md")
 
 
 @each_document
-def test_every_event_named_is_one_of_the_program(document: Path):
+def test_every_event_named_in_documents_exists(document: Path):
     named = set(re.findall(r"`((?:document|version|seed)\.[a-z_]+)`", read(document)))
     assert named <= events_of_the_program()
 
 
 @each_document
-def test_every_rule_named_is_in_the_table(document: Path):
+def test_every_rule_named_in_documents_exists(document: Path):
     assert set(re.findall(r"\bCS\d{3}\b", read(document))) <= set(CODES)
 
 
@@ -223,18 +223,18 @@ def packages() -> set[str]:
     return named - {"worker", "worker/store/migrations/versions"}
 
 
-def test_the_page_of_the_architecture_names_every_package_and_no_other():
+def test_the_page_on_architecture_lists_exactly_the_existing_packages():
     listed = rows(section(read(DOCS / "architecture.md"), "Folders"))
     assert {names(row[0])[0] for row in listed} == packages()
 
 
-def test_the_glossary_is_in_order_and_names_each_word_once():
+def test_the_glossary_is_sorted_and_has_each_word_once():
     words = [names(row[0])[0] for row in rows(read(DOCS / "glossary.md"))]
     assert len(words) > 20
     assert words == sorted(set(words))
 
 
-def test_the_changelog_has_this_version():
+def test_the_changelog_has_the_current_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == worker.__version__
     assert f"## [{worker.__version__}]" in read(CHANGELOG)

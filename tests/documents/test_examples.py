@@ -13,7 +13,7 @@ DOCUMENTS = [document for document in current_documents() if examples(read(docum
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_command_shown_prints_what_is_shown(document):
+def test_every_example_command_prints_the_output_shown(document):
     shown = examples(read(document))
     for example, output in zip(shown, run_examples(document), strict=True):
         assert masked(output) == masked(example.shown), (
@@ -27,7 +27,7 @@ def test_readme_shows_examples():
 
 
 @pytest.mark.parametrize("document", all_documents(), ids=name_of)
-def test_every_block_is_run_or_says_why_not(document):
+def test_every_block_is_run_or_has_a_reason_why_not(document):
     for fence in fences(read(document)):
         if fence.language == "console" or fence.language in WITHOUT_COMMANDS:
             assert not fence.says_why_not_run, fence.body
@@ -86,5 +86,5 @@ def test_times_durations_and_hashes_are_masked(one, another):
 @pytest.mark.parametrize(
     ("one", "another"), [("4  new", "3  new"), ("version 1", "version 2"), ("CS037", "CS036")]
 )
-def test_nothing_else_is_masked(one, another):
+def test_only_times_durations_and_hashes_are_masked(one, another):
     assert masked(one) != masked(another)

@@ -38,11 +38,11 @@ def inside(document: Path) -> list[tuple[Path, str]]:
     return found
 
 
-def test_readme_is_for_two_minutes():
+def test_readme_is_short_enough_for_two_minutes():
     assert len(read(README).splitlines()) <= MOST_LINES_OF_README
 
 
-def test_readme_begins_with_the_clone_and_the_two_commands():
+def test_readme_begins_with_the_clone_and_two_commands():
     blocks = [fence.body.strip() for fence in fences(read(README)) if fence.language == "sh"]
     assert blocks[0].startswith("git clone")
     assert blocks[1] == "pip install uv && uv run content-sync up"

@@ -121,20 +121,20 @@ class Library:
     def _between_notices_and_messages(self, rows: list[Any], notices: list[Any]) -> Iterator[str]:
         headers = [e.content.partition(b"\r\n\r\n")[0] for e in list(self.post.envelopes)]
         received = b" ".join(headers).decode(errors="replace")
-        told = set()
+        notified = set()
         for notice in notices:
             if notice.state in {"pending", "failed"}:
                 yield f"{notice.path}: its {notice.kind} notice is {notice.state}"
             elif notice.state == "sent":
-                told.add((notice.kind, notice.document_id))
+                notified.add((notice.kind, notice.document_id))
         for message_id in {n.message_id for n in notices if n.state == "sent"}:
             if message_id not in received:
                 yield f"the message {message_id} is marked as sent, and never came"
         today = datetime.now(UTC).date().isoformat()
         for row in rows:
             owed = row.state == "live" and row.status == "active" and row.due_on is not None
-            if owed and str(row.due_on) < today and ("review", row.id) not in told:
-                yield f"{row.path}: its review is overdue, and nobody was told"
+            if owed and str(row.due_on) < today and ("review", row.id) not in notified:
+                yield f"{row.path}: its review is overdue, and nobody got a message"
 
 
 def _between(
@@ -252,7 +252,7 @@ class Deployment:
     def settles(self, *, timeout: float = PATIENCE_SECONDS) -> float:
         """Wait until everything is well, and return how many seconds that took.
 
-        A fresh page has to be stored and told as well, so that no part passes that only seems to live.
+        A fresh page must be stored and reported too, so that a process that only seems to run does not pass.
         """
         started_at = time.monotonic()
         probe = f"probe-{next(self._probes)}"

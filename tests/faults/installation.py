@@ -71,7 +71,7 @@ class Installation:
 
 
 class Line:
-    """A TCP line to a server on loopback; while it is cut nothing passes, and nobody is told."""
+    """A TCP connection to a server on loopback; while it is cut, nothing passes and neither end notices."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -1,7 +1,7 @@
-"""Delivers what is owed, as a worker does, and kills itself with SIGKILL at a step of its choice.
+"""Deliver what is owed, as a worker does, and end with SIGKILL at a chosen step.
 
 `python mortal_delivery.py STEP NUMBER` dies at the step of the NUMBER-th digest; `never 0` goes on until
-nothing is owed. Run by `test_outbox.py`.
+nothing is owed. Run by `test_delivery.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STEPS = {
     "composing": "_compose",
     "sending": "_message",  # composed, and not sent
     "sent": "_mark_sent",  # sent, and not marked
-    "marked": "Delivery",  # marked, and not told to anybody
+    "marked": "Delivery",  # marked, and not reported
 }
 
 

@@ -1,8 +1,9 @@
 """Bar 9, many writers at once: `uv run python -m tests.faults.store --minutes 10`.
 
 Eight processes take in pages and answer reviews of the same forty documents, on SQLite and then on
-PostgreSQL, while one reads the events as a follower does. Each writer counts what it was told; at the
-end the database must hold exactly that: each version once and in order, each answer, each event seen.
+PostgreSQL, while one reads the events as a follower does. Each writer counts what the service
+reported; at the end the database must hold exactly that: each version once and in order, each answer,
+each event seen.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ WRITERS = 8
 DOCUMENTS = 40
 TODAY = NOON.date()
 EVENTS_AT_ONCE = 500
-#: Nobody may be stopped by the limit of snoozes: they are what is counted.
+#: The limit of snoozes must stop no writer: snoozes are counted here.
 REVIEW = {"max_snoozes": 10**9}
 
 
 @dataclass
-class Told:
-    """What a writer was told that it had done, and what went wrong."""
+class Reported:
+    """What the service reported to a writer, and what went wrong."""
 
     versions: list[tuple[str, int]] = field(default_factory=list)
     snoozes: Counter[str] = field(default_factory=Counter)
@@ -69,23 +70,23 @@ class Verdict:
     wrong: list[str]
 
 
-def write_for(url: str, number: int, seconds: float, transactions: float) -> Told:
+def write_for(url: str, number: int, seconds: float, transactions: float) -> Reported:
     """Write as fast as it goes, for that long or so often; runs in a process of its own."""
-    told = Told()
+    reported = Reported()
     chance = random.Random(number)
     with a_library(url, review=REVIEW) as library:
         library.observed = _observations()
         until = time.monotonic() + seconds
-        while (began := time.monotonic()) < until and told.transactions < transactions:
+        while (began := time.monotonic()) < until and reported.transactions < transactions:
             try:
-                _write_once(library, chance, told)
+                _write_once(library, chance, reported)
             except StoreUnavailableError as error:
-                told.errors.append(str(error))
+                reported.errors.append(str(error))
             except NotAnsweredError:
                 pass  # it was retired just now
-            told.transactions += 1
-            told.longest_seconds = max(told.longest_seconds, time.monotonic() - began)
-    return told
+            reported.transactions += 1
+            reported.longest_seconds = max(reported.longest_seconds, time.monotonic() - began)
+    return reported
 
 
 def _observations() -> Iterator[int]:
@@ -94,7 +95,7 @@ def _observations() -> Iterator[int]:
         yield time.time_ns() // 1000
 
 
-def _write_once(library: Library, chance: random.Random, told: Told) -> None:
+def _write_once(library: Library, chance: random.Random, reported: Reported) -> None:
     paths = [f"{chance.randrange(DOCUMENTS)}.md" for _ in range(chance.randint(1, 4))]
     what = chance.random()
     if what < 0.6:
@@ -106,9 +107,9 @@ def _write_once(library: Library, chance: random.Random, told: Told) -> None:
         }
         for outcome in library.take_in(pages):
             if outcome.kind in {"new", "changed"}:
-                told.versions.append((outcome.path, outcome.number))
+                reported.versions.append((outcome.path, outcome.number))
     elif what < 0.65:
-        told.retired += sum(one.kind == "retired" for one in library.remove(paths[0]))
+        reported.retired += sum(one.kind == "retired" for one in library.remove(paths[0]))
     elif what < 0.85:
         until = TODAY + timedelta(days=chance.randint(1, 20))
         answer = snooze(
@@ -121,11 +122,11 @@ def _write_once(library: Library, chance: random.Random, told: Told) -> None:
             now=NOON,
             today=TODAY,
         )
-        told.snoozes[paths[0]] += answer is not None
+        reported.snoozes[paths[0]] += answer is not None
     else:
         until = TODAY + timedelta(days=chance.randint(1, 20))
         answer = acknowledge(library.store, paths[0], until=until, by="Asha", now=NOON, today=TODAY)
-        told.acknowledged += answer is not None
+        reported.acknowledged += answer is not None
 
 
 def write_at_once(
@@ -146,17 +147,17 @@ def write_at_once(
             while not all(one.done() for one in running):
                 _follow(library, seen)
                 time.sleep(0.05)
-            told = [one.result() for one in running]
+            reported = [one.result() for one in running]
         _follow(library, seen)
-        wrong = [error for one in told for error in one.errors]
-        wrong += _differences(library, told, seen)
+        wrong = [error for one in reported for error in one.errors]
+        wrong += _differences(library, reported, seen)
     if make_url(url).get_backend_name() == "sqlite":
         wrong += _integrity(make_url(url).database)
     return Verdict(
-        transactions=sum(one.transactions for one in told),
-        versions=sum(len(one.versions) for one in told),
-        answers=sum(one.snoozes.total() + one.acknowledged for one in told),
-        longest_seconds=max(one.longest_seconds for one in told),
+        transactions=sum(one.transactions for one in reported),
+        versions=sum(len(one.versions) for one in reported),
+        answers=sum(one.snoozes.total() + one.acknowledged for one in reported),
+        longest_seconds=max(one.longest_seconds for one in reported),
         wrong=wrong,
     )
 
@@ -168,20 +169,20 @@ def _follow(library: Library, seen: list[int]) -> None:
             seen.extend(row.id for row in rows)
 
 
-def _differences(library: Library, told: list[Told], seen: list[int]) -> Iterator[str]:
-    """Yield what the database holds otherwise than the writers were told."""
+def _differences(library: Library, reported: list[Reported], seen: list[int]) -> Iterator[str]:
+    """Yield each difference between the database and what the service reported to the writers."""
 
     def query(statement: str) -> list[Any]:
         with library.store.read() as connection:
             return list(connection.execute(text(statement)))
 
-    versions = Counter(version for one in told for version in one.versions)
+    versions = Counter(version for one in reported for version in one.versions)
     twice = [version for version, times in versions.items() if times > 1]
     if twice:
-        yield f"two writers were told that they stored {twice[:3]}"
+        yield f"the service reported {twice[:3]} as stored to two writers"
     rows = query("SELECT path, number FROM versions")
     if Counter(map(tuple, rows)) != versions:
-        yield f"{len(rows)} versions are stored, and {versions.total()} were told"
+        yield f"{len(rows)} versions are stored, and {versions.total()} were reported"
     heads = query(
         "SELECT d.path FROM documents d WHERE d.number <> "
         "(SELECT count(*) FROM versions v WHERE v.document_id = d.id)"
@@ -189,22 +190,22 @@ def _differences(library: Library, told: list[Told], seen: list[int]) -> Iterato
     if heads:
         yield f"{len(heads)} documents do not have the versions 1 to that of their head"
     events = dict(map(tuple, query("SELECT kind, count(*) FROM events GROUP BY kind")))
-    snoozes = sum((one.snoozes for one in told), Counter())
+    snoozes = sum((one.snoozes for one in reported), Counter())
     for kind, times in {
         "version.stored": versions.total(),
-        "document.retired": sum(one.retired for one in told),
+        "document.retired": sum(one.retired for one in reported),
         "review.snoozed": snoozes.total(),
-        "review.acknowledged": sum(one.acknowledged for one in told),
+        "review.acknowledged": sum(one.acknowledged for one in reported),
     }.items():
         if events.get(kind, 0) != times:
-            yield f"{events.get(kind, 0)} events say {kind}, and {times} writers were told so"
+            yield f"{events.get(kind, 0)} events are {kind}, and {times} were reported"
     answered = query(
         "SELECT d.path, a.snoozes FROM acknowledgements a JOIN documents d ON d.id = a.document_id"
     )
     if {path: times for path, times in answered if times} != {
         p: t for p, t in snoozes.items() if t
     }:
-        yield "the snoozes of a document are not those that its writers were told"
+        yield "the snoozes of a document differ from those reported to its writers"
     if seen != [number for (number,) in query("SELECT id FROM events ORDER BY id")]:
         yield "the follower has missed an event, or saw it out of order"
 

@@ -1,4 +1,4 @@
-"""A worker that could not acknowledge what it took hears again as soon as Redis does."""
+"""A worker that could not acknowledge its messages receives new ones as soon as Redis is back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SLOTS = 2
 BLACK_HOLE_SECONDS = 45
 
 
-def test_a_worker_whose_acknowledgements_are_lost_is_not_deaf_afterwards(deployed, hands):
+def test_a_worker_receives_messages_after_its_acknowledgements_were_lost(deployed, hands):
     """All of its processes are busy, so that it waits for no message, when the network goes."""
 
     def waiting() -> int:

@@ -96,7 +96,7 @@ def refusals(worker: Any) -> int:
     return worker.output.count("dropped a forged message")
 
 
-def test_forged_messages_change_nothing_are_counted_and_doctor_says_so(
+def test_forged_messages_change_nothing_and_doctor_counts_them(
     service: Installation, intruder: Intruder
 ):
     batch, data = a_forged_page()
@@ -127,7 +127,7 @@ def test_forged_messages_change_nothing_are_counted_and_doctor_says_so(
     assert checks["broker"]["detail"].endswith("messages are signed with broker_secret")
 
 
-def test_a_message_that_is_sent_again_is_harmless(service: Installation, shared_redis: Any):
+def test_a_repeated_message_is_harmless(service: Installation, shared_redis: Any):
     """Observations are ordered, and the bytes of a batch are dropped when it was taken in."""
     page = service.seeds / "a.md"
     with service.start("watch") as watcher:
@@ -154,7 +154,7 @@ def test_a_message_that_is_sent_again_is_harmless(service: Installation, shared_
     assert service.query("SELECT number FROM documents") == [(2,)]
 
 
-def test_bytes_in_the_spool_that_are_not_those_of_the_message_are_not_taken(
+def test_bytes_in_the_spool_that_do_not_match_the_message_are_not_stored(
     service: Installation, shared_redis: Any
 ):
     with service.start("watch") as watcher:
@@ -176,7 +176,7 @@ def test_bytes_in_the_spool_that_are_not_those_of_the_message_are_not_taken(
     "path",
     ["../out.md", "/etc/passwd", "a/../../b.md", "a//b.md", "a\0.md", "", "./a.md", "a\n.md"],
 )
-def test_a_path_that_leads_out_of_the_folder_is_no_batch(path: str):
+def test_a_batch_with_a_path_outside_the_folder_is_refused(path: str):
     batch, _ = a_forged_page()
     good = batch.snapshots[0]
     for made in (
@@ -190,13 +190,13 @@ def test_a_path_that_leads_out_of_the_folder_is_no_batch(path: str):
 
 
 @pytest.mark.parametrize("number", [-1, 2**63, 1.5, "1", True, None])
-def test_a_number_that_no_observation_has_is_no_batch(number: Any):
+def test_a_batch_with_an_impossible_observation_number_is_refused(number: Any):
     batch = Batch(id="a", removals=(Removal(path="a.md", observed=1),))
     with pytest.raises(ValueError, match="not a batch"):
         Batch.from_json({**batch.as_json(), "removals": [["a.md", number]]})
 
 
-def test_while_a_secret_changes_both_are_accepted(service: Installation):
+def test_both_secrets_are_accepted_while_one_replaces_the_other(service: Installation):
     """Workers learn the new one first, and accept the old one of the watcher."""
     new = {"CONTENT_SYNC_BROKER_SECRET": OLD_SECRET, "CONTENT_SYNC_BROKER_OLD_SECRET": SECRET}
     with service.start("worker", "-c", "1", **new) as worker:
@@ -207,7 +207,7 @@ def test_while_a_secret_changes_both_are_accepted(service: Installation):
         assert refusals(worker) == 0
 
 
-def test_without_a_secret_the_password_of_the_broker_is_one():
+def test_the_broker_password_is_the_default_secret():
     from worker.settings.model import load_settings
 
     with_password = make_signer(load_settings(broker_url="redis://:p%40ss@example/0"))
@@ -222,7 +222,7 @@ def test_without_a_secret_the_password_of_the_broker_is_one():
     assert "p@ss" not in repr(with_password)
 
 
-def test_a_secret_may_lie_in_a_file_and_a_short_one_is_refused(tmp_path, monkeypatch):
+def test_a_secret_may_be_in_a_file_and_a_short_one_is_refused(tmp_path, monkeypatch):
     from worker.errors import ConfigurationError
     from worker.settings.model import load_settings
 

@@ -1,4 +1,4 @@
-"""PostgreSQL has no room left while people write, and then it has: nothing is lost, nobody is needed."""
+"""PostgreSQL runs out of space while people write: the service recovers by itself and loses nothing."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class SmallPostgres(PostgresServer):
         return seen_by(self.pid, self.folder / "disk" / "ballast")
 
 
-def test_a_full_database_costs_delay_and_nothing_else(tmp_path: Path):
+def test_a_full_database_only_delays_pages(tmp_path: Path):
     require_namespaces()
     with SmallPostgres() as postgres, deployment(tmp_path, postgres=postgres) as deployed:
         deployed.settles()

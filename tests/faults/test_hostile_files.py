@@ -16,10 +16,10 @@ import pytest
 from faults.hostile import MEMORY_MIB, costs
 from faults.hostile_files import hostile_files
 from support.steps import steps_of
-from worker.domain.seed import Fields
 
 from worker.domain.changes.change import compare
-from worker.domain.rules import compile_rules, examine
+from worker.domain.rules.rules import compile_rules, examine
+from worker.domain.seeds.facts import Fields
 
 SCHEMA = Path(__file__).parents[2] / "config" / "seed.schema.json"
 MAX_BYTES = 5 * 1024 * 1024
@@ -27,7 +27,7 @@ MAX_BYTES = 5 * 1024 * 1024
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
 
 
-def test_hostile_files_cost_little_and_keep_no_good_file_out(tmp_path: Path, subtests):
+def test_hostile_files_cost_little_and_block_no_good_file(tmp_path: Path, subtests):
     """That the good file lands is asserted where it is waited for."""
     tried = 0
     for cost in costs(tmp_path):

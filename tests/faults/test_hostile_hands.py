@@ -58,8 +58,8 @@ def payloads(canary: str) -> dict[str, bytes]:
     body = f"{BODY}\n![x]({canary}/x.gif) <{canary}/y> [z]: {canary}/z\n"
 
     def add(path: str, **fields: Any) -> None:
-        told = {"url": f"{canary}/url", "title": f"Page {len(files)}", **fields}
-        text = a_seed(body=body, **told)
+        metadata = {"url": f"{canary}/url", "title": f"Page {len(files)}", **fields}
+        text = a_seed(body=body, **metadata)
         files[path] = text.encode(errors="surrogatepass")
 
     for field in FIELDS_TO_SPOIL:
@@ -136,7 +136,7 @@ def test_no_payload_becomes_a_header_a_mention_markup_or_a_request(
         stored = {row["path"] for row in library.services.list_documents(None)}
         refused = {row["path"] for row in library.services.list_refusals()}
     assert stored | refused >= dict(files).keys()
-    assert len(stored) > len(files) / 2, "most payloads are words, and are told as such"
+    assert len(stored) > len(files) / 2, "most payloads are plain words and are stored"
     assert not canary.requests
 
 
@@ -164,7 +164,7 @@ def check_mail(post: Any, allowed: set[Any]) -> None:
 @pytest.mark.parametrize(
     "path", ["../outside.md", "part/../../outside.md", "./../outside.md", "part/..", "/etc/passwd"]
 )
-def test_no_path_leads_out_of_the_folder(seeds: Path, tmp_path: Path, path: str):
+def test_no_path_escapes_the_folder(seeds: Path, tmp_path: Path, path: str):
     write(tmp_path / "outside.md", a_seed())
     write(seeds / "part" / "a.md", a_seed())
     assert read_file(str(seeds), path, max_bytes=10_000, forced=True) == Absent()
@@ -172,7 +172,7 @@ def test_no_path_leads_out_of_the_folder(seeds: Path, tmp_path: Path, path: str)
 
 
 @pytest.mark.parametrize("command", [("restore", "1"), ("reviewed",), ("retire",), ("diff",)])
-def test_a_document_that_claims_to_lie_outside_is_neither_read_nor_written(
+def test_a_document_with_a_path_outside_the_folder_is_neither_read_nor_written(
     tmp_path: Path, command: tuple[str, ...]
 ):
     """Only whoever may write to the broker or the store can make one."""
@@ -189,7 +189,7 @@ def test_a_document_that_claims_to_lie_outside_is_neither_read_nor_written(
     assert secret.read_text() == a_seed(title="Sealed")
 
 
-def test_no_file_and_no_folder_that_becomes_a_link_is_read_through(tmp_path: Path):
+def test_a_file_or_folder_that_becomes_a_link_is_not_followed(tmp_path: Path):
     """A hand that swaps files and folders for links as fast as it can gets nothing stored or said."""
     seeds, outside = tmp_path / "seeds", tmp_path / "outside"
     marker = f"sealed {secrets.token_hex(8)}"
@@ -325,7 +325,7 @@ def test_no_secret_is_printed_or_stored_even_for_debug(
         assert secret not in printed
 
 
-def test_the_parts_say_no_secret_of_their_broker_even_for_debug(
+def test_the_processes_log_no_secret_of_their_broker_even_for_debug(
     tmp_path: Path, postgres_url, shared_redis, redis_url
 ):
     env = {
@@ -358,9 +358,9 @@ def test_the_parts_say_no_secret_of_their_broker_even_for_debug(
         assert password.encode() not in kept
 
 
-def test_no_password_is_given_to_whoever_answers_for_the_broker(server_tls):
+def test_no_password_is_sent_to_an_unverified_broker(server_tls):
     """The certificate is of an authority that nobody trusts."""
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     def answer(server: socket.socket) -> None:
         with suppress(OSError):  # it is hung up, or shut down at the end
@@ -371,7 +371,7 @@ def test_no_password_is_given_to_whoever_answers_for_the_broker(server_tls):
                     connection,
                     server_tls.wrap_socket(connection, server_side=True) as tls,
                 ):
-                    heard.append(tls.recv(1000))
+                    received.append(tls.recv(1000))
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = Thread(target=answer, args=(server,))
@@ -387,7 +387,7 @@ def test_no_password_is_given_to_whoever_answers_for_the_broker(server_tls):
             open_spool(load_settings(broker_url=url)).outstanding()
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
-    assert b"".join(heard) == b""
+    assert b"".join(received) == b""
 
 
 def everything_stored(url: str) -> str:

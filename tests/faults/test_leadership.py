@@ -1,4 +1,4 @@
-"""Of two watchers over one folder one leads: the other takes over, and no page is lost or goes back."""
+"""One of two watchers over a folder leads; when the other takes over, no page is lost or reverted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def is_equal(service: Installation, what: str) -> None:
     wait_until(service.is_equal, what=what)
 
 
-def test_one_leads_the_other_stands_by_and_both_are_well(service: Installation):
+def test_one_watcher_leads_the_other_stands_by_and_both_are_healthy(service: Installation):
     with two_watchers(service) as (first, second):
         status, _ = wait_until(
             lambda: (
@@ -61,7 +61,7 @@ def test_one_leads_the_other_stands_by_and_both_are_well(service: Installation):
     assert service.ask("doctor", "--as", "watcher")[1] == 1
 
 
-def test_a_killed_leader_is_followed(service: Installation):
+def test_a_killed_leader_is_replaced(service: Installation):
     with service.start("worker"), two_watchers(service) as (first, second):
         write(service.seeds / "a.md", a_seed())
         is_equal(service, "the first page")
@@ -72,7 +72,7 @@ def test_a_killed_leader_is_followed(service: Installation):
         is_equal(service, "the page that nobody saw")
 
 
-def test_a_frozen_leader_that_comes_back_sends_nothing_more_and_stands_by(service: Installation):
+def test_a_frozen_leader_sends_nothing_after_it_wakes_and_stands_by(service: Installation):
     with service.start("worker"), two_watchers(service) as (first, second):
         page = service.seeds / "a.md"
         write(page, a_seed())
@@ -99,7 +99,7 @@ def test_a_leader_that_stops_hands_over_at_once(service: Installation):
         takes_over(service, second, "leading (no other watcher is running)")
 
 
-def test_a_leader_cut_off_from_the_store_is_followed_and_stands_by_afterwards(
+def test_a_leader_cut_off_from_the_store_is_replaced_and_then_stands_by(
     service: Installation, shared_postgres
 ):
     line = Line(urlsplit(shared_postgres.url()).port)
@@ -128,9 +128,7 @@ def test_a_leader_cut_off_from_the_store_is_followed_and_stands_by_afterwards(
     assert numbers == [(3,)], "each edit once"
 
 
-def test_a_leader_that_no_redis_answers_gives_way_and_stands_by_afterwards(
-    service: Installation, shared_redis
-):
+def test_a_leader_without_redis_gives_way_and_then_stands_by(service: Installation, shared_redis):
     line = Line(shared_redis.port)
     there = service.env["CONTENT_SYNC_BROKER_URL"].replace(
         f":{shared_redis.port}/", f":{line.port}/"
@@ -153,7 +151,7 @@ def test_a_leader_that_no_redis_answers_gives_way_and_stands_by_afterwards(
     assert service.query("SELECT number FROM documents") == [(3,)], "each edit once"
 
 
-def test_two_schedulers_over_the_same_pages_make_one_digest(service: Installation):
+def test_two_schedulers_over_the_same_pages_send_one_digest(service: Installation):
     for number in range(5):
         write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
     with (
@@ -170,5 +168,7 @@ def test_two_schedulers_over_the_same_pages_make_one_digest(service: Installatio
         before = service.query(ticks)
         wait_until(lambda: service.query(ticks) != before, what="more ticks of both")
         assert worker.output.count("sent       everyone") == 1
-    told = service.query("SELECT count(*), count(DISTINCT message_id), sum(attempts) FROM notices")
-    assert told == [(5, 1, 5)]
+    counts = service.query(
+        "SELECT count(*), count(DISTINCT message_id), sum(attempts) FROM notices"
+    )
+    assert counts == [(5, 1, 5)]

@@ -1,4 +1,4 @@
-"""Any operations on files, any faults, in any order: in the end the store is what the folder is.
+"""Any operations on files, any faults, in any order: in the end the store equals the folder.
 
 A real watcher over a real folder, and the real intake over SQLite; between them a queue that loses,
 repeats and reorders as brokers and killed workers do. The model is a dictionary. Sequences that once
@@ -308,7 +308,7 @@ KEPT = [
 
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("steps", KEPT)
-def test_what_failed_once(steps):
+def test_reported_failures_do_not_happen_again(steps):
     machine = FolderMachine()
     try:
         for name, arguments in steps:
@@ -322,7 +322,7 @@ TestFolder.settings = settings(
     max_examples=30,
     stateful_step_count=25,
     deadline=None,
-    # Each look costs as long as a service needs: what failed is told as it was found.
+    # Each run takes as long as a service needs: a failure is reported without shrinking it.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

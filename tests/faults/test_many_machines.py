@@ -50,16 +50,16 @@ class ReachablePostgres(PostgresServer):
 
 @contextmanager
 def receiver() -> Iterator[tuple[int, dict[str, int]]]:
-    """Run a webhook's receiver on every address of this host; give its port, and what it was told.
+    """Run a webhook's receiver on every address of this host; yield its port and what it received.
 
-    That is the number of reviews by the message's id: a message that comes again is the same one.
+    That is the number of reviews by message id: a repeated message has the same id.
     """
-    told: dict[str, int] = {}
+    received: dict[str, int] = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            told[self.headers["webhook-id"]] = sum(
+            received[self.headers["webhook-id"]] = sum(
                 section["total"] for section in body["data"]["sections"]
             )
             self.send_response(204)
@@ -72,7 +72,7 @@ def receiver() -> Iterator[tuple[int, dict[str, int]]]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server.server_port, told
+        yield server.server_port, received
     finally:
         server.shutdown()
         thread.join()
@@ -90,7 +90,7 @@ class Machines:
         with servers.inside():
             redis = stack.enter_context(ReachableRedis())
             postgres = stack.enter_context(ReachablePostgres())
-            port, self.told = stack.enter_context(receiver())
+            port, self.received = stack.enter_context(receiver())
             url = postgres.url()
             # A connection stays on the host where it was made.
             dsn = url.replace("+psycopg", "")
@@ -207,7 +207,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
         yield Machines(tmp_path, stack)
 
 
-def test_a_worker_cut_off_in_the_middle_of_a_batch_holds_nobody_up_and_comes_back(
+def test_a_worker_cut_off_during_a_batch_does_not_block_others_and_comes_back(
     machines: Machines,
 ):
     assert machines.run("servers", "migrate").returncode == 0
@@ -242,14 +242,14 @@ def test_a_worker_cut_off_in_the_middle_of_a_batch_holds_nobody_up_and_comes_bac
     )
     assert machines.query("SELECT count(*), max(number) FROM versions") == [(PAGES + 1, 2)]
     assert machines.query("SELECT count(*) FROM notices") == [(PAGES,)]
-    assert sum(machines.told.values()) == PAGES, "each review in one message"
+    assert sum(machines.received.values()) == PAGES, "each review in one message"
     for host, part in (("two", "worker"), ("beat", "beat"), ("watcher", "watcher")):
         wait_until(lambda h=host, p=part: machines.healthy(h, p), what=f"a green {part}")
     assert machines.run("watcher", "doctor").returncode == 0
 
 
 @pytest.mark.parametrize("power", [True, False], ids=["cut off", "without power"])
-def test_a_leader_whose_host_is_lost_is_followed_by_another_host_and_stands_by_when_it_is_back(
+def test_a_leader_on_a_lost_host_is_replaced_and_stands_by_after_its_return(
     machines: Machines, *, power: bool
 ):
     require_namespaces()

@@ -1,4 +1,4 @@
-"""A file that ends its worker costs three attempts, and the good files beside it no wait for another scan."""
+"""A file that kills its worker costs three attempts, and the good files beside it wait for no scan."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def refused(service: Installation) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("who", ["child", "error"])
-def test_three_attempts_then_it_is_refused_and_its_neighbours_wait_for_nothing(
+def test_a_deadly_file_is_refused_after_three_attempts_and_delays_no_other(
     service: Installation, who: str
 ):
     good = [f"{number}.md" for number in range(20)]
@@ -130,8 +130,8 @@ def test_three_attempts_then_it_is_refused_and_its_neighbours_wait_for_nothing(
             write(service.seeds / "late.md", a_seed(title="A later page"))
             wait_until(lambda: "late.md" in service.stored(), what="a later page")
             assert worker.deaths == 3
-            told = service.query("SELECT data FROM notices WHERE kind = 'refused'")
-            assert "three times" in str(told)
+            notices = service.query("SELECT data FROM notices WHERE kind = 'refused'")
+            assert "three times" in str(notices)
 
             write(service.seeds / "10-deadly.md", a_seed(title="It is fixed"))
             wait_until(service.is_equal, what="the fixed page")
@@ -140,7 +140,7 @@ def test_three_attempts_then_it_is_refused_and_its_neighbours_wait_for_nothing(
     assert service.query("SELECT count(*) FROM versions") == [(len(good) + 2,)]
 
 
-def test_an_edit_that_ends_the_worker_keeps_the_last_good_version(service: Installation):
+def test_an_edit_that_kills_the_worker_keeps_the_last_good_version(service: Installation):
     page = service.seeds / "a.md"
     with a_mortal_worker(service, "child") as worker, service.start("watch"):
         write(page, a_seed())
@@ -152,7 +152,7 @@ def test_an_edit_that_ends_the_worker_keeps_the_last_good_version(service: Insta
         assert service.stored() == good
 
 
-def test_a_file_that_ends_the_whole_worker_is_found_too(service: Installation):
+def test_a_file_that_kills_the_whole_worker_is_found_too(service: Installation):
     """Nothing of the worker is left to say so; the watcher sends what was begun again, alone."""
     with a_mortal_worker(service, "all") as worker, service.start("watch"):
         write(service.seeds / "deadly.md", DEADLY)
@@ -167,7 +167,7 @@ def test_a_file_that_ends_the_whole_worker_is_found_too(service: Installation):
         assert worker.deaths == 3
 
 
-def test_a_file_that_ends_the_service_of_one_process_does_so_three_times(tmp_path):
+def test_a_file_that_kills_the_embedded_service_does_so_three_times(tmp_path):
     """Whoever starts it again finds what it had begun; the good files of the same batch are stored."""
     good = {f"{number}.md" for number in range(6)}
     for path in good:

@@ -99,7 +99,7 @@ class CopiedLibrary:
         return left if intact == "ok" else [intact, *left]
 
 
-def test_a_full_disk_costs_delay_and_nothing_else(tmp_path, seeds, post):
+def test_a_full_disk_only_delays_pages(tmp_path, seeds, post):
     """The disk of the store is full while people write; then there is room again."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -131,7 +131,7 @@ def test_a_full_disk_costs_delay_and_nothing_else(tmp_path, seeds, post):
         wait_until(lambda: json.loads(run_in(process.pid, asked))["ok"], what="doctor to be green")
 
 
-def test_an_unmounted_folder_is_held_told_and_taken_up_again(tmp_path, seeds, post):
+def test_an_unmounted_folder_is_held_reported_and_watched_again(tmp_path, seeds, post):
     keep = tmp_path / "keep"
     keep.mkdir()
     env = {
@@ -171,7 +171,7 @@ def test_an_unmounted_folder_is_held_told_and_taken_up_again(tmp_path, seeds, po
         store.close()
 
 
-def test_used_up_watches_lead_to_polling_and_no_file_is_missed(tmp_path, seeds, post):
+def test_exhausted_watches_lead_to_polling_and_no_file_is_missed(tmp_path, seeds, post):
     env = {**quick_settings(post.port), **NO_SCANS, "CONTENT_SYNC_SEEDS": str(seeds)}
     with up(tmp_path, env, "echo 5 > /proc/sys/user/max_inotify_watches") as process:
         store = Store(f"sqlite:///{tmp_path}/var/content-sync.db")
@@ -187,7 +187,7 @@ def test_used_up_watches_lead_to_polling_and_no_file_is_missed(tmp_path, seeds, 
         store.close()
 
 
-def test_no_watch_at_all_leads_to_polling(tmp_path, seeds, post):
+def test_a_failing_watch_leads_to_polling(tmp_path, seeds, post):
     env = {**quick_settings(post.port), **NO_SCANS, "CONTENT_SYNC_SEEDS": str(seeds)}
     with up(tmp_path, env, "echo 0 > /proc/sys/user/max_inotify_instances") as process:
         store = Store(f"sqlite:///{tmp_path}/var/content-sync.db")

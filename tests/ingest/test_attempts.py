@@ -1,4 +1,4 @@
-"""A batch out of the spool: its bytes are those of its message, and what was begun too often is refused."""
+"""A batch out of the spool: its bytes match its message, and a file that was tried too often is refused."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def claim_until_it_ends(batch: Batch, spool, ingest: Ingest) -> int:
     pytest.fail("it died twenty times")
 
 
-def test_a_batch_is_taken_in_whole_and_then_forgotten(spool, ingest):
+def test_a_batch_is_ingested_whole_and_then_forgotten(spool, ingest):
     batch, data = a_batch("a.md", "b.md")
     put(spool, batch, data)
     outcomes = take_in_claimed(batch, spool, ingest)
@@ -100,7 +100,7 @@ def test_a_batch_is_taken_in_whole_and_then_forgotten(spool, ingest):
     assert not spool.was_started(batch.id)
 
 
-def test_what_kills_is_tried_three_times_and_nothing_else_is_refused(spool, ingest):
+def test_a_file_that_kills_is_tried_three_times_and_no_other_is_refused(spool, ingest):
     batch, data = a_batch("a.md", "b.md", "deadly.md", "d.md", "e.md")
     put(spool, batch, data)
     ingest.kills = {"deadly.md"}
@@ -111,7 +111,7 @@ def test_what_kills_is_tried_three_times_and_nothing_else_is_refused(spool, inge
     assert [path for path in alone if path != "deadly.md"] == ["a.md", "b.md", "d.md", "e.md"]
 
 
-def test_what_fails_is_tried_three_times_too_in_one_go(spool, ingest, caplog):
+def test_a_file_that_fails_is_tried_three_times_at_once(spool, ingest, caplog):
     batch, data = a_batch("a.md", "b.md")
     put(spool, batch, data)
     ingest.fails = {"a.md"}
@@ -121,7 +121,7 @@ def test_what_fails_is_tried_three_times_too_in_one_go(spool, ingest, caplog):
     assert caplog.text.count("LookupError: ") == MOST_ATTEMPTS
 
 
-def test_attempts_of_the_batches_before_count(spool, ingest):
+def test_attempts_of_earlier_batches_count(spool, ingest):
     batch, data = a_batch("a.md", attempts=MOST_ATTEMPTS - 1)
     put(spool, batch, data)
     ingest.kills = {"a.md"}
@@ -129,7 +129,7 @@ def test_attempts_of_the_batches_before_count(spool, ingest):
     assert ingest.refused == ["a.md"]
 
 
-def test_a_store_that_is_away_is_no_attempt(spool, ingest):
+def test_an_unreachable_store_is_not_an_attempt(spool, ingest):
     batch, data = a_batch("a.md", "b.md")
     put(spool, batch, data)
     ingest.store_is_away = True
@@ -143,7 +143,7 @@ def test_a_store_that_is_away_is_no_attempt(spool, ingest):
     assert ingest.given[-1] == ["a.md", "b.md"]
 
 
-def test_removals_beside_what_kills_are_taken_in(spool, ingest):
+def test_removals_beside_a_file_that_kills_are_ingested(spool, ingest):
     batch, data = a_batch("deadly.md", removals=(Removal(path="gone.md", observed=1),))
     put(spool, batch, data)
     ingest.kills = {"deadly.md"}
@@ -157,7 +157,7 @@ def test_a_batch_without_bytes_needs_no_spool(spool, ingest):
 
 
 @pytest.mark.parametrize("wrong", [b"", b"x", None])
-def test_bytes_of_another_file_are_not_taken_and_are_no_attempt(spool, ingest, wrong):
+def test_bytes_of_another_file_are_not_stored_and_are_not_an_attempt(spool, ingest, wrong):
     batch, data = a_batch("a.md")
     put(spool, batch, data[::-1] if wrong is None else wrong)
     with pytest.raises(ValueError, match="in the spool"):
@@ -174,7 +174,7 @@ def test_bytes_are_compared_file_by_file():
         require_bytes_of(batch, data[middle:] + data[:middle])
 
 
-def test_what_was_begun_does_not_live_for_ever(redis_url):
+def test_records_of_unfinished_batches_expire(redis_url):
     import redis
 
     spool = RedisSpool(redis_url, spool_seconds=100)

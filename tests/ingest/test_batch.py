@@ -1,4 +1,4 @@
-"""What becomes of files that a worker takes in, over both databases."""
+"""What a worker stores for the files of a batch, over both databases."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_an_edit_of_the_body_is_a_content_version(library: Library):
     assert (versions[1]["lines_added"], versions[1]["lines_removed"]) == (2, 1)
 
 
-def test_a_version_is_stored_with_what_a_reviewer_has_to_know(library: Library):
+def test_a_version_is_stored_with_its_summary_for_the_reviewer(library: Library):
     library.drop("a.md")
     new = BODY.replace("5 days", "7 days").replace("example.org/ward", "example.org/ward-3")
     outcome = library.drop("a.md", body=new)
@@ -69,7 +69,7 @@ def test_a_retraction_is_a_high_risk(library: Library):
     assert risks == ["low", "high", "medium"]
 
 
-def test_a_metadata_edit_is_a_version_and_names_old_and_new(library: Library):
+def test_a_metadata_edit_is_a_version_with_old_and_new_values(library: Library):
     library.drop("a.md")
     outcome = library.drop("a.md", status="deprecated")
 
@@ -104,7 +104,7 @@ def test_white_space_alone_is_a_cosmetic_version(library: Library):
         pytest.param(lambda text: "\ufeff" + text, id="byte order mark"),
     ],
 )
-def test_a_file_that_says_the_same_in_other_bytes_makes_no_version(library: Library, rewrite):
+def test_other_bytes_with_the_same_content_make_no_version(library: Library, rewrite):
     text = a_seed()
     library.drop("a.md", text)
     before = library.document("a.md")["sha256"]
@@ -115,7 +115,7 @@ def test_a_file_that_says_the_same_in_other_bytes_makes_no_version(library: Libr
     assert library.document("a.md")["sha256"] != before, "the store says what the folder says"
 
 
-def test_a_refused_file_leaves_the_last_good_version(library: Library):
+def test_a_refused_file_keeps_the_last_good_version(library: Library):
     library.drop("a.md")
     outcome = library.drop("a.md", reviewFrequency="quaterly")
 
@@ -127,7 +127,7 @@ def test_a_refused_file_leaves_the_last_good_version(library: Library):
     assert "quarterly" in problems[0]["hint"]
 
 
-def test_a_fixed_file_ends_its_rejection(library: Library):
+def test_a_fixed_file_ends_its_refusal(library: Library):
     text = a_seed()
     library.drop("a.md", text)
     library.drop("a.md", "")
@@ -144,7 +144,7 @@ def test_one_bad_file_never_fails_its_batch(library: Library):
     assert [o.kind for o in outcomes] == ["new", "refused", "new"]
 
 
-def test_what_was_seen_earlier_never_replaces_what_was_seen_later(library: Library):
+def test_an_earlier_observation_never_replaces_a_later_one(library: Library):
     old, new = a_seed(title="Old").encode(), a_seed(title="New").encode()
     earlier, later = library.snapshot("a.md", old), library.snapshot("a.md", new)
     library.take_in_batch((later,), new)
@@ -163,7 +163,7 @@ def test_a_good_content_seen_before_a_refused_one_is_stale(library: Library):
     assert [r["path"] for r in library.services.list_refusals()] == ["a.md"]
 
 
-def test_taking_in_a_batch_twice_is_taking_it_in_once(library: Library):
+def test_ingesting_a_batch_is_idempotent(library: Library):
     data = a_seed().encode()
     snapshot = library.snapshot("a.md", data)
     library.take_in_batch((snapshot,), data)
@@ -211,7 +211,7 @@ def test_a_moved_file_keeps_its_history(library: Library):
     assert len(library.services.history("new/a.md")["versions"]) == 1
 
 
-def test_a_move_whose_content_is_not_the_old_one_is_a_new_document_and_a_removal(library: Library):
+def test_a_move_with_other_content_is_a_new_document_and_a_removal(library: Library):
     library.drop("a.md")
     outcomes = library.move("a.md", "b.md", a_seed(title="Another page"))
 
@@ -240,7 +240,7 @@ def test_equal_bodies_are_stored_once(library: Library):
         assert connection.scalar(select(func.count()).select_from(bodies)) == 1
 
 
-def test_two_workers_that_take_in_the_same_edits_store_each_version_once(library: Library):
+def test_two_workers_with_the_same_edits_store_each_version_once(library: Library):
     batches = []
     for number in range(20):
         contents = [a_seed(title=f"Edit {number} of {i}").encode() for i in range(5)]
@@ -298,7 +298,7 @@ def test_events_have_the_order_of_their_commits(library: Library):
         pytest.param(a_seed(body="x" * 6_000_000).encode(), id="too large"),
     ],
 )
-def test_a_broken_file_is_a_rejection_with_a_reason_and_the_good_one_beside_it_is_stored(
+def test_a_broken_file_is_refused_with_a_reason_and_the_good_one_beside_it_is_stored(
     library: Library, data: bytes
 ):
     outcomes = library.take_in({"bad.md": data, "good.md": a_seed()})
@@ -310,7 +310,7 @@ def test_a_broken_file_is_a_rejection_with_a_reason_and_the_good_one_beside_it_i
     assert problem["line"] >= 1
 
 
-def test_a_hostile_title_is_kept_as_it_is(library: Library):
+def test_a_hostile_title_is_stored_unchanged(library: Library):
     title = "'; DROP TABLE documents; -- {{ 7*7 }} {0.__class__} <script> <!channel>"
     library.drop("a.md", title=title)
 

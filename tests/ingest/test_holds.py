@@ -1,4 +1,4 @@
-"""A mass of refused files: held, told as one over a real mail server, and let go or fixed."""
+"""A mass of refused files is held, sent as one message over a real mail server, and approved or fixed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def refusals_check(library: Library):
     return next(c for c in doctor(library.services.settings, None) if c.name == "refusals")
 
 
-def test_a_mass_of_refusals_is_told_as_one(library: Library, post):
+def test_a_mass_of_refusals_is_one_notice(library: Library, post):
     refuse(library, PAGES[:30])
     assert subjects(library, post) == ["Content Sync: 1 hold waits for a person"]
     body = post.envelopes[0].content.decode()
@@ -60,14 +60,14 @@ def test_a_mass_of_refusals_is_told_as_one(library: Library, post):
     assert not refusals_check(library).ok
 
 
-def test_a_few_refusals_are_told_one_by_one(library: Library, post):
+def test_a_few_refusals_are_separate_notices(library: Library, post):
     refuse(library, PAGES[:8])
     assert subjects(library, post) == ["Content Sync: 8 files refused"]
     assert library.services.status()["held"]["refusals"] == 0
     assert refusals_check(library).ok
 
 
-def test_each_is_told_once_a_person_agrees(library: Library, post):
+def test_each_refusal_is_a_notice_after_a_person_approves(library: Library, post):
     refuse(library, PAGES[:30])
     subjects(library, post)
     shown = library.services.held()
@@ -81,7 +81,7 @@ def test_each_is_told_once_a_person_agrees(library: Library, post):
     assert subjects(library, post)[2:] == []
 
 
-def test_files_that_are_fixed_end_the_hold_and_nobody_is_told_of_them(library: Library, post):
+def test_fixed_files_end_the_hold_without_notices(library: Library, post):
     refuse(library, PAGES[:30])
     subjects(library, post)
     fix(library, PAGES[:28])
@@ -90,7 +90,7 @@ def test_files_that_are_fixed_end_the_hold_and_nobody_is_told_of_them(library: L
     assert library.services.approve() == {"removals": 0, "refusals": 0}
 
 
-def test_consent_covers_what_was_refused_until_it_was_given(library: Library, post):
+def test_an_approval_covers_refusals_up_to_its_time(library: Library, post):
     refuse(library, PAGES[:12])
     subjects(library, post)
     library.services.approve()
@@ -102,13 +102,13 @@ def test_consent_covers_what_was_refused_until_it_was_given(library: Library, po
     assert not refusals_check(library).ok
 
 
-def test_a_first_load_of_broken_files_is_no_mass_of_refusals(library: Library, post):
+def test_a_first_load_of_broken_files_is_not_held(library: Library, post):
     """They replace nothing good."""
     refuse(library, [f"new-{number}.md" for number in range(50)])
     assert subjects(library, post) == ["Content Sync: 50 files refused"]
 
 
-def test_of_several_workers_that_look_at_once_one_begins_the_hold(postgres_url: str):
+def test_of_several_concurrent_workers_one_begins_the_hold(postgres_url: str):
     """All of them have seen the mass before the first of them may write."""
     with a_library(postgres_url) as library:
         library.take_in({path: a_seed(title=path) for path in PAGES})
@@ -138,5 +138,5 @@ def test_of_several_workers_that_look_at_once_one_begins_the_hold(postgres_url: 
             wait_until(all_wait)
         for thread in looking:
             thread.join()
-        told = [notice for notice in library.services.notices(None) if notice["kind"] == "held"]
-    assert len(told) == 1
+        held = [notice for notice in library.services.notices(None) if notice["kind"] == "held"]
+    assert len(held) == 1

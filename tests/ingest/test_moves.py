@@ -146,7 +146,7 @@ def test_the_removal_of_a_path_that_moved_changes_nothing(library: Library):
 
 
 @pytest.mark.parametrize("removal_is_seen_first", [False, True])
-def test_a_removal_that_is_taken_in_before_the_new_file_does_not_end_the_history(
+def test_a_removal_ingested_before_the_new_file_does_not_end_the_history(
     library: Library, *, removal_is_seen_first: bool
 ):
     library.drop("old.md", page(1))
@@ -173,7 +173,7 @@ def test_a_removal_beside_the_new_file_does_not_end_the_history(library: Library
     assert live_paths(library) == ["new.md"]
 
 
-def test_what_was_retired_long_before_stays_retired(library: Library):
+def test_a_document_retired_long_ago_stays_retired(library: Library):
     library.drop("old.md", page(1))
     library.remove("old.md")
     snapshot, data = seen(library, "new.md", page(1, edits=2), "old.md")
@@ -183,7 +183,7 @@ def test_what_was_retired_long_before_stays_retired(library: Library):
     assert library.document("old.md")["state"] == "retired"
 
 
-def test_a_document_whose_file_came_back_is_not_taken(library: Library):
+def test_a_document_whose_file_came_back_does_not_move(library: Library):
     library.drop("old.md", page(1))
     item = seen(library, "new.md", page(1, edits=2), "old.md")
     library.drop("old.md", page(1, edits=1))
@@ -192,7 +192,7 @@ def test_a_document_whose_file_came_back_is_not_taken(library: Library):
     assert live_paths(library) == ["new.md", "old.md"]
 
 
-def test_a_document_whose_file_came_back_refused_is_not_taken(library: Library):
+def test_a_document_whose_file_came_back_refused_does_not_move(library: Library):
     library.drop("old.md", page(1))
     item = seen(library, "new.md", page(1, edits=2), "old.md")
     library.drop("old.md", "broken")
@@ -201,7 +201,7 @@ def test_a_document_whose_file_came_back_refused_is_not_taken(library: Library):
     assert live_paths(library) == ["new.md", "old.md"]
 
 
-def test_a_document_whose_file_came_back_does_not_leave_by_an_exact_move_either(library: Library):
+def test_a_document_whose_file_came_back_does_not_move_by_equal_bytes_either(library: Library):
     library.drop("old.md", page(1))
     data = page(1).encode()
     snapshot = library.snapshot("new.md", data, moved_from="old.md")
@@ -211,7 +211,7 @@ def test_a_document_whose_file_came_back_does_not_leave_by_an_exact_move_either(
     assert live_paths(library) == ["new.md", "old.md"]
 
 
-def test_a_path_that_is_in_the_same_batch_is_not_taken(library: Library):
+def test_a_document_whose_path_is_in_the_same_batch_does_not_move(library: Library):
     library.drop("old.md", page(1))
     outcomes = take_in(
         library,
@@ -253,7 +253,7 @@ def test_a_candidate_is_used_once_in_two_batches_too(library: Library):
     assert live_paths(library) == ["a.md", "b.md"]
 
 
-def test_workers_that_decide_at_once_use_each_document_once(library: Library):
+def test_concurrent_workers_use_each_document_once(library: Library):
     olds = [f"old/{number}.md" for number in range(16)]
     for number, path in enumerate(olds):
         library.drop(path, page(number))
@@ -272,7 +272,7 @@ def test_workers_that_decide_at_once_use_each_document_once(library: Library):
     assert len(set(ids)) == 32
 
 
-def test_a_renamed_file_is_held_against_the_version_before_it(library: Library):
+def test_a_renamed_file_is_compared_with_its_previous_version(library: Library):
     long = "A paragraph that says more than all the rest of the page. " * 100 + "\n"
     library.drop("old.md", page(1, body=lines(1) + long, lastReviewed="2026-10-01"))
     shrunk = page(1, lastReviewed="2026-10-01")
@@ -288,7 +288,7 @@ def test_a_renamed_file_is_held_against_the_version_before_it(library: Library):
     assert library.services.list_refusals() == []
 
 
-def test_a_refused_new_file_takes_nothing(library: Library):
+def test_a_refused_new_file_takes_over_no_document(library: Library):
     library.drop("old.md", page(1))
     broken = page(1, edits=1, status="no such status")
     outcomes = take_in(library, seen(library, "new.md", broken, "old.md"))
@@ -307,7 +307,7 @@ def test_a_refusal_at_the_old_path_ends_with_the_move(library: Library):
     assert set(library.services.known_files()) == {"new.md"}
 
 
-def test_a_batch_without_candidates_is_written_as_workers_before_read_it(library: Library):
+def test_a_batch_without_candidates_is_readable_by_older_workers(library: Library):
     plain, _ = seen(library, "a.md", page(1))
     asking, _ = seen(library, "b.md", page(2), "old.md")
     message = Batch(id="1", snapshots=(plain,)).as_json()
@@ -349,7 +349,7 @@ def state(folder: Path) -> dict[str, list[tuple[int, int]]]:
         return live_versions(services)
 
 
-def test_a_rename_with_an_edit_while_nothing_ran_is_told_as_a_move(folder: Path):
+def test_a_rename_with_an_edit_while_nothing_ran_is_a_move(folder: Path):
     seeds = folder / "seeds"
     for number in range(5):
         write(seeds / f"{number}.md", page(number))
@@ -382,7 +382,7 @@ def test_a_renamed_directory_keeps_every_history_also_of_the_edited_pages(folder
     assert sum(len(rows) == 2 for rows in after.values()) == 43
 
 
-def test_equal_files_that_are_renamed_together_stay_as_many_documents_with_their_histories(
+def test_equal_files_renamed_together_keep_their_documents_and_histories(
     folder: Path,
 ):
     seeds = folder / "seeds"
@@ -409,7 +409,7 @@ def test_a_copy_with_an_edit_is_a_new_document(folder: Path):
     assert sync(folder) == {"scanned": 2, "new": 1, "unchanged": 1}
 
 
-def test_a_page_beside_the_removed_one_that_is_only_written_alike_is_a_new_document(folder: Path):
+def test_a_page_that_only_resembles_the_removed_one_is_a_new_document(folder: Path):
     seeds = folder / "seeds"
     shared = "".join(f"Every page of ours says this in line {line}.\n\n" for line in range(14))
     for number in range(3):
@@ -434,7 +434,7 @@ def test_a_large_rename_with_edits_is_not_held(folder: Path):
     assert sync(folder) == {"scanned": 100, "moved": 40, "unchanged": 60}
 
 
-def test_a_large_disappearance_is_held_though_as_many_other_files_came(folder: Path):
+def test_a_large_disappearance_is_held_despite_as_many_new_files(folder: Path):
     seeds = folder / "seeds"
     for number in range(100):
         write(seeds / f"old/{number}.md", page(number))
@@ -449,7 +449,7 @@ def test_a_large_disappearance_is_held_though_as_many_other_files_came(folder: P
     assert (counts["new"], counts["moved"], counts["retired"]) == (40, 0, 0)
 
 
-def test_the_service_takes_a_large_rename_with_edits_for_moves_and_holds_nothing(folder: Path):
+def test_the_service_treats_a_large_rename_with_edits_as_moves_and_holds_nothing(folder: Path):
     seeds = folder / "seeds"
     for number in range(100):
         write(seeds / f"old/{number}.md", page(number))

@@ -1,4 +1,4 @@
-"""The rules that know the version before, where a worker takes files in, over both databases."""
+"""The rules that need the previous version, as a worker ingests files, over both databases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def last_event(library: Library):
         return [*events_after(connection, 0, 1000)][-1]
 
 
-def test_a_text_that_shrank_by_more_than_half_keeps_the_last_good_version(library: Library):
+def test_a_body_that_shrank_by_more_than_half_keeps_the_last_good_version(library: Library):
     library.drop("a.md", body=LONG)
     outcome = library.drop("a.md", body="Lost.\n")
 
@@ -34,7 +34,7 @@ def test_a_text_that_shrank_by_more_than_half_keeps_the_last_good_version(librar
     assert library.kinds() == ["version.stored", "seed.refused"]
 
 
-def test_a_refused_cut_that_is_seen_again_is_told_once(library: Library):
+def test_a_refused_cut_that_is_seen_again_is_one_notice(library: Library):
     library.drop("a.md", body=LONG)
     text = a_seed(body="Lost.\n")
     library.drop("a.md", text)
@@ -43,7 +43,7 @@ def test_a_refused_cut_that_is_seen_again_is_told_once(library: Library):
     assert library.kinds() == ["version.stored", "seed.refused"]
 
 
-def test_a_new_label_says_that_the_cut_is_meant(library: Library):
+def test_a_new_label_confirms_the_cut(library: Library):
     library.drop("a.md", body=LONG)
     library.drop("a.md", body="Short now.\n")
     outcome = library.drop("a.md", body="Short now.\n", version="v2")
@@ -53,7 +53,7 @@ def test_a_new_label_says_that_the_cut_is_meant(library: Library):
     assert last_event(library).data["warnings"] == ["CS073"]
 
 
-def test_a_retraction_is_never_held_up_by_a_short_text(library: Library):
+def test_a_short_body_never_blocks_a_retraction(library: Library):
     library.drop("a.md", body=LONG)
     outcome = library.drop("a.md", body="Withdrawn.\n", status="deprecated")
 

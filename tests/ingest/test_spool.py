@@ -34,7 +34,7 @@ def client(redis_url):
         yield client
 
 
-def test_what_is_put_can_be_got_until_it_is_dropped(spool):
+def test_stored_bytes_can_be_read_until_they_are_dropped(spool):
     data = bytes(range(256)) * 1000
     spool.put("b1", data)
 
@@ -49,7 +49,7 @@ def test_a_batch_may_have_no_bytes(spool):
     assert spool.get("b1") == b""
 
 
-def test_dropping_twice_is_dropping_once(spool):
+def test_dropping_is_idempotent(spool):
     spool.put("b1", b"x")
     spool.drop("b1")
     spool.drop("b1")
@@ -57,14 +57,14 @@ def test_dropping_twice_is_dropping_once(spool):
     assert spool.outstanding() == 0
 
 
-def test_what_is_kept_is_named(spool):
+def test_the_spool_lists_its_batches(spool):
     for name in ("b1", "b2"):
         spool.put(name, b"x")
     spool.drop("b1")
     assert spool.kept() == {"b2"}
 
 
-def test_outstanding_counts_what_was_put_and_not_dropped(spool):
+def test_outstanding_counts_batches_that_were_put_and_not_dropped(spool):
     assert spool.outstanding() == 0
     for batch_id in ("b1", "b2", "b3", "b3"):
         spool.put(batch_id, b"x")
@@ -74,7 +74,7 @@ def test_outstanding_counts_what_was_put_and_not_dropped(spool):
     assert spool.outstanding() == 2
 
 
-def test_nothing_in_redis_is_immortal(redis_spool, client):
+def test_every_key_in_redis_expires(redis_spool, client):
     redis_spool.put("b1", b"x")
     redis_spool.drop("b1")
     redis_spool.put("b2", b"x")
@@ -86,7 +86,7 @@ def test_nothing_in_redis_is_immortal(redis_spool, client):
         assert 0 < client.ttl(key) <= SPOOL_SECONDS
 
 
-def test_a_batch_that_nobody_consumed_is_not_counted_for_ever(redis_spool, client):
+def test_an_unconsumed_batch_stops_counting_in_the_end(redis_spool, client):
     redis_spool.put("old", b"x")
     redis_spool.put("new", b"x")
     (counted,) = (k for k in client.keys("*") if client.type(k) == b"zset")
@@ -96,7 +96,7 @@ def test_a_batch_that_nobody_consumed_is_not_counted_for_ever(redis_spool, clien
     assert client.zrange(counted, 0, -1) == [b"new"]
 
 
-def test_scores_are_of_redis_own_clock(redis_spool, client, monkeypatch):
+def test_scores_use_the_clock_of_redis(redis_spool, client, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 0.0)
     redis_spool.put("b1", b"x")
     (counted,) = (k for k in client.keys("*") if client.type(k) == b"zset")
@@ -111,7 +111,7 @@ def test_a_spool_that_was_flushed_is_an_empty_spool(redis_spool, client):
     redis_spool.drop("b1")
 
 
-def test_a_batch_that_redis_has_no_memory_for_is_not_counted(redis_spool, client):
+def test_a_batch_that_does_not_fit_into_redis_is_not_counted(redis_spool, client):
     redis_spool.put("fits", b"x")
     client.config_set("maxmemory", "1mb")
     client.config_set("maxmemory-policy", "noeviction")
@@ -183,7 +183,7 @@ def calls(spool):
     ]
 
 
-def test_no_redis_is_told_without_the_password():
+def test_a_missing_redis_is_reported_without_the_password():
     spool = RedisSpool(
         "redis://user:hunter2secret@127.0.0.1:1/0?client_name=hunter2secret", spool_seconds=60
     )
@@ -194,14 +194,14 @@ def test_no_redis_is_told_without_the_password():
         assert "hunter2secret" not in str(caught.value)
 
 
-def test_a_wrong_password_is_told_without_it(redis_url):
+def test_a_wrong_password_is_reported_without_showing_it(redis_url):
     spool = RedisSpool(redis_url.replace("://", "://nobody:hunter2secret@"), spool_seconds=60)
     with pytest.raises(BrokerUnavailableError) as caught:
         spool.get("b1")
     assert "hunter2secret" not in str(caught.value)
 
 
-def test_a_redis_that_went_silent_is_given_up_after_a_few_tries(monkeypatch):
+def test_a_silent_redis_is_given_up_after_a_few_tries(monkeypatch):
     monkeypatch.setattr("worker.settings.redis_link._TIMEOUT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         spool = RedisSpool(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", spool_seconds=60)
@@ -217,7 +217,7 @@ def test_a_redis_that_went_silent_is_given_up_after_a_few_tries(monkeypatch):
 
 
 class _Line:
-    """A line to a server that can go dead, as a firewall's does: its bytes vanish, no end is told."""
+    """A connection that can go dead, as behind a firewall: its bytes vanish and neither end notices."""
 
     def __init__(self, url):
         parts = urlsplit(url)
@@ -259,7 +259,7 @@ class _Line:
             thread.join()
 
 
-def test_a_line_that_went_dead_costs_one_timeout_and_no_error(redis_url, monkeypatch):
+def test_a_dead_connection_costs_one_timeout_and_no_error(redis_url, monkeypatch):
     monkeypatch.setattr("worker.settings.redis_link._TIMEOUT_SECONDS", 2)
     line = _Line(redis_url)
     spool = RedisSpool(line.url, spool_seconds=60)
@@ -286,14 +286,14 @@ def test_an_embedded_service_does_not_import_redis():
 
 
 @pytest.mark.usefixtures("_no_settings_file")
-def test_the_spool_is_where_the_broker_is():
+def test_the_spool_uses_the_redis_of_the_broker():
     assert isinstance(open_spool(load_settings()), MemorySpool)
     assert isinstance(open_spool(load_settings(broker_url="redis://127.0.0.1:6379/0")), RedisSpool)
 
 
 @pytest.mark.usefixtures("_no_settings_file")
 @pytest.mark.parametrize("url", ["amqp://guest:hunter2secret@localhost", "localhost:6379", ""])
-def test_a_broker_that_is_no_redis_is_a_configuration_error(url):
+def test_a_broker_that_is_not_redis_is_a_configuration_error(url):
     with pytest.raises(ConfigurationError) as caught:
         open_spool(load_settings(broker_url=url))
     assert "hunter2secret" not in str(caught.value)
@@ -303,6 +303,6 @@ def test_a_broker_that_is_no_redis_is_a_configuration_error(url):
     "url",
     ["redis://127.0.0.1:nonsense/0", "redis://127.0.0.1/0?nosuch=1", "rediss://x?ssl_cert_reqs=y"],
 )
-def test_a_redis_url_that_is_none_is_a_configuration_error(url):
+def test_an_invalid_redis_url_is_a_configuration_error(url):
     with pytest.raises(ConfigurationError, match="no Redis URL"):
         RedisSpool(url, spool_seconds=60)

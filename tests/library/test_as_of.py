@@ -1,4 +1,4 @@
-"""The library as it was at an instant, put together from events and versions."""
+"""The library as of an instant, rebuilt from events and versions."""
 
 from datetime import UTC, date, datetime
 
@@ -26,7 +26,7 @@ def states(library, at, state=None):
     return {row["path"]: row["state"] for row in library.services.list_documents(state, at=at)}
 
 
-def test_now_it_says_what_the_list_says(library):
+def test_as_of_now_equals_the_list(library):
     text = a_seed(lastReviewed="2026-11-20")
     library.drop("a.md", text)
     library.drop("b.md", title="B", status="deprecated")
@@ -40,12 +40,12 @@ def test_now_it_says_what_the_list_says(library):
     )
 
 
-def test_before_the_first_load_there_was_nothing(library):
+def test_as_of_a_time_before_the_first_load_is_empty(library):
     library.drop("a.md")
     assert library.services.list_documents(None, at=SHORTLY_BEFORE) == []
 
 
-def test_a_document_that_retired_later_was_live_and_one_that_came_later_was_not_there(library):
+def test_later_retirements_and_arrivals_do_not_count(library):
     library.drop("a.md")
     library.on(DAY_2)
     library.remove("a.md")
@@ -59,7 +59,7 @@ def test_a_document_that_retired_later_was_live_and_one_that_came_later_was_not_
     assert states(library, evening(DAY_2), "retired") == {"a.md": "retired"}
 
 
-def test_a_document_was_at_its_old_path_before_it_moved(library):
+def test_a_moved_document_is_at_its_old_path_before_the_move(library):
     text = a_seed()
     library.drop("old.md", text)
     library.on(DAY_2)
@@ -83,7 +83,7 @@ def test_review_states_are_as_of_that_day(library):
     assert review(DAY_3) == ("current", "2027-02-26", 2)
 
 
-def test_a_file_that_was_refused_then_is_marked_then(library):
+def test_a_file_refused_at_that_time_is_marked(library):
     library.drop("a.md")
     library.on(DAY_2)
     library.drop("a.md", "broken")
@@ -98,14 +98,14 @@ def test_a_file_that_was_refused_then_is_marked_then(library):
     assert states(library, evening(DAY_2), "refused") == {"a.md": "live"}
 
 
-def test_the_team_s_day_decides_what_is_due(store_url):
+def test_the_day_in_the_teams_zone_decides_what_is_due(store_url):
     with a_library(store_url, review={"timezone": "Asia/Kolkata"}) as library:
         library.drop("a.md", lastReviewed="2026-08-25")  # due on 2026-11-25
         [row] = library.services.list_documents(None, at=evening(DAY_1))
         assert row["review_state"] == "due", "in Kolkata it is the next day already"
 
 
-def test_a_document_is_shown_at_an_instant_by_the_path_that_it_had_then(library):
+def test_a_document_is_found_at_an_instant_by_its_path_at_that_time(library):
     text = a_seed(title="First")
     library.drop("old.md", text)
     library.on(DAY_2)
@@ -127,7 +127,7 @@ def test_a_document_is_shown_at_an_instant_by_the_path_that_it_had_then(library)
     assert library.services.show("old.md", number=None, at=SHORTLY_BEFORE) is None
 
 
-def test_the_history_of_a_document_is_found_by_the_path_that_it_left(library):
+def test_the_history_of_a_document_is_found_by_its_old_path(library):
     text = a_seed()
     library.drop("old.md", text)
     library.move("old.md", "new.md", text)
@@ -147,7 +147,7 @@ def test_a_moment_counts_to_the_second(library):
     assert titles == ["One"]
 
 
-def test_a_diff_weighs_a_change_as_the_store_does_by_the_teams_names(store_url, tmp_path):
+def test_a_diff_rates_a_change_like_the_store_with_the_teams_field_names(store_url, tmp_path):
     schema = tmp_path / "schema.json"
     ours = (packaged_config() / "seed.schema.json").read_text()
     schema.write_text(ours.replace('"status"', '"standing"'))

@@ -36,7 +36,7 @@ def live(library: Library) -> dict[str, Any]:
     }
 
 
-def test_an_export_holds_the_live_library_and_names_its_newest_event(library: Library):
+def test_an_export_contains_the_live_library_and_its_newest_event_id(library: Library):
     library.drop("a.md", title="A")
     library.drop("b.md", title="B", status="deprecated")
     library.drop("gone.md")
@@ -53,7 +53,7 @@ def test_an_export_holds_the_live_library_and_names_its_newest_event(library: Li
     assert active[0]["event"] == manifest["event"]
 
 
-def test_events_go_on_behind_the_one_that_is_named(library: Library):
+def test_events_continue_after_the_named_one(library: Library):
     library.drop("a.md")
     (first,) = library.services.events(0)
     library.drop("a.md", status="deprecated")
@@ -77,7 +77,7 @@ def test_the_commands_print_a_line_each(tmp_path: Path, sqlite_url: str):
     assert manifest["documents"][0]["path"] == "a.md"
 
 
-def test_a_follower_that_is_killed_again_and_again_holds_exactly_the_live_library(
+def test_a_follower_that_is_killed_repeatedly_ends_with_exactly_the_live_library(
     library: Library, store_url: str, tmp_path: Path
 ):
     chance = random.Random(20261124)

@@ -1,4 +1,4 @@
-"""A version written back into the folder: whole, byte for byte, and never over unsaved work."""
+"""A version written back into the folder: byte for byte, and never over unstored edits."""
 
 import stat
 
@@ -60,7 +60,7 @@ def test_a_file_that_cannot_be_rebuilt_says_so():
     assert not rebuilt.exact
 
 
-def test_the_mode_of_the_file_is_kept_and_nothing_is_left_behind(library, seeds):
+def test_the_file_keeps_its_mode_and_no_temporary_file_remains(library, seeds):
     save(library, seeds, "sub/a.md", a_seed())
     save(library, seeds, "sub/a.md", a_seed(title="Later"))
     (seeds / "sub" / "a.md").chmod(0o640)
@@ -70,7 +70,7 @@ def test_the_mode_of_the_file_is_kept_and_nothing_is_left_behind(library, seeds)
     assert [path.name for path in (seeds / "sub").iterdir()] == ["a.md"]
 
 
-def test_work_that_is_not_stored_is_overwritten_only_when_asked(library, seeds):
+def test_unstored_edits_are_overwritten_only_on_request(library, seeds):
     save(library, seeds, "a.md", a_seed())
     unsaved = a_seed(title="Not stored yet")
     write(seeds / "a.md", unsaved)
@@ -94,7 +94,7 @@ def test_a_retired_document_comes_back_with_its_folders(library, seeds):
     assert library.drop("deep/er/a.md", a_seed()).kind == "revived"
 
 
-def test_what_is_there_already_is_not_written_again(library, seeds):
+def test_an_equal_file_is_not_written_again(library, seeds):
     save(library, seeds, "a.md", a_seed())
     before = (seeds / "a.md").stat()
     assert restore(library.services, "a.md", 1, unasked=False)["written"] is False
@@ -124,24 +124,24 @@ def test_nothing_is_written_outside_the_folder(seeds, path):
         write_whole(seeds, path, b"x")
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(library, seeds):
+def test_an_unwritable_folder_is_reported_in_one_line(library, seeds):
     save(library, seeds, "a.md", a_seed())
     save(library, seeds, "a.md", a_seed(title="Later"))
     (seeds / "a.md").unlink()
     seeds.rmdir()
     write(seeds, "a file in place of the folder")
-    with pytest.raises(ConfigurationError, match="nothing was changed") as told:
+    with pytest.raises(ConfigurationError, match="nothing was changed") as refused:
         restore(library.services, "a.md", 1, unasked=True)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refused.value)
 
 
-def test_an_unknown_version_is_none(library, seeds):
+def test_an_unknown_version_gives_none(library, seeds):
     save(library, seeds, "a.md", a_seed())
     assert restore(library.services, "a.md", 2, unasked=False) is None
     assert restore(library.services, "b.md", 1, unasked=False) is None
 
 
-def test_a_version_that_would_be_refused_today_is_not_written_unasked(library, seeds):
+def test_a_version_that_would_be_refused_today_is_written_only_on_request(library, seeds):
     save(library, seeds, "a.md", a_seed(lastReviewed="2026-11-24"))
     save(library, seeds, "a.md", a_seed())
     library.later(days=-30)  # the review of version 1 now lies in the future

@@ -1,4 +1,4 @@
-"""The forecast of a stored library, a proposal to spread it, and plans that are stored or are not."""
+"""The forecast of a stored library, a proposal to spread it, and plans that are stored or refused."""
 
 from datetime import date, timedelta
 
@@ -78,7 +78,7 @@ def test_a_forecast_names_iso_weeks_across_the_year(library, services):
     assert forecast_load(services, on=None, weeks=13)["later"] == 2
 
 
-def test_a_proposal_goes_through_its_file_into_the_store(library, services, tmp_path):
+def test_a_proposal_is_stored_from_its_file(library, services, tmp_path):
     fill(library, 30)
     library.drop("late.md", lastReviewed="2025-01-10", title="=1+1")
     answer = propose_plan(services, on=None, per_week=3, weeks=12)
@@ -100,7 +100,7 @@ def test_a_proposal_goes_through_its_file_into_the_store(library, services, tmp_
     assert load[-1]["due"] == 30
 
 
-def test_a_plan_leaves_the_due_date_alone_and_says_who_planned(library, services):
+def test_a_plan_keeps_the_due_date_and_records_who_planned(library, services):
     fill(library, 1)
     apply(services, ("000.md", DUE, EARLY))
     assert library.document("000.md")["due_on"] == DUE.isoformat()
@@ -109,7 +109,7 @@ def test_a_plan_leaves_the_due_date_alone_and_says_who_planned(library, services
     assert event.data == {"by": "Asha", "planned_on": EARLY.isoformat()}
 
 
-def test_the_same_plan_twice_is_planned_once_also_when_its_day_has_passed(library, services):
+def test_applying_a_plan_is_idempotent_even_after_its_day(library, services):
     fill(library, 2)
     lines = [("000.md", DUE, EARLY), ("001.md", DUE, None)]
     assert apply(services, *lines)["planned"] == 1
@@ -119,7 +119,7 @@ def test_the_same_plan_twice_is_planned_once_also_when_its_day_has_passed(librar
     assert len(plan_events(library)) == 1
 
 
-def test_an_empty_day_takes_a_plan_back(library, services):
+def test_an_empty_day_cancels_a_plan(library, services):
     fill(library, 1)
     apply(services, ("000.md", DUE, EARLY))
     assert apply(services, ("000.md", DUE, None))["taken_back"] == 1
@@ -127,7 +127,7 @@ def test_an_empty_day_takes_a_plan_back(library, services):
     assert plan_events(library)[-1].data["planned_on"] is None
 
 
-def test_one_wrong_line_and_nothing_is_planned(library, services):
+def test_one_wrong_line_stops_the_whole_plan(library, services):
     fill(library, 4)
     answer = apply(
         services,
@@ -148,12 +148,12 @@ def test_one_wrong_line_and_nothing_is_planned(library, services):
     assert plan_events(library) == []
 
 
-def test_a_plan_for_today_or_the_due_date_itself_is_fine(library, services):
+def test_a_plan_for_today_or_the_due_date_is_valid(library, services):
     fill(library, 2)
     assert apply(services, ("000.md", DUE, MONDAY), ("001.md", DUE, DUE))["planned"] == 2
 
 
-def test_what_was_reviewed_retired_or_exempted_since_is_skipped_and_told(library, services):
+def test_documents_reviewed_retired_or_exempted_since_are_skipped_and_reported(library, services):
     fill(library, 4)
     library.drop("000.md", lastReviewed="2026-01-12")
     library.remove("001.md")

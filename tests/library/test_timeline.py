@@ -1,4 +1,4 @@
-"""Why a file is served, or is not: its story in plain words, over both databases."""
+"""Why a file is served or not: its steps in plain words, over both databases."""
 
 from datetime import UTC, date, datetime
 from itertools import count
@@ -45,7 +45,7 @@ def test_each_step_has_its_instant_and_the_oldest_comes_first(library):
     assert all(instant.tzinfo is not None for instant in instants)
 
 
-def test_what_changed_is_told_with_its_figures(library):
+def test_a_change_is_listed_with_its_figures(library):
     library.drop("a.md", lastReviewed="2026-11-20")
     library.later(days=1)
     library.drop("a.md", lastReviewed="2026-11-20", body=BODY.replace("5 days", "7 days"))
@@ -54,21 +54,21 @@ def test_what_changed_is_told_with_its_figures(library):
     assert "+1 −1 lines" in second
 
 
-def test_a_refused_edit_says_where_and_why_and_what_stays(library):
+def test_a_refused_edit_shows_the_place_the_reason_and_the_version_that_stays(library):
     library.drop("a.md")
     library.later(days=1)
     library.drop("a.md", BROKEN)
     assert ("validated", "refused") in story(library)
-    told = details(library, "validated")[-1]
-    assert told.startswith('line 9: "quaterly" is not a review frequency (CS')
-    assert "quarterly" in told.split("; ")[1]
+    detail = details(library, "validated")[-1]
+    assert detail.startswith('line 9: "quaterly" is not a review frequency (CS')
+    assert "quarterly" in detail.split("; ")[1]
     [served] = details(library, "served")
     assert served.startswith(
         'version 1 of 2026-11-24 stays; the file on disk is refused: line 9: "quaterly"'
     )
 
 
-def test_an_old_refusal_is_told_though_the_file_is_fixed(library):
+def test_an_old_refusal_is_listed_after_the_file_is_fixed(library):
     library.drop("a.md")
     library.later(hours=1)
     library.drop("a.md", BROKEN)
@@ -79,7 +79,7 @@ def test_an_old_refusal_is_told_though_the_file_is_fixed(library):
     assert details(library, "served") == ["version 1 of 2026-11-24 is served"]
 
 
-def test_a_file_that_was_never_stored_has_a_story(library):
+def test_a_file_that_was_never_stored_has_steps(library):
     library.drop("a.md", BROKEN)
     assert story(library)[:2] == [("seen", "settled"), ("validated", "refused")]
     assert details(library, "served")[0].startswith(
@@ -105,7 +105,7 @@ def test_a_retired_document_is_not_served_and_a_revived_one_is(library):
     ]  # fmt: skip
 
 
-def test_a_moved_document_is_followed_from_either_path(library):
+def test_a_moved_document_is_traced_from_either_path(library):
     text = a_seed()
     library.drop("old/a.md", text)
     library.move("old/a.md", "b.md", text)
@@ -137,7 +137,7 @@ def test_a_new_document_at_a_path_that_another_left_is_served_there(library):
     assert "is served" in details(library, "served")[0]
 
 
-def test_who_was_told_is_told(library):
+def test_the_steps_list_who_got_a_message(library):
     library.drop("a.md", lastReviewed="2025-12-30")  # long overdue
     assert ("to be sent", "waiting") in story(library)
     library.later(hours=1)
@@ -148,7 +148,7 @@ def test_who_was_told_is_told(library):
     ]
 
 
-def test_a_retraction_that_is_stored_says_so(library):
+def test_a_stored_retraction_is_marked(library):
     library.drop("a.md", status="deprecated")
     assert details(library, "served") == [
         "version 1 of 2026-11-24 has the status deprecated: it is kept, but must not be served"
@@ -156,7 +156,7 @@ def test_a_retraction_that_is_stored_says_so(library):
     assert story(library)[-1] == ("served", "deprecated")
 
 
-def test_the_days_are_the_teams(store_url):
+def test_days_are_in_the_zone_of_the_team(store_url):
     review = {"timezone": "Asia/Kolkata"}
     with a_library(store_url, review=review) as library:
         library.time = datetime(2026, 11, 24, 20, tzinfo=UTC)
@@ -164,6 +164,6 @@ def test_the_days_are_the_teams(store_url):
         assert details(library, "served") == ["version 1 of 2026-11-25 is served"]
 
 
-def test_a_path_that_nobody_knows_is_none(library):
+def test_an_unknown_path_gives_none(library):
     library.drop("a.md")
     assert library.services.why("b.md") is None

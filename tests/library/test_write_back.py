@@ -1,4 +1,4 @@
-"""Answers that change files: byte for byte, with their event, and never over somebody's save."""
+"""Answers that change files: byte for byte, with their event, and never over a concurrent save."""
 
 import fcntl
 import os
@@ -50,7 +50,7 @@ def save(library, path, text):
     return library.drop(path, data)
 
 
-def told(library, kind):
+def events(library, kind):
     """Return path, number and data of the events of a kind."""
     with library.store.read() as connection:
         rows = [row for row in events_after(connection, 0, 1000) if row.kind == kind]
@@ -66,7 +66,7 @@ def error_of(library, *paths, **review):
     """Return the one error of a review of which nothing was written."""
     answers = reviewed(library, *paths, **review)
     assert not any(answer["recorded"] or answer["written"] for answer in answers)
-    assert told(library, "review.recorded") == []
+    assert events(library, "review.recorded") == []
     [error] = [answer["error"] for answer in answers if answer["error"]]
     assert "\n" not in error
     return error
@@ -80,7 +80,7 @@ def test_a_review_is_written_into_the_file_with_its_event(library, seeds):
     after = (seeds / "sub" / "a.md").read_bytes()
     assert after == before.replace(b"'2025-12-30'", b"'2026-11-24'")
     data = {"by": "asha", "on": "2026-11-24", "evidence": EVIDENCE, "edited": False}
-    assert told(library, "review.recorded") == [("sub/a.md", 1, data)]
+    assert events(library, "review.recorded") == [("sub/a.md", 1, data)]
     assert answer == {
         "path": "sub/a.md",
         "recorded": True,
@@ -98,7 +98,7 @@ def test_a_review_is_written_into_the_file_with_its_event(library, seeds):
     assert library.document("sub/a.md")["due_on"] == "2027-02-24"
 
 
-def test_a_name_goes_into_the_file_when_it_was_given(quick, seeds):
+def test_a_given_name_is_written_into_the_file(quick, seeds):
     save(quick, "a.md", a_seed())
     reviewed(quick, "a.md", by="Dr. Rao", named=True)
     assert (seeds / "a.md").read_text().count("\nreviewerName: Dr. Rao\n---\n") == 1
@@ -120,7 +120,7 @@ def test_a_login_name_never_replaces_another_reviewer(quick, seeds):
     with pytest.raises(NameNeededError, match=r"seeds/b\.md names Dr\. Rao as its reviewer"):
         reviewed(quick, "a.md", "b.md")
     assert [(seeds / name).read_text() for name in ("a.md", "b.md")] == before
-    assert told(quick, "review.recorded") == []
+    assert events(quick, "review.recorded") == []
 
 
 def test_a_second_review_of_a_day_is_recorded_and_the_file_stays(quick, seeds):
@@ -129,15 +129,15 @@ def test_a_second_review_of_a_day_is_recorded_and_the_file_stays(quick, seeds):
     [answer] = reviewed(quick, "a.md")
     assert (answer["recorded"], answer["written"]) == (True, False)
     assert (seeds / "a.md").stat().st_ino == inode
-    assert len(told(quick, "review.recorded")) == 1
+    assert len(events(quick, "review.recorded")) == 1
 
 
-def test_a_file_that_was_edited_since_is_reviewed_and_that_is_said(quick, seeds):
+def test_a_file_edited_since_is_reviewed_and_marked_as_edited(quick, seeds):
     save(quick, "a.md", a_seed())
     write(seeds / "a.md", a_seed(title="Edited since"))
     [answer] = reviewed(quick, "a.md")
     assert (answer["edited"], answer["number"]) == (True, 1)
-    assert told(quick, "review.recorded")[0][2]["edited"] is True
+    assert events(quick, "review.recorded")[0][2]["edited"] is True
     assert (seeds / "a.md").read_text() == a_seed(title="Edited since", lastReviewed="2026-11-24")
 
 
@@ -150,20 +150,20 @@ def test_a_file_that_was_edited_since_is_reviewed_and_that_is_said(quick, seeds)
         ("---\ntitle: [\n---\nx\n", TODAY, "(CS0"),
     ],
 )
-def test_what_cannot_be_a_review_says_where_and_why(quick, seeds, text, day, expected):
+def test_an_impossible_review_gives_the_place_and_the_reason(quick, seeds, text, day, expected):
     save(quick, "a.md", a_seed())
     write(seeds / "a.md", text)
     assert expected in error_of(quick, "a.md", on=day)
     assert (seeds / "a.md").read_text() == text
 
 
-def test_a_file_that_the_service_refused_is_fixed_first(quick, seeds):
+def test_a_refused_file_must_be_fixed_before_a_review(quick, seeds):
     save(quick, "a.md", a_seed(body="word " * 400))
     save(quick, "a.md", a_seed(body="less " * 20))  # under the same label: half of it was lost
     assert "content-sync why a.md says how to fix it" in error_of(quick, "a.md")
 
 
-def test_where_one_of_several_has_an_error_none_is_written(quick, seeds):
+def test_no_file_is_written_if_one_has_an_error(quick, seeds):
     for path in ("a.md", "b.md", "c.md"):
         save(quick, path, a_seed(title=path))
     write(seeds / "b.md", a_seed(title="b.md", license="mine"))
@@ -173,11 +173,11 @@ def test_where_one_of_several_has_an_error_none_is_written(quick, seeds):
     assert all(answer["written"] for answer in reviewed(quick, "a.md", "b.md", "c.md"))
 
 
-def test_what_is_known_to_be_wrong_stops_the_others_too(quick):
+def test_a_known_refusal_stops_the_other_files_too(quick):
     save(quick, "a.md", a_seed())
     answers = record_reviews(quick.services, {"a.md": None, "b.md": "no document at b.md"}, REVIEW)
     assert [answer["error"] for answer in answers] == [None, "no document at b.md"]
-    assert told(quick, "review.recorded") == []
+    assert events(quick, "review.recorded") == []
 
 
 def save_in_between(monkeypatch, action):
@@ -191,7 +191,7 @@ def save_in_between(monkeypatch, action):
     monkeypatch.setattr(write_back, "_carry_out", late)
 
 
-def test_a_save_in_between_is_not_lost(library, seeds, monkeypatch):
+def test_a_concurrent_save_is_not_lost(library, seeds, monkeypatch):
     save(library, "a.md", a_seed())
     save(library, "b.md", a_seed(title="Another page"))
     newer = a_seed(title="Saved in between")
@@ -201,11 +201,11 @@ def test_a_save_in_between_is_not_lost(library, seeds, monkeypatch):
     assert first["error"] == f"{seeds}/a.md was changed since it was read; try again"
     assert (first["recorded"], second["recorded"]) == (False, True)
     assert (seeds / "a.md").read_text() == newer
-    assert [path for path, _, _ in told(library, "review.recorded")] == ["b.md"]
+    assert [path for path, _, _ in events(library, "review.recorded")] == ["b.md"]
     assert sorted(path.name for path in seeds.iterdir()) == ["a.md", "b.md"]
 
 
-def test_a_file_that_somebody_has_open_for_writing_stays(quick, seeds, monkeypatch):
+def test_a_file_open_for_writing_is_not_changed(quick, seeds, monkeypatch):
     save(quick, "a.md", a_seed())
     probe = os.open(seeds / "a.md", os.O_RDONLY)
     try:
@@ -235,7 +235,7 @@ def test_no_link_is_followed(quick, seeds, tmp_path):
     assert outside.read_text() == a_seed(title="B")
 
 
-def test_a_folder_that_cannot_be_written_is_one_line_that_says_how(quick, seeds, monkeypatch):
+def test_an_unwritable_folder_is_one_line_with_a_remedy(quick, seeds, monkeypatch):
     save(quick, "a.md", a_seed())
 
     def read_only(*_arguments, **_options):
@@ -255,25 +255,25 @@ def test_an_owner_is_assigned(library, seeds):
     text = (seeds / "a.md").read_text()
     assert text == a_seed(owner="Asha").replace("owner: Asha\n", "owner: 'Meera: ward 4'\n")
     data = {"by": "lead", "owner": "Meera: ward 4", "edited": False}
-    assert told(library, "review.assigned") == [("a.md", 1, data)]
+    assert events(library, "review.assigned") == [("a.md", 1, data)]
     library.drop("a.md", text)
     assert library.document("a.md")["owner"] == "Meera: ward 4"
     assert assign(library.services, "b.md", owner="Meera", by="lead") is None
 
 
-def test_a_document_is_taken_out_of_the_folder(library, seeds):
+def test_a_retired_document_leaves_the_folder(library, seeds):
     save(library, "a.md", a_seed())
     done = retire(library.services, "a.md", by="lead")
     assert done == {"path": "a.md", "number": 1, "by": "lead", "removed": True}
     assert list(seeds.iterdir()) == []
-    assert told(library, "document.retire_asked") == [("a.md", 1, {"by": "lead"})]
+    assert events(library, "document.retire_asked") == [("a.md", 1, {"by": "lead"})]
     library.remove("a.md")
     with pytest.raises(WriteRefusedError, match=r"content-sync restore a\.md 1 brings it back"):
         retire(library.services, "a.md", by="lead")
     assert "is retired" in reviewed(library, "a.md")[0]["error"]
 
 
-def test_nothing_is_taken_away_that_is_not_stored(quick, seeds):
+def test_only_stored_content_is_removed_from_the_folder(quick, seeds):
     save(quick, "a.md", a_seed())
     save(quick, "a.md", a_seed(title="Newer"))
     for text in (a_seed(title="Not stored"), a_seed()):
@@ -281,11 +281,11 @@ def test_nothing_is_taken_away_that_is_not_stored(quick, seeds):
         with pytest.raises(WriteRefusedError, match="would be lost"):
             retire(quick.services, "a.md", by="lead")
         assert (seeds / "a.md").read_text() == text
-    assert told(quick, "document.retire_asked") == []
+    assert events(quick, "document.retire_asked") == []
 
 
 @pytest.mark.parametrize("puts_a_new_one", [False, True])
-def test_what_is_saved_while_a_file_is_taken_away_stays(quick, seeds, monkeypatch, puts_a_new_one):
+def test_a_save_during_the_removal_of_a_file_stays(quick, seeds, monkeypatch, puts_a_new_one):
     save(quick, "a.md", a_seed())
     rename, newer = os.rename, a_seed(title="Saved in between")
 
@@ -300,7 +300,7 @@ def test_what_is_saved_while_a_file_is_taken_away_stays(quick, seeds, monkeypatc
         retire(quick.services, "a.md", by="lead")
     texts = sorted(path.read_text() for path in seeds.iterdir())
     assert texts == sorted([newer, *([a_seed(title="And again")] if puts_a_new_one else [])])
-    assert told(quick, "document.retire_asked") == []
+    assert events(quick, "document.retire_asked") == []
 
 
 def test_a_file_that_is_read_only_is_not_replaced(quick, seeds, monkeypatch):
@@ -312,9 +312,7 @@ def test_a_file_that_is_read_only_is_not_replaced(quick, seeds, monkeypatch):
 
 
 @pytest.mark.corpus
-def test_a_review_of_each_real_page_changes_the_bytes_of_its_date_alone(
-    corpus, sqlite_url, tmp_path
-):
+def test_a_review_of_a_real_page_changes_only_the_bytes_of_its_date(corpus, sqlite_url, tmp_path):
     seeds = tmp_path / "pages"
     shutil.copytree(corpus, seeds)
     before = {path: path.read_bytes() for path in seeds.rglob("*.md")}

@@ -59,7 +59,7 @@ def test_a_first_load_is_one_message_with_its_totals(library: Library, post):
     assert deliver(library) == []
 
 
-def test_nothing_is_sent_while_notices_still_come(library: Library, post):
+def test_nothing_is_sent_while_new_notices_arrive(library: Library, post):
     library.drop("a.md")
     library.later(seconds=4)
     library.drop("b.md")
@@ -69,7 +69,7 @@ def test_nothing_is_sent_while_notices_still_come(library: Library, post):
     assert deliver(library) == [("sent", 2)]
 
 
-def test_a_load_that_never_ends_does_not_hold_a_message_for_ever(library: Library, post):
+def test_an_endless_load_does_not_delay_a_message_for_ever(library: Library, post):
     for number in range(160):
         library.drop(f"{number}.md")
         library.later(seconds=4)
@@ -77,7 +77,7 @@ def test_a_load_that_never_ends_does_not_hold_a_message_for_ever(library: Librar
     assert [d.state for d in library.services.deliver()] == ["sent"]
 
 
-def test_what_was_reviewed_before_the_message_went_is_not_told(library: Library, post):
+def test_a_review_before_sending_cancels_its_notice(library: Library, post):
     library.drop("a.md")
     library.drop("a.md", lastReviewed="2026-11-20")
 
@@ -85,7 +85,9 @@ def test_what_was_reviewed_before_the_message_went_is_not_told(library: Library,
     assert post.envelopes == []
 
 
-def test_what_was_fixed_retired_or_withdrawn_before_is_not_told(library: Library, post):
+def test_a_fix_a_retirement_or_a_withdrawal_before_sending_cancels_its_notice(
+    library: Library, post
+):
     library.drop("fixed.md", "")
     library.drop("fixed.md", reviewFrequency="as_needed")
     library.drop("retired.md")
@@ -100,7 +102,7 @@ def test_what_was_fixed_retired_or_withdrawn_before_is_not_told(library: Library
     }  # fmt: skip
 
 
-def test_a_file_that_is_refused_again_is_told_again(library: Library, post):
+def test_a_file_that_is_refused_again_gets_a_new_message(library: Library, post):
     text = a_seed(reviewFrequency="as_needed")
     for _ in range(2):
         library.drop("a.md", "")
@@ -109,7 +111,7 @@ def test_a_file_that_is_refused_again_is_told_again(library: Library, post):
     assert len(post.envelopes) == 2
 
 
-def test_a_server_that_is_busy_is_tried_again_with_the_same_message_id(library: Library, post):
+def test_a_busy_server_is_tried_again_with_the_same_message_id(library: Library, post):
     library.drop("a.md")
     post.replies["DATA"] = "451 Try again later"
     assert deliver(library) == [("postponed", 1)]
@@ -124,7 +126,7 @@ def test_a_server_that_is_busy_is_tried_again_with_the_same_message_id(library: 
     assert deliver(library) == [("sent", 1)]
 
 
-def test_a_message_that_will_never_be_taken_is_failed_and_shown(library: Library, post):
+def test_a_permanently_refused_message_is_failed_and_listed(library: Library, post):
     library.drop("a.md")
     post.replies["DATA"] = "554 No"
 
@@ -132,7 +134,7 @@ def test_a_message_that_will_never_be_taken_is_failed_and_shown(library: Library
     assert "554" in library.services.notices("failed")[0]["error"]
 
 
-def test_after_twelve_attempts_a_notice_is_failed(library: Library, post):
+def test_a_notice_fails_after_twelve_attempts(library: Library, post):
     library.drop("a.md")
     post.replies["DATA"] = "451 Try again later"
     tries = []
@@ -165,7 +167,7 @@ def test_two_workers_send_a_digest_once(library: Library, post):
     assert (len(first), len(second)) == (1, 0)
 
 
-def test_a_stage_passed_while_the_message_waited_is_told_once(library: Library, post):
+def test_a_stage_passed_while_the_message_waited_is_sent_once(library: Library, post):
     library.drop("a.md", lastReviewed="2026-11-01", reviewFrequency="monthly")
     library.on(date(2026, 11, 29))
     library.services.sweep()
@@ -179,13 +181,13 @@ def test_a_stage_passed_while_the_message_waited_is_told_once(library: Library, 
     assert mails_at(post)[0]["Subject"] == "Content Sync: 1 review overdue"
 
 
-def test_notices_of_a_route_that_is_gone_are_failed(library: Library, post):
+def test_notices_of_a_removed_route_fail(library: Library, post):
     library.drop("a.md")
     library.services.policy = replace(library.services.policy, routes=())
     assert deliver(library) == [("failed", 1)]
 
 
-def test_a_mass_disappearance_is_told(library: Library, post):
+def test_a_mass_disappearance_is_sent_as_one_message(library: Library, post):
     library.services.hold(["a.md", "b.md"], 2)
     library.services.hold(["a.md", "b.md"], 2)
 
@@ -226,7 +228,7 @@ class LateStream(EventStream):
         return super().publish(events)
 
 
-def test_what_another_worker_publishes_is_left_to_it(
+def test_events_that_another_worker_publishes_are_skipped(
     sqlite_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("worker.messages.deliver.EVENTS_AT_ONCE", 2)
@@ -250,7 +252,7 @@ def _message_id(library: Library) -> str:
         return connection.scalar(select(notices.c.message_id).where(notices.c.path == "a.md"))
 
 
-def test_the_clock_of_a_postponed_message_never_waits_longer_than_an_hour(library: Library, post):
+def test_the_timer_of_a_postponed_message_waits_at_most_an_hour(library: Library, post):
     library.drop("a.md")
     post.replies["DATA"] = "451 Try again later"
     for _ in range(8):

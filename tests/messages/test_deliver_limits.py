@@ -1,4 +1,4 @@
-"""When messages may go: working hours, a channel's rate, its rests, and who is told that it fails."""
+"""When messages are sent: working hours, a channel's rate, its rests, and the message that it fails."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sent(library: Library) -> list[tuple[str, str, int]]:
 
 def at(library: Library, text: str) -> None:
     library.time = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    library.services.sweep()  # or its silence would be told
+    library.services.sweep()  # or its silence would be reported
 
 
 # Working hours
@@ -53,7 +53,7 @@ def office(sqlite_url: str, post):
         yield library
 
 
-def test_a_reminder_waits_for_the_hours_of_its_reader(office: Library, post):
+def test_a_message_waits_for_the_working_hours_of_its_reader(office: Library, post):
     at(office, "2026-11-24 12:00")  # 17:30 in Kolkata
     office.drop("a.md")
     assert sent(office) == []
@@ -63,7 +63,7 @@ def test_a_reminder_waits_for_the_hours_of_its_reader(office: Library, post):
     assert sent(office) == [("team", "sent", 1)]
 
 
-def test_no_reminder_goes_out_at_a_weekend_or_on_a_holiday(office: Library, post):
+def test_no_review_notice_is_sent_at_a_weekend_or_on_a_holiday(office: Library, post):
     at(office, "2027-01-23 06:00")  # a Saturday
     office.drop("a.md")
     assert sent(office) == []
@@ -73,7 +73,7 @@ def test_no_reminder_goes_out_at_a_weekend_or_on_a_holiday(office: Library, post
     assert sent(office) == [("team", "sent", 1)]
 
 
-def test_what_cannot_wait_goes_at_any_hour_and_takes_no_reminder_along(office: Library, post):
+def test_an_urgent_message_is_sent_at_any_hour_without_review_notices(office: Library, post):
     at(office, "2026-11-28 23:00")
     office.drop("a.md")
     office.drop("bad.md", "")
@@ -84,7 +84,7 @@ def test_what_cannot_wait_goes_at_any_hour_and_takes_no_reminder_along(office: L
 # The rate of a channel
 
 
-def test_a_channel_is_never_quicker_than_its_rate(store_url: str, post):
+def test_a_channel_never_exceeds_its_rate(store_url: str, post):
     owners = [f"owner-{number}" for number in range(12)]
     routes = {name: team(owners=(name,)) for name in owners}
     channels = {"mail": mail(post, per_minute=60)}
@@ -133,7 +133,7 @@ def two(sqlite_url: str, post, start_post):
         yield library, other
 
 
-def test_after_five_failures_in_a_row_a_channel_rests_and_is_then_tried_once(two, post):
+def test_a_channel_rests_after_five_failures_and_is_then_tried_once(two, post):
     library, _other = two
     post.replies["DATA"] = "451 Try again later"
     assert len(sent(library)) == 5
@@ -156,7 +156,7 @@ def test_after_five_failures_in_a_row_a_channel_rests_and_is_then_tried_once(two
     assert len(post.envelopes) == 8
 
 
-def test_a_failing_channel_is_told_over_another_once(two, post):
+def test_a_failing_channel_is_reported_once_over_another(two, post):
     library, other = two
     post.replies["DATA"] = "451 Try again later"
     for _ in range(4):
@@ -168,7 +168,7 @@ def test_a_failing_channel_is_told_over_another_once(two, post):
     assert library.services.status()["failing"][0]["channel"] == "mail"
 
 
-def test_a_channel_that_came_back_before_the_message_is_not_told(two, post):
+def test_a_channel_that_recovered_before_the_message_is_not_reported(two, post):
     library, other = two
     post.replies["DATA"] = "451 Try again later"
     library.later(seconds=6)
@@ -181,7 +181,7 @@ def test_a_channel_that_came_back_before_the_message_is_not_told(two, post):
     assert library.services.status()["failing"] == []
 
 
-def test_nothing_is_sent_within_the_time_that_a_channel_asked_for(sqlite_url: str, web):
+def test_nothing_is_sent_during_the_delay_that_a_channel_requested(sqlite_url: str, web):
     web.status, web.headers = 429, {"Retry-After": "120"}
     hook = WebhookChannel(
         url=Secret(f"http://127.0.0.1:{web.port}/hook"),
@@ -226,7 +226,7 @@ def test_failed_notices_are_sent_again_with_the_same_id(sqlite_url: str, post):
 # The address outside
 
 
-def test_an_address_outside_hears_of_each_delivery_and_of_what_fails(two, post, web):
+def test_an_outside_url_gets_a_ping_for_each_delivery_and_failure(two, post, web):
     library, _other = two
     settings = library.services.settings
     deadman = structs.replace(settings.deadman, url=Secret(f"http://127.0.0.1:{web.port}/ping"))

@@ -24,13 +24,13 @@ def write(templates, *lines, **fields):
     return subject, text
 
 
-def test_the_subject_says_what_waits(templates):
+def test_the_subject_summarizes_what_waits(templates):
     lines = [review(f"nci/{n:04}.md", days=239) for n in range(20)]
     subject, _ = write(templates, *lines, refused(), totals={"overdue": 1349, "refused": 7})
     assert subject == "Content Sync: 1,349 reviews overdue, 7 files refused"
 
 
-def test_one_of_each_is_written_in_the_singular(templates):
+def test_a_count_of_one_is_written_in_the_singular(templates):
     lines = [replace(refused(), path=f"{stage}.md", stage=stage) for stage in STAGES]
     subject, text = write(templates, *lines)
     assert subject == (
@@ -41,7 +41,7 @@ def test_one_of_each_is_written_in_the_singular(templates):
     assert "ESCALATED: 1 review\n" in text
 
 
-def test_what_cannot_wait_comes_first(templates):
+def test_urgent_facts_come_first(templates):
     lines = [replace(refused(), path=f"{stage}.md", stage=stage) for stage in reversed(STAGES)]
     _, text = write(templates, *lines)
     headings = [
@@ -52,7 +52,7 @@ def test_what_cannot_wait_comes_first(templates):
     assert places == sorted(places)
 
 
-def test_overdue_reviews_come_oldest_first_and_no_more_than_asked_for(templates):
+def test_overdue_reviews_come_oldest_first_up_to_the_limit(templates):
     lines = [review(f"{days}.md", days=days) for days in (3, 200, 40, 1)]
     _, text = write(templates, *lines, totals={"overdue": 1349}, digest_lines=2)
 
@@ -63,7 +63,7 @@ def test_overdue_reviews_come_oldest_first_and_no_more_than_asked_for(templates)
     assert "`content-sync due`" in text
 
 
-def test_of_one_day_the_riskiest_review_comes_first(templates):
+def test_of_reviews_due_on_one_day_the_riskiest_comes_first(templates):
     lines = [
         review("a.md", days=3),
         review("b.md", days=3, changes=Changes(versions=1, risk="low")),
@@ -77,7 +77,7 @@ def test_of_one_day_the_riskiest_review_comes_first(templates):
     assert places == sorted(places)
 
 
-def test_days_are_told_as_people_say_them(templates):
+def test_days_are_written_in_words(templates):
     _, text = write(
         templates, review("a.md", days=1), review("b.md", days=0), review("c.md", days=-1)
     )
@@ -86,7 +86,7 @@ def test_days_are_told_as_people_say_them(templates):
     assert "is due on 2026-11-25, in 1 day\n" in text
 
 
-def test_a_review_is_told_with_its_owner_its_plan_and_what_changed(templates):
+def test_a_review_is_listed_with_its_owner_its_plan_and_what_changed(templates):
     line = review(
         "a.md",
         days=-3,
@@ -106,19 +106,19 @@ def test_a_review_is_told_with_its_owner_its_plan_and_what_changed(templates):
 @pytest.mark.parametrize(
     ("versions", "words"), [(1, "changed once since"), (5, "changed 5 times since")]
 )
-def test_how_often_it_changed_is_a_word(templates, versions, words):
+def test_the_number_of_changes_is_written_in_words(templates, versions, words):
     line = review("a.md", days=1, changes=Changes(versions=versions, risk="low"))
     assert f"  {words} its last review, low risk\n" in write(templates, line)[1]
 
 
-def test_who_answers_is_not_told_to_those_who_do(templates):
+def test_the_owner_of_a_page_is_not_named_in_their_own_digest(templates):
     line = review("a.md", days=1, owner="Asha")
     assert "Asha" not in write(templates, line, personal=True)[1]
     escalated = replace(line, stage="escalated")
     assert "Asha answers for it" in write(templates, escalated, personal=True)[1]
 
 
-def test_a_page_that_nobody_answers_for_says_so(templates):
+def test_a_page_that_nobody_answers_for_is_marked(templates):
     named = review("a.md", days=1, owner="Asha")
     nobody = review("b.md", days=1, unanswered=True)
     stranger = review("c.md", days=1, owner="Rao", unanswered=True)
@@ -128,14 +128,14 @@ def test_a_page_that_nobody_answers_for_says_so(templates):
     assert "1 day ago; nobody answers for it (it names Rao)\n" in text
 
 
-def test_a_library_that_nobody_answers_for_says_so_once(templates):
+def test_a_library_that_nobody_answers_for_is_marked_once(templates):
     lines = [review(f"{n}.md", days=1, unanswered=True) for n in range(3)]
     _, text = write(templates, *lines)
     assert text.count("obody answers for") == 1
     assert "Nobody answers for any of these pages: name an owner in `owner`" in text
 
 
-def test_a_refused_file_is_told_with_place_reason_and_remedy(templates):
+def test_a_refused_file_is_listed_with_place_reason_and_remedy(templates):
     _, text = write(templates, refused())
     assert (
         "- nci/facebook.md: Facebook\n"
@@ -146,26 +146,26 @@ def test_a_refused_file_is_told_with_place_reason_and_remedy(templates):
     assert "lastReviewed" not in text
 
 
-def test_a_refusal_without_title_line_or_hint_has_no_empty_place(templates):
+def test_a_refusal_without_title_line_or_hint_leaves_no_gap(templates):
     _, text = write(templates, refused(title="", line=None, hint="", detail="it is not UTF-8"))
     assert "- nci/facebook.md\n  it is not UTF-8\n\n" in text
 
 
-def test_a_held_disappearance_says_how_to_answer(templates):
+def test_a_held_disappearance_shows_how_to_answer(templates):
     subject, text = write(templates, HELD)
     assert subject == "Content Sync: 1 hold waits for a person"
     assert "HELD: 1 hold waits for a person\n\n- 612 of 1,432 documents are gone\n" in text
     assert "content-sync approve" in text
 
 
-def test_the_first_load_is_told_in_one_sentence(templates):
+def test_the_first_load_is_summarized_in_one_sentence(templates):
     news = {"stored": 1425, "changed": 3, "refused": 7}
     _, text = write(templates, refused(), news=news)
     assert "Since the last message: 1,425 stored, 3 changed, 7 refused.\n" in text
     assert "Cleared" not in text
 
 
-def test_what_was_cleared_is_told_with_the_first_names(templates):
+def test_cleared_reviews_are_counted_and_the_first_are_named(templates):
     cleared = Cleared(reviews=tuple(f"{n}.md" for n in range(12)), refusals=("bad.md",))
     _, text = write(templates, refused(), cleared=cleared)
     assert (
@@ -187,7 +187,7 @@ def test_the_answer_is_shown_with_the_first_path(templates):
     assert "\n  content-sync snooze 'b c.md' --until 2026-12-01 --reason" in text
 
 
-def test_a_path_is_an_example_only_where_a_shell_takes_it_as_it_is(templates):
+def test_a_path_is_an_example_only_if_a_shell_needs_no_quotes(templates):
     lines = [
         review("--yes.md", days=4),
         review("a\u202eb.md", days=3),
@@ -222,7 +222,7 @@ def test_a_title_is_never_a_template(templates, title):
 
 
 @given(hostile=st.text(min_size=1))
-def test_no_document_writes_a_line_of_its_own(templates, hostile):
+def test_no_document_adds_a_line_to_the_digest(templates, hostile):
     hostile = f"x{hostile}\r\n\u2028\x85HELD: y\x1b[2J"
     _, text = write(
         templates,
@@ -236,19 +236,19 @@ def test_no_document_writes_a_line_of_its_own(templates, hostile):
     assert "\x1b" not in text
 
 
-def test_long_texts_are_cut(templates):
+def test_long_texts_are_truncated(templates):
     lines = refused(title="t" * 60_000, detail="d" * 60_000, hint="h" * 60_000, path="p" * 60_000)
     _, text, html = write_all(templates, lines)
     assert len(text) < 2_500
     assert len(html) < 8_000
 
 
-def test_a_stage_that_is_none_is_a_mistake_of_the_caller(templates):
+def test_an_unknown_stage_is_an_error_of_the_caller(templates):
     with pytest.raises(ValueError, match="not a stage"):
         write(templates, DigestLine(path="a.md", stage="current"))
 
 
-def test_a_team_may_bring_one_template_and_keep_the_others(tmp_path):
+def test_a_team_may_replace_one_template_and_keep_the_others(tmp_path):
     (tmp_path / "digest_subject.txt.j2").write_text("{{ total.overdue }} to read,\n  please")
     environment = open_templates(load_settings(templates=tmp_path))
     subject, text, html = write_all(environment, review("a.md", days=3))
@@ -269,7 +269,7 @@ def test_a_team_may_bring_one_template_and_keep_the_others(tmp_path):
         ("{% include 'nosuch.j2' %}", "nosuch.j2"),
     ],
 )
-def test_a_template_that_fails_is_told_in_one_line(tmp_path, template, reason):
+def test_a_failing_template_is_reported_in_one_line(tmp_path, template, reason):
     (tmp_path / "digest.txt.j2").write_text(template)
     environment = open_templates(load_settings(templates=tmp_path))
     with pytest.raises(ConfigurationError, match=r"template digest\.txt\.j2") as caught:

@@ -1,4 +1,4 @@
-"""The HTML of a digest: it says what the text says, and no document brings markup of its own."""
+"""The HTML of a digest: it says what the text says, and no document adds markup."""
 
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -37,18 +37,18 @@ def templates():
     return open_templates(Settings())
 
 
-def test_the_html_says_all_that_the_text_says(templates):
+def test_the_html_contains_everything_in_the_text(templates):
     lines = [HELD, *a_full_digest(), review("b.md", days=2, owner="Rao", risk_category="B")]
     news, cleared = {"stored": 1425}, Cleared(reviews=("c.md",))
     _, text, html = write_all(templates, *lines, news=news, cleared=cleared)
     said = Page(html).words.casefold()
-    for told in text.casefold().splitlines()[1:]:
-        line, _, _ = told.replace("`", "").partition("        (you are working on it")
+    for shown in text.casefold().splitlines()[1:]:
+        line, _, _ = shown.replace("`", "").partition("        (you are working on it")
         for words in line.removeprefix("- ").split(": "):
             assert " ".join(words.split()) in said
 
 
-def test_the_html_is_fit_for_mail(templates):
+def test_the_html_is_suitable_for_mail(templates):
     subject, _, html = write_all(templates, HELD, *a_full_digest(), refused())
     assert unwanted(html) is None
     assert "style" not in Page(html).tags
@@ -70,7 +70,7 @@ def test_the_html_is_fit_for_mail(templates):
         "{{ 7 * 7 }}{% raw %}",
     ],
 )
-def test_no_document_brings_markup_of_its_own(templates, hostile):
+def test_no_document_adds_markup_to_the_html(templates, hostile):
     fields = {"news": {"stored": 1}, "personal": False}
     _, _, plain = write_all(
         templates, *a_full_digest("x"), cleared=Cleared(reviews=("x",)), **fields
@@ -87,6 +87,6 @@ def test_no_document_brings_markup_of_its_own(templates, hostile):
     assert " ".join(hostile.split()) in Page(html).words
 
 
-def test_backquotes_are_set_as_code_and_what_is_around_is_escaped():
+def test_text_in_backquotes_is_code_and_the_rest_is_escaped():
     assert code("run `a<b` & go").startswith("run <code style=")
     assert code("run `a<b` & go").endswith(">a&lt;b</code> &amp; go")

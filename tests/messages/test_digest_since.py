@@ -1,4 +1,4 @@
-"""What a digest knows of the library: changes since a review, who answers, what was cleared since."""
+"""What a digest takes from the library: changes since a review, owners, and what was cleared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.stored import Library, a_library
 from worker.domain.reviews.route import Route
 from worker.messages.digest import Composed, compose_digest, open_templates
 from worker.settings.model import RouteSettings, packaged_config
-from worker.store import notices as outbox
+from worker.store import notices as stored_notices
 from worker.store.library import review_rows
 from worker.store.notices import Leased
 from worker.store.schema import versions
@@ -40,7 +40,7 @@ def route_of(library: Library, **fields) -> Route:
 def lease(library: Library) -> list[Leased]:
     now = library.time
     return library.store.transact(
-        lambda connection: outbox.lease_digest(
+        lambda connection: stored_notices.lease_digest(
             connection, "team", now=now, until=now + timedelta(hours=1), message_id=f"m-{now}"
         )
     )[1]
@@ -66,7 +66,9 @@ def send(library: Library) -> Composed:
     owed = lease(library)
     composed = compose(library, owed)
     library.store.transact(
-        lambda connection: outbox.mark(connection, [n.id for n in owed], "sent", now=library.time)
+        lambda connection: stored_notices.mark(
+            connection, [n.id for n in owed], "sent", now=library.time
+        )
     )
     library.later(minutes=1)
     return composed
@@ -100,7 +102,7 @@ def documents(composed: Composed, state: str) -> list[dict]:
     return next(s["documents"] for s in composed.data["sections"] if s["state"] == state)
 
 
-def test_what_changed_since_the_last_review_is_told_in_its_weightiest_words(library: Library):
+def test_changes_since_the_last_review_are_summarized_most_important_first(library: Library):
     library.drop("a.md", body=NEWER_BODY)
     library.drop("a.md", body=NEW_BODY, lastReviewed="2025-12-31")
     library.drop("a.md", body=BODY, lastReviewed="2025-12-31", title="Bones")
@@ -114,7 +116,7 @@ def test_what_changed_since_the_last_review_is_told_in_its_weightiest_words(libr
     assert (document["changes"]["versions"], document["changes"]["risk"]) == (2, "high")
 
 
-def test_a_document_that_did_not_change_since_its_review_says_nothing_of_changes(library: Library):
+def test_a_document_unchanged_since_its_review_shows_no_changes(library: Library):
     library.drop("a.md")
     library.drop("a.md", lastReviewed="2025-12-31")
     composed = compose(library, [a_review(library)])
@@ -129,7 +131,7 @@ def test_a_first_version_is_the_review_that_changes_count_from(library: Library)
 
 
 @pytest.mark.parametrize("name", ["last_reviewed_%", "समीक्षा", 'a"b\\c'])
-def test_a_review_is_found_by_whatever_name_its_field_has(store_url: str, tmp_path, name: str):
+def test_a_review_is_found_under_any_field_name(store_url: str, tmp_path, name: str):
     schema = json.loads((packaged_config() / "seed.schema.json").read_text())
     schema["properties"][name] = schema["properties"].pop("lastReviewed")
     schema_file = tmp_path / "schema.json"
@@ -174,14 +176,14 @@ def test_of_many_versions_since_a_review_only_the_newest_of_the_highest_risk_are
     assert since == {ids["a.md"]: found}
 
 
-def test_a_document_that_moved_is_told_where_it_is_now(library: Library):
+def test_a_moved_document_is_shown_at_its_new_path(library: Library):
     library.drop("a.md")
     notice = a_review(library)
     library.move("a.md", "b.md", a_seed())
     assert "- b.md: " in compose(library, [notice]).text
 
 
-def test_the_owner_is_who_the_file_names_today(library: Library):
+def test_the_owner_is_the_one_that_the_file_names_today(library: Library):
     library.drop("a.md", owner="Asha")
     notice = a_review(library)
     library.drop("a.md", owner="Rao")
@@ -190,13 +192,13 @@ def test_the_owner_is_who_the_file_names_today(library: Library):
     assert documents(composed, "overdue")[0]["owner"] == "Rao"
 
 
-def test_on_a_fallback_nobody_answers(library: Library):
+def test_a_fallback_answers_for_no_page(library: Library):
     library.drop("a.md", owner="Asha")
     composed = compose(library, [a_review(library)], fallback=True)
     assert "nobody answers for it (it names Asha)" in composed.text
 
 
-def test_a_page_without_an_owner_on_the_route_of_a_person_is_answered(library: Library):
+def test_a_page_without_an_owner_on_a_persons_route_is_answered_for(library: Library):
     library.drop("a.md")
     assert "nobody answers" in compose(library, [a_review(library)]).text
     assert "nobody answers" not in compose(library, [a_review(library)], owners=("Asha",)).text
@@ -215,13 +217,13 @@ def test_a_page_without_an_owner_on_the_route_of_a_person_is_answered(library: L
         ("asked-2", date(2026, 1, 30), "asked"),
     ],
 )
-def test_a_review_stands_under_the_state_of_today(library: Library, stage, today, state):
+def test_a_review_is_listed_under_its_current_state(library: Library, stage, today, state):
     library.drop("a.md")
     library.on(today)
     assert documents(compose(library, [a_review(library, stage=stage)]), state)
 
 
-def test_several_notices_about_one_review_are_one_line_the_most_pressing(library: Library):
+def test_several_notices_about_one_review_are_one_line_for_the_most_urgent(library: Library):
     library.drop("a.md")
     stages = ["ahead-7", "lead", "overdue+246", "asked-2"]
     composed = compose(library, [a_review(library, stage=stage) for stage in stages])
@@ -233,12 +235,12 @@ def test_several_notices_about_one_review_are_one_line_the_most_pressing(library
     assert asked.subject == "Content Sync: 1 review requested"
 
 
-def test_every_kind_of_notice_has_its_words(library: Library):
+def test_every_kind_of_notice_has_a_text(library: Library):
     library.drop("a.md")
     at = "2026-11-24T08:00:00+00:00"
     retracted = {"title": "Bones", "status": "deprecated", "number": 3, "by": "Asha"}
     problem = {"code": "CS001", "message": "no title", "line": 2, "hint": "give one"}
-    told = [
+    listed = [
         a_review(library),
         a_notice(kind="retracted", stage=None, path="r.md", data=retracted),
         a_notice(kind="refused", path="f.md", data={"problem": problem, "kept": 2, "sha256": ""}),
@@ -249,7 +251,7 @@ def test_every_kind_of_notice_has_its_words(library: Library):
         a_notice(kind="silent", path="", data={"part": "delivery", "since": at}),
         a_notice(kind="well", path="", data={"live": 1432, "current": 1430, "next_week": 2}),
     ]
-    composed = compose(library, told)
+    composed = compose(library, listed)
     for words in (
         "- r.md: Bones\n  has been deprecated since version 3, by Asha\n",
         "- f.md\n  line 2: CS001 no title; version 2 stays published\n  give one\n",
@@ -264,12 +266,12 @@ def test_every_kind_of_notice_has_its_words(library: Library):
     assert "3 parts of the service" in composed.html
 
 
-def test_a_notice_of_no_known_kind_is_a_mistake(library: Library):
+def test_a_notice_of_an_unknown_kind_is_an_error(library: Library):
     with pytest.raises(ValueError, match="not a kind"):
         compose(library, [a_notice(kind="nosuch")])
 
 
-def test_a_digest_about_one_document_has_its_thread(library: Library):
+def test_a_digest_about_one_document_has_a_thread(library: Library):
     library.drop("a.md")
     library.drop("b.md")
     one, other = a_review(library), a_review(library, "b.md")
@@ -319,10 +321,10 @@ def test_a_recorded_review_is_cleared_once(library: Library):
 
     library.drop("a.md", lastReviewed="2026-11-21")
     library.drop("d.md")
-    assert "Cleared" not in send(library).text, "nobody was told of this cycle"
+    assert "Cleared" not in send(library).text, "nobody got a message in this cycle"
 
 
-def test_a_review_that_is_owed_again_is_not_cleared(library: Library):
+def test_a_review_that_is_due_again_is_not_cleared(library: Library):
     library.drop("a.md")
     send(library)
     library.drop("a.md", lastReviewed="2026-01-01")
@@ -348,7 +350,7 @@ def test_a_fixed_or_withdrawn_refusal_is_cleared_once(library: Library):
     assert "Cleared" not in send(library).text
 
 
-def test_a_whole_library_that_is_due_is_composed_at_little_cost(library: Library):
+def test_a_digest_of_a_whole_due_library_costs_little(library: Library):
     library.take_in({f"{n:04}.md": a_seed(title=f"Page {n}") for n in range(1349)})
     for body in (NEW_BODY, NEWER_BODY):
         library.take_in({f"{n:04}.md": a_seed(title=f"Page {n}", body=body) for n in range(400)})

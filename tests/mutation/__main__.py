@@ -1,14 +1,14 @@
 """Mutation check of the domain: `uv run python -m tests.mutation [--sample N] [--seed S] [--json FILE]`.
 
 Changes worker/domain in one place at a time (see `mutants`) and runs tests/domain against it: a mutant
-that fails no test survived, and shows what nobody would notice. No file is changed: each mutant is
-compiled in a process of its own, forked from one that has the libraries loaded, where the tests that
+that fails no test survives and shows a change that no test notices. No file is changed: each mutant is
+compiled in a separate process, forked from one that has the libraries loaded, where the tests that
 reach it run first, with few and always the same Hypothesis examples. One seed gives one sample, equal
 for every module. Ctrl-C ends it with what is known so far.
 
 The score is the share of mutants that a failing test or the time limit killed; a line that no test
 reaches counts against it. So do equivalent mutants (of a limit, or of a short cut that only saves
-time): 100% is not to be had.
+time), so 100% is out of reach.
 
 mutmut 3 and cosmic-ray cannot sample, and mutate messages too: the whole domain would take hours.
 """

@@ -1,4 +1,4 @@
-"""What a module of the domain may be changed to, one place at a time. Pure: nothing is run here.
+"""The mutants of a domain module: each changes one place. Pure: nothing runs here.
 
 - `logic`: comparisons, membership, `and`/`or`, `not`, conditions, arithmetic, returns, `break` and
   `continue`, and the numbers and truth values inside functions.

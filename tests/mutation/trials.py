@@ -1,4 +1,4 @@
-"""Runs tests/domain against mutants, each in a process forked from this one. Called by `__main__`.
+"""Run tests/domain against mutants, each in a process forked from this one. Called by `__main__`.
 
 Nothing is written: a mutant is compiled where its module is imported. The tests that reach it run
 first, the quick ones before the others, with few and always the same Hypothesis examples.
@@ -130,7 +130,7 @@ def _measure_all(folder: Path) -> _Reached:
     ours, theirs = _FORK.Pipe(duplex=False)
     process = _FORK.Process(target=_measure, args=(folder / "measure", theirs))
     process.start()
-    theirs.close()  # so that its end is told here
+    theirs.close()  # so that `recv` sees the end of the process
     code, lines, seconds = ours.recv()
     process.join()
     if code:

@@ -33,7 +33,7 @@ def only(*rows):
     return event
 
 
-def test_a_review_is_an_all_day_event_that_keeps_nobody_busy():
+def test_a_review_is_an_all_day_event_that_blocks_no_time():
     event = only(a_row(7, title="Coping with nausea"))
     assert (event.dtstart, event.start, event.end) == (DUE, DUE, DUE + timedelta(days=1))
     assert event.summary == "Review: Coping with nausea"
@@ -49,7 +49,7 @@ def test_a_review_is_an_all_day_event_that_keeps_nobody_busy():
     assert (event.dtstamp, event.last_modified, event.sequence) == (NOW, NOW, 0)
 
 
-def test_a_planned_review_stands_on_its_day_and_tells_when_it_is_due():
+def test_a_planned_review_is_on_its_planned_day_and_shows_its_due_date():
     planned = Acknowledgement(planned_on=date(2026, 3, 25))
     event = only(a_row(given=planned))
     assert event.dtstart == date(2026, 3, 25)
@@ -74,7 +74,7 @@ def test_more_than_ten_reviews_on_a_day_are_one_event(count):
     assert len(events) == (count if count == 10 else 1)
 
 
-def test_the_day_of_a_whole_library_is_one_event_that_names_the_first():
+def test_a_day_with_a_whole_library_is_one_event_that_names_the_first_pages():
     rows = [a_row(number) for number in range(1349)]
     rows += [a_row(2000 + n, due_on=DUE + timedelta(days=1 + n % 80)) for n in range(80)]
     events = read(render(*reversed(rows)))
@@ -89,7 +89,7 @@ def test_the_day_of_a_whole_library_is_one_event_that_names_the_first():
 @pytest.mark.parametrize(
     ("plans", "summary"), [(12, "12 reviews planned"), (1, "12 reviews due or planned")]
 )
-def test_a_crowded_day_tells_plans_from_due_dates(plans, summary):
+def test_a_crowded_day_distinguishes_plans_from_due_dates(plans, summary):
     planned = Acknowledgement(planned_on=DUE)
     rows = [
         a_row(n, due_on=date(2026, 4, 9), given=planned) if n < plans else a_row(n)
@@ -105,7 +105,7 @@ HOSTILE = (
 )
 
 
-def test_a_title_cannot_break_out_of_its_event():
+def test_a_title_cannot_end_its_event():
     hostile = a_row(1, title=HOSTILE, path=f"pages/{HOSTILE}.md", owner=HOSTILE)
     data = render(hostile)
     events = read(data)
@@ -117,7 +117,7 @@ def test_a_title_cannot_break_out_of_its_event():
     assert all(len(line) <= 75 for line in data.split(b"\r\n"))
 
 
-def test_a_long_title_that_is_folded_before_a_line_of_its_own_ends_no_event(tmp_path):
+def test_a_folded_long_title_ends_no_event(tmp_path):
     path = tmp_path / "reviews.ics"
     # One of these is folded just before the word.
     rows = [
@@ -129,7 +129,7 @@ def test_a_long_title_that_is_folded_before_a_line_of_its_own_ends_no_event(tmp_
     assert not write_calendar(path, render(*rows, now=NOW + timedelta(hours=1)))
 
 
-def test_calendars_are_told_a_name_and_how_often_to_ask():
+def test_the_file_gives_calendars_a_name_and_a_refresh_interval():
     text = render().decode()
     for line in (
         "VERSION:2.0",
@@ -140,7 +140,7 @@ def test_calendars_are_told_a_name_and_how_often_to_ask():
         assert f"{line}\r\n" in text
 
 
-def test_the_file_is_left_alone_while_nothing_but_the_time_changes(tmp_path):
+def test_the_file_is_not_rewritten_while_only_the_time_changes(tmp_path):
     path = tmp_path / "feeds" / "reviews.ics"
     rows = [a_row(number) for number in range(3)]
     assert write_calendar(path, render(*rows))
@@ -163,14 +163,14 @@ def test_an_event_that_changed_is_a_new_revision_and_the_others_keep_their_stamp
         assert (same.sequence, same.last_modified, same.dtstamp) == (0, NOW, NOW)
 
 
-def test_a_document_that_is_gone_leaves_the_calendar(tmp_path):
+def test_a_removed_document_leaves_the_calendar(tmp_path):
     path = tmp_path / "reviews.ics"
     write_calendar(path, render(a_row(1), a_row(2)))
     assert write_calendar(path, render(a_row(2)))
     assert set(read(path.read_bytes())) == {"document-2@content-sync"}
 
 
-def test_whatever_was_there_before_is_replaced_and_keeps_its_mode(tmp_path):
+def test_an_existing_file_is_replaced_and_keeps_its_mode(tmp_path):
     path = tmp_path / "reviews.ics"
     path.write_bytes(b"BEGIN:VEVENT\r\nno calendar\xff")
     path.chmod(0o640)
@@ -180,7 +180,7 @@ def test_whatever_was_there_before_is_replaced_and_keeps_its_mode(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_that_cannot_be_written_is_an_error_in_one_line(tmp_path):
+def test_an_unwritable_file_is_reported_in_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(
         ConfigurationError, match=r"the calendar .*reviews\.ics cannot be written: "

@@ -1,4 +1,4 @@
-"""A notice that was cancelled, because its document was away, is owed again when that is back."""
+"""A notice cancelled because its document was away is owed again when the document is back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def deliver(library):
 
 
 @pytest.mark.parametrize("back", ["edited", "unchanged"])
-def test_a_page_that_comes_back_is_still_told_as_overdue(library, post, back):
+def test_a_page_that_comes_back_still_owes_its_overdue_notice(library, post, back):
     library.drop("a.md")
     library.remove("a.md")
     assert deliver(library) == ["cancelled"]
@@ -40,7 +40,7 @@ def test_a_page_that_comes_back_is_still_told_as_overdue(library, post, back):
     assert len(post.envelopes) == 1
 
 
-def test_a_page_that_is_active_again_is_still_told_as_overdue(library, post):
+def test_a_page_that_is_active_again_still_owes_its_overdue_notice(library, post):
     library.drop("a.md")
     library.drop("a.md", status="inactive")
     assert deliver(library) == ["cancelled"]
@@ -49,7 +49,7 @@ def test_a_page_that_is_active_again_is_still_told_as_overdue(library, post):
     assert deliver(library) == ["sent"]
 
 
-def test_what_was_told_is_not_told_again(library, post):
+def test_a_sent_notice_is_not_sent_again(library, post):
     library.drop("a.md")
     assert deliver(library) == ["sent"]
     library.remove("a.md")

@@ -26,9 +26,9 @@ def in_days(number, days, **given):
     return a_row(number, due_on=TODAY + timedelta(days=days), **given)
 
 
-def test_an_owner_has_one_row_whatever_the_case_of_the_name():
-    told = answer(a_row(1, owner="asha"), a_row(2, owner="@Asha"), a_row(3, owner="ASHA"))
-    [asha] = told["owners"]
+def test_an_owner_has_one_row_for_all_spellings_of_the_name():
+    answered = answer(a_row(1, owner="asha"), a_row(2, owner="@Asha"), a_row(3, owner="ASHA"))
+    [asha] = answered["owners"]
     assert asha == {
         "owner": "asha",
         "routes": ["asha"],
@@ -39,10 +39,10 @@ def test_an_owner_has_one_row_whatever_the_case_of_the_name():
         "next_due_on": "2026-03-30",
         "source": "front matter",
     }
-    assert told["orphaned"] == {"documents": 0, "paths": []}
+    assert answered["orphaned"] == {"documents": 0, "paths": []}
 
 
-def test_the_load_is_counted_by_how_near_the_reviews_are():
+def test_the_load_is_counted_by_review_state():
     [asha] = answer(
         in_days(1, -1, owner="asha"),
         in_days(2, -60, owner="asha"),  # escalated, and so overdue
@@ -61,40 +61,40 @@ def test_a_snooze_hides_no_overdue_review():
     assert (asha["overdue"], asha["next_due_on"]) == (1, None)
 
 
-def test_each_owner_that_the_reviewers_file_names_has_the_document():
-    told = answer(a_row(1, path="in/x.md"))
-    assert [(one["owner"], one["routes"], one["source"]) for one in told["owners"]] == [
+def test_each_owner_in_the_reviewers_file_has_the_document():
+    answered = answer(a_row(1, path="in/x.md"))
+    assert [(one["owner"], one["routes"], one["source"]) for one in answered["owners"]] == [
         ("@ASHA", ["asha"], "reviewers"),
         ("@ravi", ["ravi"], "reviewers"),
     ]
-    assert told["orphaned"]["documents"] == 0
+    assert answered["orphaned"]["documents"] == 0
 
 
-def test_what_names_nobody_or_a_name_without_a_route_is_orphaned():
-    told = answer(
+def test_a_document_without_an_owner_or_route_is_orphaned():
+    answered = answer(
         a_row(1, path="z.md"),
         a_row(2, path="shared/x.md"),
         a_row(3, path="a.md", owner="Nobody Knows"),
-        a_row(4, path="out/x.md", owner="ravi"),  # whose route is told of other paths alone
+        a_row(4, path="out/x.md", owner="ravi"),  # his route takes only other paths
         a_row(5, path="in/x.md", owner="ravi"),
     )
-    assert told["orphaned"] == {
+    assert answered["orphaned"] == {
         "documents": 4,
         "paths": ["a.md", "out/x.md", "shared/x.md", "z.md"],
     }
-    assert [(one["owner"], one["routes"]) for one in told["owners"]] == [
+    assert [(one["owner"], one["routes"]) for one in answered["owners"]] == [
         ("@meera", []),
         ("Nobody Knows", []),
         ("ravi", ["ravi"]),
         (None, []),
     ]
-    assert told["owners"][-1]["source"] == "nobody"
+    assert answered["owners"][-1]["source"] == "nobody"
 
 
 def test_a_fallback_answers_for_nothing():
     fallback = Route(
         name="desk", channel="mail", kinds=("review",), owners=("asha",), fallback=True
     )
-    told = answer(a_row(1, owner="asha"), policy=a_policy(routes=(fallback,)))
-    assert told["owners"][0]["routes"] == []
-    assert told["orphaned"]["documents"] == 1
+    answered = answer(a_row(1, owner="asha"), policy=a_policy(routes=(fallback,)))
+    assert answered["owners"][0]["routes"] == []
+    assert answered["orphaned"]["documents"] == 1

@@ -1,4 +1,4 @@
-"""Plans as people get them back from a spreadsheet: sorted, cut, edited, and never run as a formula."""
+"""Plans as a spreadsheet returns them: sorted, shortened, edited, and never run as a formula."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ def file(tmp_path):
     return tmp_path / "review-plan.csv"
 
 
-def test_a_plan_comes_back_as_it_was_written(file):
+def test_a_plan_reads_back_as_written(file):
     write_plan(file, [a_row(), a_row(path="b, c.md", planned_on=None, owner=None)], replace=False)
     assert read_plan(file).lines == (
         PlanLine(line=2, path="a.md", due_on=date(2026, 3, 30), planned_on=date(2026, 3, 2)),
@@ -34,7 +34,7 @@ def test_a_plan_comes_back_as_it_was_written(file):
     )
 
 
-def test_a_spreadsheet_sees_the_encoding_and_every_column(file):
+def test_a_spreadsheet_recognizes_the_encoding_and_every_column(file):
     write_plan(file, [a_row(title="మందులు")], replace=False)
     data = file.read_bytes()
     assert data.startswith(b"\xef\xbb\xbfpath,title,owner,risk,last_reviewed,due_on,planned_on\r\n")
@@ -48,7 +48,7 @@ def test_a_spreadsheet_sees_the_encoding_and_every_column(file):
         "\uff1d1+1", "'=1", "''", "'quoted' first",
     ],
 )  # fmt: skip
-def test_no_text_of_a_document_is_run_as_a_formula(file, text):
+def test_no_text_from_a_document_runs_as_a_formula(file, text):
     write_plan(file, [a_row(path=text, title=text, owner=text)], replace=False)
     _, row = csv.reader(io.StringIO(file.read_bytes().decode("utf-8-sig"), newline=""))
     assert all(cell.startswith("'") for cell in row[:3])
@@ -57,7 +57,7 @@ def test_no_text_of_a_document_is_run_as_a_formula(file, text):
 
 @given(path=st.text(min_size=1).filter(str.strip))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_path_comes_back(file, path):
+def test_any_path_reads_back_as_written(file, path):
     path = path.encode("utf-8", "replace").decode()
     write_plan(file, [a_row(path=path)], replace=True)
     plan = read_plan(file)
@@ -68,7 +68,7 @@ def test_any_path_comes_back(file, path):
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_columns_may_be_moved_added_and_separated_as_the_country_does(file, separator, mark, end):
+def test_columns_may_be_moved_added_or_separated_by_semicolons(file, separator, mark, end):
     lines = (
         ("Planned_on", "note", "path", "due_on"),
         ("2026-03-02", "ask Asha", "a.md", "2026-03-30"),
@@ -85,7 +85,7 @@ def test_columns_may_be_moved_added_and_separated_as_the_country_does(file, sepa
     ]
 
 
-def test_all_that_is_wrong_is_told_at_once_with_its_line(file):
+def test_all_errors_are_reported_at_once_with_their_lines(file):
     lines = (
         HEAD,
         "a.md,2026-03-30,2.3.2026",
@@ -116,13 +116,13 @@ def test_all_that_is_wrong_is_told_at_once_with_its_line(file):
         (HEAD.encode() + b"\n" + b"x" * 200_000, "not CSV"),
     ],
 )
-def test_what_is_no_plan_is_refused_in_one_line(file, data, said):
+def test_a_file_that_is_not_a_plan_is_refused_in_one_line(file, data, said):
     file.write_bytes(data)
     with pytest.raises(ConfigurationError, match=said):
         read_plan(file)
 
 
-def test_a_plan_that_is_there_is_replaced_only_when_that_is_said(file, tmp_path):
+def test_an_existing_plan_is_replaced_only_on_request(file, tmp_path):
     file.write_text("somebody's work")
     with pytest.raises(ConfigurationError, match="--yes"):
         write_plan(file, [], replace=False)

@@ -1,4 +1,4 @@
-"""Snoozes and "on it": they delay messages within limits, and end with the review."""
+"""Snoozes and "on it": they delay messages within limits and end with the review."""
 
 from datetime import date, timedelta
 from functools import partial
@@ -51,7 +51,7 @@ def answers(library):
         return row.given
 
 
-def told(library):
+def events(library):
     with library.store.read() as connection:
         rows = events_after(connection, 0, 100)
     return [
@@ -61,7 +61,7 @@ def told(library):
     ]
 
 
-def test_a_snooze_delays_reminders_and_not_the_due_date(library, snoozed):
+def test_a_snooze_delays_notices_and_not_the_due_date(library, snoozed):
     library.drop("a.md")
     before = library.document("a.md")["review_state"]
     assert before in {"overdue", "escalated"}
@@ -81,19 +81,19 @@ def test_a_snooze_delays_reminders_and_not_the_due_date(library, snoozed):
     document = library.document("a.md")
     assert (document["review_state"], document["due_on"]) == ("snoozed", "2026-03-30")
     data = {"by": "asha", "until": "2026-12-01", "reason": "waits for the guideline"}
-    assert told(library) == [("review.snoozed", 1, data)]
+    assert events(library) == [("review.snoozed", 1, data)]
     library.on(NEXT_WEEK)
     assert library.document("a.md")["review_state"] == before
 
 
-def test_a_review_is_snoozed_only_so_often_and_the_next_one_again(library, snoozed):
+def test_a_review_can_be_snoozed_a_limited_number_of_times_a_cycle(library, snoozed):
     library.drop("a.md")
     snoozed()
     assert snoozed()["snoozes_left"] == 0
     with pytest.raises(NotAnsweredError, match="was already snoozed 2 times") as refused:
         snoozed()
     assert "\n" not in str(refused.value)
-    assert len(told(library)) == 2
+    assert len(events(library)) == 2
 
     library.drop("a.md", a_seed(lastReviewed="2026-08-01"))
     assert answers(library).snoozes == 0, "the answers of the review before count no more"
@@ -106,7 +106,7 @@ def test_one_answer_leaves_the_other_as_it_is(library, snoozed, acknowledged):
     snoozed(until=TODAY + timedelta(days=2))
     answer = acknowledged()
     assert (answer["snoozes"], answer["acknowledged_until"]) == (1, "2026-12-01")
-    assert told(library)[1] == ("review.acknowledged", 1, {"by": "asha", "until": "2026-12-01"})
+    assert events(library)[1] == ("review.acknowledged", 1, {"by": "asha", "until": "2026-12-01"})
     given = answers(library)
     assert given.snoozed_until == TODAY + timedelta(days=2)
     assert given.acknowledged_until == NEXT_WEEK
@@ -117,10 +117,10 @@ def test_a_snooze_ends_after_today_and_not_too_late(library, snoozed, until):
     library.drop("a.md")
     with pytest.raises(NotAnsweredError, match="and not after 2026-12-24"):
         snoozed(until=until)
-    assert told(library) == []
+    assert events(library) == []
 
 
-def test_the_longest_snooze_is_allowed_and_a_reason_is_asked_for(library, snoozed):
+def test_the_longest_snooze_is_allowed_and_needs_a_reason(library, snoozed):
     library.drop("a.md")
     with pytest.raises(NotAnsweredError, match="--reason"):
         snoozed(reason=" \n")
@@ -135,17 +135,17 @@ def test_the_longest_snooze_is_allowed_and_a_reason_is_asked_for(library, snooze
         ({"lastReviewed": None}, "lacks a usable last review date"),
     ],
 )
-def test_where_no_review_falls_due_there_is_nothing_to_answer(
+def test_a_document_without_a_due_review_cannot_be_answered(
     library, snoozed, acknowledged, fields, why
 ):
     library.drop("a.md", **fields)
     for answer in (snoozed, acknowledged):
         with pytest.raises(NotAnsweredError, match=why):
             answer()
-    assert told(library) == []
+    assert events(library) == []
 
 
-def test_a_retired_document_and_an_unknown_one(library, snoozed, acknowledged):
+def test_a_retired_and_an_unknown_document_cannot_be_answered(library, snoozed, acknowledged):
     assert snoozed() is None
     assert acknowledged() is None
     library.drop("a.md")
@@ -154,7 +154,7 @@ def test_a_retired_document_and_an_unknown_one(library, snoozed, acknowledged):
         snoozed()
 
 
-def test_being_on_it_ends_after_today(library, acknowledged):
+def test_an_acknowledgement_ends_after_today(library, acknowledged):
     library.drop("a.md")
     with pytest.raises(NotAnsweredError, match="is not after today"):
         acknowledged(until=TODAY)

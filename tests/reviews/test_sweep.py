@@ -21,7 +21,7 @@ def stages(library: Library) -> list[tuple[str, str]]:
     return [(n["rung"], n["due_on"]) for n in reversed(library.services.notices(None))]
 
 
-def test_a_page_that_is_overdue_when_it_arrives_is_told_of_at_once(library: Library):
+def test_a_page_that_is_overdue_on_arrival_owes_a_notice_at_once(library: Library):
     library.drop("a.md", lastReviewed="2025-12-30")
     assert stages(library) == [("overdue", "2026-03-30")]
 
@@ -47,7 +47,7 @@ def test_a_quarterly_review_is_announced_fourteen_days_ahead(library: Library):
     assert library.services.sweep() == 1
 
 
-def test_a_review_starts_the_next_cycle(library: Library):
+def test_a_recorded_review_starts_the_next_cycle(library: Library):
     library.drop("a.md", lastReviewed="2025-12-30")
     library.drop("a.md", lastReviewed="2026-11-20")
     library.on(date(2027, 2, 21))
@@ -56,7 +56,7 @@ def test_a_review_starts_the_next_cycle(library: Library):
     assert stages(library) == [("overdue", "2026-03-30"), ("overdue", "2027-02-20")]
 
 
-def test_an_edit_is_not_a_review(library: Library):
+def test_an_edit_does_not_count_as_a_review(library: Library):
     library.drop("a.md", lastReviewed="2025-12-30")
     library.drop("a.md", lastReviewed="2025-12-30", body="Another text, with enough words in it.\n")
 
@@ -74,7 +74,7 @@ def test_an_edit_is_not_a_review(library: Library):
         ({"lastReviewed": "2026-11-01", "reviewFrequency": "annual"}, "current"),
     ],
 )
-def test_what_is_not_due_owes_nothing_and_is_listed(library: Library, fields, state: str):
+def test_a_review_that_is_not_due_owes_nothing_and_is_listed(library: Library, fields, state: str):
     library.drop("a.md", **fields)
 
     assert library.services.sweep() == 0
@@ -82,7 +82,7 @@ def test_what_is_not_due_owes_nothing_and_is_listed(library: Library, fields, st
     assert library.services.status()["review"][state] == 1
 
 
-def test_what_lives_and_what_is_retired_is_counted(library: Library):
+def test_live_and_retired_documents_are_counted(library: Library):
     for path in ("a.md", "b.md", "c.md"):
         library.drop(path, title=path)
     library.remove("b.md")
@@ -92,11 +92,11 @@ def test_what_lives_and_what_is_retired_is_counted(library: Library):
     assert sum(status["review"].values()) == 2
 
 
-def test_a_dry_run_tells_and_writes_nothing(library: Library):
+def test_a_dry_run_reports_and_writes_nothing(library: Library):
     library.drop("a.md", lastReviewed="2026-10-26", reviewFrequency="monthly")
-    told = library.services.remind(on=date(2026, 11, 26), dry_run=True)
+    notified = library.services.remind(on=date(2026, 11, 26), dry_run=True)
 
-    assert told == {
+    assert notified == {
         "notices": [
             {
                 "path": "a.md",
@@ -112,7 +112,7 @@ def test_a_dry_run_tells_and_writes_nothing(library: Library):
     assert len(library.services.notices(None)) == 1
 
 
-def test_the_date_is_that_of_the_teams_zone(store_url: str):
+def test_the_date_is_in_the_zone_of_the_team(store_url: str):
     with a_library(store_url, review={"timezone": "Asia/Kolkata"}) as library:
         library.time = library.time.replace(hour=20)  # 01:30 the next day in Kolkata
         library.drop("a.md", lastReviewed="2026-10-25", reviewFrequency="monthly")
@@ -127,7 +127,7 @@ def test_a_default_by_source_type_fills_a_missing_frequency(store_url: str):
 
 
 @pytest.mark.parametrize(
-    ("match", "told"),
+    ("match", "notified"),
     [
         ({"paths": ("02_nci_core/",)}, {"02_nci_core/a.md"}),
         ({"paths": ("*.txt",)}, {"99_local_navigation/b.txt"}),
@@ -137,15 +137,15 @@ def test_a_default_by_source_type_fills_a_missing_frequency(store_url: str):
         ({"kinds": ("refused",)}, set()),
     ],
 )
-def test_a_route_is_told_of_what_it_matches(store_url: str, match, told):
+def test_a_route_gets_notices_for_the_documents_that_it_matches(store_url: str, match, notified):
     routes = {"some": RouteSettings(channel="console", **match)}
     with a_library(store_url, routes=routes) as library:
         library.drop("02_nci_core/a.md", owner="Dr. Rao")
         library.drop("99_local_navigation/b.txt", sourceType="99_local_navigation", tags=["travel"])
-        assert {n["path"] for n in library.services.notices(None)} == told
+        assert {n["path"] for n in library.services.notices(None)} == notified
 
 
-def test_parts_that_were_long_silent_are_forgotten_by_the_sweep(library: Library):
+def test_the_sweep_forgets_processes_that_have_been_silent_for_long(library: Library):
     from worker.store.liveness import find_heartbeats
 
     library.services.heartbeat("worker:worker@gone", {})
@@ -182,8 +182,8 @@ def answer(library: Library, how, **details) -> None:
     how(library.store, "a.md", by="Asha", now=library.time, today=today, **details)
 
 
-def test_an_overdue_review_is_told_again_a_week_after_it_was_told(library: Library):
-    library.drop("a.md", lastReviewed="2025-12-30")  # due on 2026-03-30, told on 2026-11-24
+def test_an_overdue_review_is_repeated_a_week_after_its_notice(library: Library):
+    library.drop("a.md", lastReviewed="2025-12-30")  # due on 2026-03-30, notice on 2026-11-24
     for day in range(25, 31):
         assert owed(library, date(2026, 11, day)) == set()
     assert owed(library, date(2026, 12, 1)) == {("everyone", "overdue+246")}
@@ -192,7 +192,7 @@ def test_an_overdue_review_is_told_again_a_week_after_it_was_told(library: Libra
     assert owed(library, date(2026, 12, 26)) == set()
 
 
-def test_a_clock_that_steps_back_owes_nothing_twice(library: Library):
+def test_a_clock_that_steps_back_creates_no_notice_twice(library: Library):
     library.drop("a.md", lastReviewed="2025-12-30")
     assert owed(library, date(2026, 12, 1)) == {("everyone", "overdue+246")}
     assert owed(library, date(2026, 11, 20)) == set()
@@ -200,7 +200,7 @@ def test_a_clock_that_steps_back_owes_nothing_twice(library: Library):
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Pacific/Apia", "UTC"])
-def test_every_date_owes_its_stage_once_however_often_it_is_swept(sqlite_url: str, zone: str):
+def test_every_date_owes_its_stage_once_after_any_number_of_sweeps(sqlite_url: str, zone: str):
     with a_library(sqlite_url, review={"timezone": zone}) as library:
         library.time = datetime(2026, 10, 20, tzinfo=UTC)  # clocks change on 25 October
         library.drop("a.md", lastReviewed="2026-09-25", reviewFrequency="monthly")
@@ -209,8 +209,8 @@ def test_every_date_owes_its_stage_once_however_often_it_is_swept(sqlite_url: st
             library.services.sweep()
             library.later(hours=1)  # every one of these zones begins its days at a whole hour
 
-        told = [n["rung"] for n in reversed(library.services.notices(None))]
-        assert told == ["ahead-3", "due", "overdue", "overdue+8", "overdue+15"]
+        notified = [n["rung"] for n in reversed(library.services.notices(None))]
+        assert notified == ["ahead-3", "due", "overdue", "overdue+8", "overdue+15"]
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def team(store_url: str):
         yield library
 
 
-def test_the_backup_is_told_after_a_week_and_the_lead_after_three(team: Library):
+def test_the_backup_gets_a_notice_after_a_week_and_the_lead_after_three(team: Library):
     team.drop("a.md", lastReviewed="2025-12-30", owner="asha")
     assert owed(team, date(2026, 3, 31)) == {("asha", "overdue")}
     assert owed(team, date(2026, 4, 5)) == set()
@@ -237,7 +237,7 @@ def test_the_backup_is_told_after_a_week_and_the_lead_after_three(team: Library)
     assert owed(team, date(2026, 4, 21)) == set()
 
 
-def test_a_review_ends_the_cycle_and_cancels_what_waits(team: Library):
+def test_a_review_ends_the_cycle_and_cancels_waiting_notices(team: Library):
     team.drop("a.md", lastReviewed="2025-12-30", owner="Asha")
     assert owed(team, date(2026, 4, 20)) == {
         ("asha", "overdue"), ("ravi", "backup"), ("meera", "lead"),
@@ -249,20 +249,20 @@ def test_a_review_ends_the_cycle_and_cancels_what_waits(team: Library):
     assert owed(team, date(2026, 7, 21)) == {("asha", "overdue")}
 
 
-def test_what_nobody_answers_for_is_told_to_the_fallback(team: Library):
+def test_the_fallback_gets_notices_that_nobody_answers_for(team: Library):
     team.drop("a.md", lastReviewed="2025-12-30")
     team.drop("b.md", lastReviewed="2025-12-30", owner="Somebody Else")
     team.drop("c.md", lastReviewed="2025-12-30", owner="@Ravi")
-    told = {(n["path"], n["route"]) for n in team.services.notices(None)}
-    assert told == {("a.md", "nobodys"), ("b.md", "nobodys"), ("c.md", "ravi")}
+    notified = {(n["path"], n["route"]) for n in team.services.notices(None)}
+    assert notified == {("a.md", "nobodys"), ("b.md", "nobodys"), ("c.md", "ravi")}
 
 
-def test_a_refused_file_is_told_to_its_owner(team: Library):
+def test_the_owner_of_a_refused_file_gets_a_notice(team: Library):
     team.drop("a.md", owner="Ravi", status="whatever")
     assert [n["route"] for n in team.services.notices(None)] == ["ravi"]
 
 
-def test_a_snoozed_review_tells_nobody_and_is_told_on_the_day_that_the_snooze_ends(team: Library):
+def test_a_snoozed_review_owes_no_notice_until_the_snooze_ends(team: Library):
     team.drop("a.md", lastReviewed="2025-12-30", owner="Asha")
     assert owed(team, date(2026, 3, 31)) == {("asha", "overdue")}
     team.later(seconds=6)
@@ -285,7 +285,7 @@ def test_a_message_that_waits_while_its_review_is_snoozed_is_sent_afterwards(tea
     assert owed(team, date(2026, 4, 9)) == {("asha", "overdue"), ("ravi", "backup")}
 
 
-def test_somebody_who_is_on_it_is_not_told_again_for_a_while(team: Library):
+def test_an_acknowledged_review_is_not_repeated_for_a_while(team: Library):
     team.drop("a.md", lastReviewed="2025-12-30", owner="Asha")
     assert owed(team, date(2026, 3, 31)) == {("asha", "overdue")}
     team.on(date(2026, 4, 6))
@@ -294,7 +294,7 @@ def test_somebody_who_is_on_it_is_not_told_again_for_a_while(team: Library):
     assert owed(team, date(2026, 4, 13)) == {("asha", "overdue+14")}
 
 
-def test_an_answer_counts_in_its_own_cycle_alone(team: Library):
+def test_an_answer_counts_only_in_its_cycle(team: Library):
     team.drop("a.md", lastReviewed="2025-12-30", owner="Asha")
     answer(team, snooze, until=date(2026, 4, 20), reason="on leave")
     team.drop("a.md", lastReviewed="2026-01-05", owner="Asha")
@@ -304,19 +304,19 @@ def test_an_answer_counts_in_its_own_cycle_alone(team: Library):
 # What cannot wait, and what may be asked for
 
 
-def test_a_retraction_is_told_at_once_and_a_page_that_was_never_served_is_not(team: Library):
+def test_a_retraction_is_reported_at_once_unless_the_page_was_never_served(team: Library):
     team.drop("a.md", owner="Ravi", reviewFrequency="as_needed")
     team.drop("a.md", owner="Ravi", reviewFrequency="as_needed", status="deprecated")
     team.remove("a.md")
     team.drop("b.md", owner="Ravi", status="inactive")
     team.drop("c.md", owner="Ravi", reviewFrequency="as_needed")
     team.remove("c.md")
-    told = {(n["path"], n["kind"], n["route"]) for n in team.services.notices(None)}
-    assert told == {("a.md", "retracted", "ravi"), ("c.md", "retracted", "ravi")}
+    notified = {(n["path"], n["kind"], n["route"]) for n in team.services.notices(None)}
+    assert notified == {("a.md", "retracted", "ravi"), ("c.md", "retracted", "ravi")}
 
 
 @pytest.mark.parametrize(("ask", "stages"), [(True, ["asked-2"]), (False, [])])
-def test_an_edit_of_high_risk_may_ask_for_a_review(sqlite_url: str, ask, stages):
+def test_an_edit_of_high_risk_can_request_a_review(sqlite_url: str, ask, stages):
     with a_library(sqlite_url, review={"ask_after_high_risk": ask}) as library:
         known = {"lastReviewed": "2026-11-20", "reviewFrequency": "annual"}
         text = "Take 20 mg each day, for as long as the nurse tells you to, and with some water.\n"
@@ -328,7 +328,7 @@ def test_an_edit_of_high_risk_may_ask_for_a_review(sqlite_url: str, ask, stages)
         assert len(library.services.notices(None)) == len(stages), "an edit that was reviewed"
 
 
-def test_once_a_month_it_can_be_told_that_all_is_well(store_url: str):
+def test_good_health_can_be_reported_once_a_month(store_url: str):
     routes = {"boss": route(kinds=("well",))}
     with a_library(store_url, routes=routes) as library:
         library.drop("a.md", lastReviewed="2026-11-20", reviewFrequency="quarterly")
@@ -345,7 +345,7 @@ def test_once_a_month_it_can_be_told_that_all_is_well(store_url: str):
         assert len(library.services.notices(None)) == 2
 
 
-def test_a_sweep_that_does_not_run_is_told_once_a_day(store_url: str):
+def test_a_sweep_that_does_not_run_is_reported_once_a_day(store_url: str):
     with a_library(store_url, routes={"boss": route(kinds=("silent",))}) as library:
         library.services.sweep()
         library.services.heartbeat("watcher", {})
@@ -365,7 +365,7 @@ def test_a_sweep_that_does_not_run_is_told_once_a_day(store_url: str):
         assert len(library.services.notices(None)) == 3, "the watcher"
 
 
-def test_what_was_silent_before_this_process_began_is_not_held_against_it(store_url: str):
+def test_silence_before_this_process_started_does_not_count(store_url: str):
     with a_library(store_url, routes={"boss": route(kinds=("silent",))}) as library:
         library.services.sweep()
         library.later(days=9)
@@ -374,7 +374,7 @@ def test_what_was_silent_before_this_process_began_is_not_held_against_it(store_
         assert library.services.notices(None) == []
 
 
-def test_due_lists_what_has_no_date_last_and_leaves_out_what_never_falls_due(library: Library):
+def test_due_lists_undated_documents_last_and_omits_exempt_ones(library: Library):
     library.drop("unknown.md", lastReviewed=None)
     library.drop("later.md", lastReviewed="2026-11-20")
     library.drop("late.md", lastReviewed="2025-12-30")
@@ -386,11 +386,11 @@ def test_due_lists_what_has_no_date_last_and_leaves_out_what_never_falls_due(lib
     assert [r["path"] for r in library.services.due(on=None, within_days=1)] == ["late.md"]
 
 
-def test_whoever_answers_is_told_that_it_is_escalated_as_the_library_says(team: Library):
+def test_the_owner_is_notified_of_an_escalation_if_the_library_says_so(team: Library):
     team.drop("a.md", lastReviewed="2025-12-30", owner="Asha")
-    told = [team.services.preview("asha")["preview"]]
+    notified = [team.services.preview("asha")["preview"]]
     for day in (date(2026, 4, 5), date(2026, 4, 6)):
         team.on(day)
-        told.append(team.services.preview("asha")["preview"])
-    assert ["1 review escalated" in text for text in told] == [False, False, True]
+        notified.append(team.services.preview("asha")["preview"])
+    assert ["1 review escalated" in text for text in notified] == [False, False, True]
     assert team.document("a.md")["review_state"] == "escalated"

@@ -1,4 +1,4 @@
-"""The in-process broker wakes who waits for a message: else each wait here would end without one."""
+"""The in-process broker wakes a consumer that waits: otherwise each wait here would end without a message."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from support.waiting import PATIENCE_SECONDS
 from worker.run.memory_broker import Channel, Transport, impatient
 
 
-class Told(Condition):
-    """A condition that tells when somebody waits for it."""
+class Watched(Condition):
+    """A condition that shows when a thread waits for it."""
 
     def __init__(self):
         super().__init__()
@@ -43,7 +43,7 @@ def once_waited_for(monkeypatch):
 
     @contextmanager
     def once(do):
-        changed = Told()
+        changed = Watched()
         monkeypatch.setattr(Channel, "changed", changed)
         thread = Thread(target=lambda: changed.is_waited_for.wait(PATIENCE_SECONDS) and do())
         thread.start()
@@ -68,7 +68,7 @@ def test_a_message_wakes_its_consumer(connection, queue, once_waited_for):
     assert got == ["a"]
 
 
-def test_a_consumer_that_is_to_end_waits_for_no_message(connection, queue, once_waited_for):
+def test_a_stopping_consumer_waits_for_no_message(connection, queue, once_waited_for):
     got, ending = [], impatient()
     with Consumer(connection, [queue], on_message=got.append, no_ack=True):
         with once_waited_for(ending.__enter__), pytest.raises(TimeoutError):
@@ -82,7 +82,9 @@ def test_a_consumer_that_is_to_end_waits_for_no_message(connection, queue, once_
 
 
 @pytest.mark.parametrize("answer", ["ack", "reject"])
-def test_an_answer_makes_room_for_the_next_message(connection, queue, answer, once_waited_for):
+def test_an_acknowledgement_makes_room_for_the_next_message(
+    connection, queue, answer, once_waited_for
+):
     messages = []
     for text in "ab":
         publish(connection, queue, text)

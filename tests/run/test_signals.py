@@ -1,4 +1,4 @@
-"""A process that is told to end does so, whatever it was about to do when the signal came."""
+"""A process that gets a signal to end does so, whatever it was doing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_signal_sets_the_event(number):
     assert stop.wait(PATIENCE_SECONDS)
 
 
-def test_a_signal_that_comes_while_the_event_is_locked_holds_nobody_up():
+def test_a_signal_during_the_lock_of_the_event_blocks_nothing():
     """The main thread holds that lock for a moment each time it begins to wait."""
     stop = stop_on_signals()
     with stop._cond:
@@ -53,6 +53,6 @@ raise SystemExit("still here")
 """
 
 
-def test_later_a_signal_ends_the_process_whatever_it_is_about():
+def test_a_later_signal_ends_the_process_at_once():
     done = subprocess.run([sys.executable, "-c", LATER], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")

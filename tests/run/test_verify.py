@@ -1,4 +1,4 @@
-"""Verifying a store over its folder: whatever is damaged is found, and what can be repaired is repaired."""
+"""Verify a store against its folder: all damage is found, and repaired where possible."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def laws_of(findings: Breaches) -> set[Law]:
     return set(findings.found)
 
 
-def test_a_sound_library_holds_every_law(world: World):
+def test_a_sound_library_breaks_no_law(world: World):
     findings = world.verify()
     assert findings.breaches == []
     assert findings.ok
@@ -219,13 +219,13 @@ DAMAGES = [
     ),
     pytest.param(
         "DELETE FROM notices WHERE path = 'due.md'",
-        Law.REMINDER, "due.md", True, id="an overdue review was never told",
+        Law.REMINDER, "due.md", True, id="an overdue review has no notice",
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("statement", "law", "path", "repaired"), DAMAGES)
-def test_damage_is_found_and_a_repair_fixes_what_it_can(
+def test_damage_is_found_and_repaired_where_possible(
     world: World, statement: str, law: Law, path: str, *, repaired: bool
 ):
     if world.settings.store_url.value.startswith("sqlite"):
@@ -254,7 +254,7 @@ def in_sqlite(statement: str) -> str:
     return statement.replace("chr(10)", "char(10)").replace("repeat('0', 64)", f"'{'0' * 64}'")
 
 
-def test_a_repair_derives_heads_with_an_event_and_sweeps(world: World):
+def test_a_repair_derives_heads_writes_an_event_and_sweeps(world: World):
     due_on = world.ask("SELECT due_on FROM documents WHERE path = 'due.md'")
     world.damage("UPDATE documents SET due_on = '2099-01-01', title = 'X' WHERE path = 'due.md'")
     world.damage("DELETE FROM notices WHERE path = 'due.md'")
@@ -270,7 +270,7 @@ def as_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def test_a_repair_takes_in_what_a_version_that_is_lost_said(world: World):
+def test_a_repair_ingests_the_file_of_a_lost_version(world: World):
     """The newest version is lost: the document goes back, and the file brings it again."""
     world.damage(
         "DELETE FROM events WHERE path = 'edited.md' AND number = 2",
@@ -283,7 +283,7 @@ def test_a_repair_takes_in_what_a_version_that_is_lost_said(world: World):
     assert rows == [(1,), (2,)]
 
 
-def test_a_due_date_of_other_settings_is_told_and_derived_again(world: World):
+def test_a_due_date_from_other_settings_is_reported_and_derived_again(world: World):
     write(world.seeds / "unsaid.md", a_seed(title="Unsaid", reviewFrequency=None))
     world.sync()
     world.age()
@@ -302,7 +302,7 @@ def test_a_due_date_of_other_settings_is_told_and_derived_again(world: World):
     assert later.verify().ok
 
 
-def test_what_changed_since_the_last_look_waits_and_is_no_breach(world: World):
+def test_a_change_since_the_last_scan_is_waiting_and_not_a_breach(world: World):
     write(world.seeds / "due.md", a_seed(title="Saved just now"))
     write(world.seeds / "new.md", a_seed(title="New"))
     (world.seeds / "sub" / "moved.md").unlink()
@@ -311,7 +311,7 @@ def test_what_changed_since_the_last_look_waits_and_is_no_breach(world: World):
     assert findings.checked["waiting"] == 3
 
 
-def test_a_watcher_that_has_read_all_has_looked(world: World):
+def test_a_finished_scan_turns_a_difference_into_a_breach(world: World):
     write(world.seeds / "due.md", a_seed(title="Missed"))
     heartbeat = {
         "state": "watching",
@@ -325,7 +325,7 @@ def test_a_watcher_that_has_read_all_has_looked(world: World):
     assert [breach.path for breach in world.verify().breaches] == ["due.md"]
 
 
-def test_removals_that_wait_for_a_person_are_no_breach(world: World):
+def test_removals_that_wait_for_a_person_are_not_a_breach(world: World):
     with open_services(world.settings) as services:
         services.hold(["due.md"], live=6)
     (world.seeds / "due.md").unlink()
@@ -333,14 +333,14 @@ def test_removals_that_wait_for_a_person_are_no_breach(world: World):
     assert world.verify().ok
 
 
-def test_at_most_so_many_breaches_of_a_law_are_kept(world: World):
+def test_a_limited_number_of_breaches_of_a_law_is_kept(world: World):
     world.damage("UPDATE documents SET title = 'X'")
     findings = world.verify(most=2)
     assert findings.found == {Law.HEAD: 6}
     assert len(findings.breaches) == 2
 
 
-def test_a_damaged_sqlite_file_is_told_and_nothing_else_is_trusted(
+def test_a_damaged_sqlite_file_is_reported_and_nothing_else_is_trusted(
     sqlite_url: str, seeds: Path, tmp_path: Path
 ):
     settings = load_settings(store_url=sqlite_url, seeds=seeds)
@@ -357,7 +357,7 @@ def test_a_damaged_sqlite_file_is_told_and_nothing_else_is_trusted(
     assert "row 1 of versions refers to a row of documents" in findings.breaches[0].detail
 
 
-def test_a_sequence_that_a_restore_set_back_is_found(postgres_url: str, seeds: Path):
+def test_a_sequence_set_back_by_a_restore_is_found(postgres_url: str, seeds: Path):
     settings = load_settings(store_url=postgres_url, seeds=seeds)
     processes.migrate(settings)
     write(seeds / "a.md", a_seed())
@@ -369,7 +369,7 @@ def test_a_sequence_that_a_restore_set_back_is_found(postgres_url: str, seeds: P
     assert (breach.law, "next ID of events" in breach.detail) == (Law.DATABASE, True)
 
 
-def test_the_command_tells_the_law_the_place_and_the_fix(tmp_path: Path, seeds: Path):
+def test_verify_prints_the_law_the_place_and_the_fix(tmp_path: Path, seeds: Path):
     write(seeds / "a.md", a_seed(lastReviewed=str(TODAY)))
     run("sync", cwd=tmp_path)
     sound = run("verify", cwd=tmp_path)
@@ -381,10 +381,10 @@ def test_the_command_tells_the_law_the_place_and_the_fix(tmp_path: Path, seeds: 
     with database:
         database.execute("UPDATE documents SET title = 'Another'")
     database.close()
-    told = run("verify", cwd=tmp_path)
-    assert told.returncode == 1
-    assert "a.md: title is 'Another', not 'How bones are checked'" in told.stdout
-    assert "fix: content-sync verify --repair" in told.stdout
+    result = run("verify", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "a.md: title is 'Another', not 'How bones are checked'" in result.stdout
+    assert "fix: content-sync verify --repair" in result.stdout
 
     answer = json.loads(run("verify", "--json", cwd=tmp_path).stdout)
     assert (answer["ok"], answer["found"]) == (False, {"head": 1})
@@ -397,7 +397,7 @@ def test_the_command_tells_the_law_the_place_and_the_fix(tmp_path: Path, seeds: 
     assert "derived 1 document from their versions" in repaired.stdout
 
 
-def test_without_a_store_it_is_a_usage_error(tmp_path: Path, seeds: Path):
+def test_verify_without_a_store_is_a_usage_error(tmp_path: Path, seeds: Path):
     result = run("verify", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The settings files and docker-compose.yml agree with the code and keep their promises."""
+"""The settings files and docker-compose.yml agree with the code and with what their comments say."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_no_port_is_published_but_the_mail_page_on_loopback(services):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_containers_have_no_rights_that_they_do_not_need(services, name):
+def test_our_containers_have_no_unneeded_rights(services, name):
     service = services[name]
 
     assert service["user"] == "10001:10001"
@@ -103,7 +103,7 @@ def test_our_containers_have_no_rights_that_they_do_not_need(services, name):
     assert all(volume.endswith(":ro") for volume in service["volumes"])
 
 
-def test_every_service_that_stays_has_a_health_check_and_can_be_scaled(services):
+def test_every_long_running_service_has_a_health_check_and_can_be_scaled(services):
     for name, service in services.items():
         assert ("healthcheck" in service) == (name != "migrate"), name
         assert not {"container_name", "hostname"} & set(service), name

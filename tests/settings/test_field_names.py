@@ -1,4 +1,4 @@
-"""A library with field names and a vocabulary of its own works by configuration alone."""
+"""A library with its own field names and vocabulary needs only configuration."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def our(*arguments: str, cwd: Path):
     return run("--config", "content-sync.toml", *arguments, cwd=cwd)
 
 
-def test_such_a_library_is_valid_and_its_reviews_fall_due(tmp_path):
+def test_a_library_with_renamed_fields_is_valid_and_its_reviews_fall_due(tmp_path):
     a_library(tmp_path, DOCUMENT)
 
     checked = our("validate", "--json", cwd=tmp_path)
@@ -76,16 +76,16 @@ def test_such_a_library_is_valid_and_its_reviews_fall_due(tmp_path):
     assert document["owner"] == "Asha"
 
 
-def test_its_own_words_and_names_are_told_in_findings(tmp_path):
+def test_findings_use_the_words_and_names_of_the_library(tmp_path):
     wrong = DOCUMENT.replace("active", "withdrawm").replace("6 months", "6 monts")
     a_library(tmp_path, wrong.replace("last_reviewed_on", "last_reviewd_on"))
 
     checked = our("validate", "--json", cwd=tmp_path)
 
     assert checked.returncode == 1
-    told = {p["rule"]: (p["line"], p["hint"]) for p in json.loads(checked.stdout)["problems"]}
-    assert told["value-not-allowed"] == (4, 'did you mean "withdrawn"? (active, withdrawn)')
-    assert told["unknown-field"] == (5, 'did you mean "last_reviewed_on"?')
-    assert told["review-frequency"][0] == 6
+    problems = {p["rule"]: (p["line"], p["hint"]) for p in json.loads(checked.stdout)["problems"]}
+    assert problems["value-not-allowed"] == (4, 'did you mean "withdrawn"? (active, withdrawn)')
+    assert problems["unknown-field"] == (5, 'did you mean "last_reviewed_on"?')
+    assert problems["review-frequency"][0] == 6
     assert our("sync", "--json", cwd=tmp_path).returncode in {0, 1}
     assert json.loads(our("list", "--json", cwd=tmp_path).stdout) == []

@@ -47,13 +47,13 @@ def test_the_nearest_settings_file_above_applies(project, monkeypatch):
     assert load_settings().config is None
 
 
-def test_paths_in_the_settings_file_begin_at_the_root(project):
+def test_paths_in_the_settings_file_start_at_the_root(project):
     below = ("pages", "schema.json", "words", "who", "out/reviews.ics", "data/library.db")
     assert paths_of(load_settings()) == [f"{project}/{path}" for path in below]
     assert load_settings().root == project
 
 
-def test_every_setting_that_is_a_path_begins_there():
+def test_every_path_setting_starts_at_the_root():
     def is_path(kind):
         return kind is Path or Path in get_args(kind)
 
@@ -65,14 +65,14 @@ def test_every_setting_that_is_a_path_begins_there():
                 assert from_root({name: {key: "x"}}, Path("/root")) == {name: {key: "/root/x"}}
 
 
-def test_the_defaults_begin_at_the_root_too(project):
+def test_the_defaults_start_at_the_root_too(project):
     write(project / "config" / "content-sync.toml", "")
     settings = load_settings()
     assert settings.seeds == project / "seeds"
     assert settings.store_url.value == f"sqlite:///{project}/var/content-sync.db"
 
 
-def test_at_the_root_paths_stay_as_they_are_written(project, monkeypatch):
+def test_paths_stay_as_written_at_the_root(project, monkeypatch):
     monkeypatch.chdir(project)
     assert paths_of(load_settings())[0] == "pages"
     assert paths_of(load_settings())[-1] == "data/library.db"
@@ -90,7 +90,7 @@ def test_the_root_of_a_named_file_is_its_folder_or_the_one_above_config(
     assert load_settings().seeds == project / root / "pages"
 
 
-def test_variables_and_flags_begin_at_the_working_directory(project, monkeypatch):
+def test_variables_and_flags_start_at_the_working_directory(project, monkeypatch):
     monkeypatch.setenv("CONTENT_SYNC_CALENDAR__FILE", "mine.ics")
     monkeypatch.setenv("CONTENT_SYNC_STORE_URL", "sqlite:///mine.db")
     settings = load_settings(seeds=Path("here"))
@@ -120,13 +120,13 @@ def test_the_driver_and_the_options_of_a_relative_store_stay():
     assert from_root({"store_url": url}, Path("/root")) == {"store_url": expected}
 
 
-def test_a_settings_file_that_is_missing_is_named_by_its_absolute_path(project, monkeypatch):
+def test_a_missing_settings_file_is_shown_by_its_absolute_path(project, monkeypatch):
     monkeypatch.setenv("CONTENT_SYNC_CONFIG", "no.toml")
     with pytest.raises(ConfigurationError, match=f"{project}/seeds/sub/no.toml, which is not"):
         load_settings()
 
 
-def test_a_working_directory_that_was_deleted_is_one_line(project):
+def test_a_deleted_working_directory_is_reported_in_one_line(project):
     (project / "seeds" / "sub").rmdir()
     with pytest.raises(ConfigurationError, match="the working directory no longer exists"):
         load_settings()

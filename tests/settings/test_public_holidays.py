@@ -1,4 +1,4 @@
-"""Public holidays by the code of a country or of a part of it; nobody else loads the library."""
+"""Public holidays by the code of a country or region; the library is loaded only when needed."""
 
 import subprocess
 import sys
@@ -22,13 +22,13 @@ def test_a_country_has_its_national_holidays(code):
 
 
 @pytest.mark.parametrize("code", ["IN-KA", "in-ka", "IN-Karnataka"])
-def test_a_part_of_a_country_has_its_own_too(code):
+def test_a_region_of_a_country_has_its_holidays_too(code):
     is_holiday = holiday_test(code)
     assert is_holiday(REPUBLIC_DAY)
     assert is_holiday(KANNADA_DAY)
 
 
-def test_years_that_are_only_estimated_are_answered_without_a_warning():
+def test_estimated_years_give_no_warning():
     is_holiday = holiday_test("IN")
     assert is_holiday(date(2060, 1, 26))
 
@@ -46,12 +46,12 @@ def test_years_that_are_only_estimated_are_answered_without_a_warning():
         ("VA-XX", r"for 'VA-XX'; write VA without a subdivision$"),
     ],
 )
-def test_an_unknown_place_is_an_error_that_says_what_is_known(code, message):
+def test_an_unknown_place_is_an_error_that_lists_the_known_ones(code, message):
     with pytest.raises(ConfigurationError, match=message):
         holiday_test(code)
 
 
-def test_the_library_is_loaded_by_the_first_test_that_is_asked_for():
+def test_the_holidays_library_is_loaded_on_first_use():
     script = (
         "import sys, worker.settings.public_holidays; print('holidays' in sys.modules);"
         "worker.settings.public_holidays.holiday_test('IN'); print('holidays' in sys.modules)"

@@ -1,4 +1,4 @@
-"""The reviewers file: named by the settings, or beside their file; read, or refused with a line."""
+"""The reviewers file: named by the settings or beside their file; read, or refused with a line number."""
 
 import pytest
 from support.seeds import write
@@ -14,11 +14,11 @@ def test_the_file_beside_the_settings_file_is_read(tmp_path):
     assert load_owners(load_settings()).of("x.md", None).owners == ("@asha",)
 
 
-def test_where_none_is_named_there_need_be_none(tmp_path):
+def test_the_reviewers_file_is_optional_unless_it_is_named(tmp_path):
     assert read_owners(tmp_path / "reviewers", may_be_absent=True).of("x.md", None).owners == ()
 
 
-def test_the_file_that_the_settings_name_must_be_there(tmp_path):
+def test_a_reviewers_file_named_in_the_settings_must_exist(tmp_path):
     write(tmp_path / "config" / "content-sync.toml", '[review]\nreviewers_file = "who"\n')
     with pytest.raises(
         ConfigurationError, match=f"the reviewers file {tmp_path}/who does not exist"
@@ -35,17 +35,17 @@ def test_the_file_that_the_settings_name_must_be_there(tmp_path):
         (b"* @asha\xff", "reviewers is not UTF-8"),
     ],
 )
-def test_a_file_that_is_wrong_is_refused_with_its_name(tmp_path, data, message):
+def test_a_wrong_reviewers_file_is_refused_with_its_name(tmp_path, data, message):
     with pytest.raises(ConfigurationError, match=message):
         read_owners(write(tmp_path / "reviewers", data))
 
 
-def test_a_folder_in_its_place_is_refused(tmp_path):
+def test_a_folder_in_place_of_the_reviewers_file_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         read_owners(tmp_path, may_be_absent=True)
 
 
-def test_the_sample_says_nothing_until_somebody_takes_the_marks_away(tmp_path):
+def test_the_sample_has_no_effect_while_its_lines_are_comments(tmp_path):
     sample = packaged_config() / "reviewers"
     assert read_owners(sample).of("02_nci_core/x.md", None).owners == ()
     lines = sample.read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Settings come from the file, the environment and flags; what is wrong is told in one line."""
+"""Settings come from the file, the environment and flags; an error is reported in one line."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def settings_of(tmp_path, monkeypatch):
     return settings_of
 
 
-def test_without_a_file_the_defaults_hold():
+def test_the_defaults_apply_without_a_file():
     assert load_settings() == Settings()
 
 
-def test_a_flag_comes_before_the_environment_and_that_before_the_file(settings_of):
+def test_a_flag_overrides_the_environment_which_overrides_the_file(settings_of):
     text = 'seeds = "of-the-file"\n[watch]\nstill_ms = 1\ncoalesce_ms = 2\nremoval_ms = 3'
     environment = {"SEEDS": "of-the-environment", "WATCH__COALESCE_MS": "20"}
 
@@ -46,7 +46,7 @@ def test_a_flag_comes_before_the_environment_and_that_before_the_file(settings_o
     assert replace(read.watch, still_ms=100, coalesce_ms=10, removal_ms=1000) == Settings().watch
 
 
-def test_a_flag_that_is_none_is_not_given(settings_of):
+def test_a_flag_of_none_counts_as_not_given(settings_of):
     assert settings_of('seeds = "here"', seeds=None).seeds == Path("here")
 
 
@@ -72,24 +72,24 @@ def test_a_flag_that_is_none_is_not_given(settings_of):
         ),
     ],
 )
-def test_a_variable_is_a_setting(settings_of, name, text, value):
+def test_an_environment_variable_sets_a_setting(settings_of, name, text, value):
     written = '[channels.console]\nkind = "console"\n[routes.everyone]\nchannel = "console"'
 
     assert value(settings_of(written, environment={name: text}))
 
 
 @pytest.mark.parametrize("word", ["true", "TRUE", "1", "yes", "Yes", "on"])
-def test_a_switch_is_on(settings_of, word):
+def test_true_words_turn_a_switch_on(settings_of, word):
     assert settings_of(environment={"WATCH__POLLING": word}).watch.polling is True
 
 
 @pytest.mark.parametrize("word", ["false", "False", "0", "no", "off"])
-def test_a_switch_is_off(settings_of, word):
+def test_false_words_turn_a_switch_off(settings_of, word):
     text = "[watch]\npolling = true"
     assert settings_of(text, environment={"WATCH__POLLING": word}).watch.polling is False
 
 
-def test_a_text_that_looks_like_json_stays_a_text(settings_of):
+def test_a_text_that_looks_like_json_stays_text(settings_of):
     environment = {"BROKER_SECRET": '["sixteen letters"]', "STREAM__KEY": "{events}"}
     read = settings_of(environment=environment)
     assert read.broker_secret == Secret('["sixteen letters"]')
@@ -103,7 +103,7 @@ def test_a_secret_comes_from_a_file(settings_of, tmp_path):
     assert settings_of(text, environment=named).channels["mail"].password == Secret("hush")
 
 
-def test_a_secret_in_a_file_that_is_no_text_is_told_in_one_line(settings_of, tmp_path):
+def test_a_secret_in_a_binary_file_is_reported_in_one_line(settings_of, tmp_path):
     (tmp_path / "password").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="it is not text"):
         settings_of(environment={"BROKER_SECRET_FILE": str(tmp_path / "password")})
@@ -115,7 +115,7 @@ def test_a_setting_that_is_a_file_is_not_read(settings_of, tmp_path):
     assert settings_of(environment=named).review.reviewers_file == tmp_path / "owners"
 
 
-def test_own_lead_days_leave_those_of_other_frequencies(settings_of):
+def test_custom_lead_days_keep_those_of_other_frequencies(settings_of):
     read = settings_of("[review]\nlead_days = {annual = [60], monthly = []}").review.lead_days
     assert read == {"monthly": (), "quarterly": (14, 3), "annual": (60,)}
 
@@ -195,7 +195,7 @@ ROUTE = '[routes.team]\nchannel = "console"\n'
         ("not toml", "content-sync.toml is not TOML"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(settings_of, text, said):
+def test_a_wrong_setting_is_reported_in_one_line(settings_of, text, said):
     with pytest.raises(ConfigurationError) as caught:
         settings_of(text)
     assert said in str(caught.value)
@@ -214,7 +214,7 @@ def test_what_is_wrong_is_told_in_one_line(settings_of, text, said):
         ({"STORE_URL_FILE": "a", "STORE_URL": "b"}, "set CONTENT_SYNC_STORE_URL or CONTENT_SYNC_"),
     ],
 )
-def test_a_wrong_variable_is_told_in_one_line(settings_of, environment, said):
+def test_a_wrong_variable_is_reported_in_one_line(settings_of, environment, said):
     with pytest.raises(ConfigurationError) as caught:
         settings_of(environment=environment)
     assert said in str(caught.value)
@@ -242,7 +242,7 @@ def test_settings_do_not_show_their_secrets(settings_of):
     assert replace(read, broker_secret=Secret(HUSH + "!")) != read
 
 
-def test_tables_are_merged_and_all_else_is_replaced():
+def test_tables_are_merged_and_other_values_are_replaced():
     below = {"a": {"b": 1, "c": [1, 2]}, "d": 1, "e": {"f": 1}}
     above = {"a": {"c": [3]}, "d": {"g": 1}, "e": 2}
     assert merge(below, above) == {"a": {"b": 1, "c": [3]}, "d": {"g": 1}, "e": 2}

@@ -1,4 +1,4 @@
-"""Documents, bodies and events: what is stored of many at once."""
+"""Documents, bodies and events, stored many at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def a_document(path, **fields):
     } | fields  # fmt: skip
 
 
-def test_a_body_that_is_there_already_stays(store):
+def test_an_existing_body_stays(store):
     with store.write() as connection:
         add_bodies(connection, {"a": "first"})
         add_bodies(connection, {"a": "second", "b": "other"})
@@ -45,7 +45,7 @@ def test_an_instant_without_a_zone_is_refused(store):
         add_events(connection, [event])
 
 
-def test_new_documents_get_ids_that_none_had(store):
+def test_new_documents_get_unused_ids(store):
     first = [a_document(f"{number}.md") for number in range(3)]
     with store.write() as connection:
         made = create_documents(connection, first)

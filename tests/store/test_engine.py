@@ -1,4 +1,4 @@
-"""Transactions: no update is lost, no password is shown, and what may pass is tried again."""
+"""Transactions: no update is lost, no password is shown, and temporary errors are tried again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def library(store_url: str):
         yield library
 
 
-def test_writers_at_once_lose_no_update(library: Library):
+def test_concurrent_writers_lose_no_update(library: Library):
     store = library.store
     library.services.heartbeat("counter", {"n": 0})
 
@@ -44,7 +44,7 @@ def test_writers_at_once_lose_no_update(library: Library):
         assert connection.scalar(select(heartbeats.c.data))["n"] == 80
 
 
-def test_a_writer_that_waited_in_vain_waits_again(sqlite_url: str, monkeypatch):
+def test_a_writer_that_timed_out_tries_again(sqlite_url: str, monkeypatch):
     monkeypatch.setattr(engine, "LOCK_WAIT_SECONDS", 0)
     first, second = Store(sqlite_url), Store(sqlite_url)
     with first.write() as connection:
@@ -54,7 +54,7 @@ def test_a_writer_that_waited_in_vain_waits_again(sqlite_url: str, monkeypatch):
     second.close()
 
 
-def test_sqlite_keeps_its_promises(sqlite_url: str):
+def test_sqlite_has_the_required_pragmas(sqlite_url: str):
     store = Store(sqlite_url)
     with store.read() as connection:
         settings = {
@@ -83,7 +83,7 @@ def test_a_failed_transaction_leaves_nothing(library: Library):
         assert connection.execute(select(heartbeats)).all() == []
 
 
-def test_a_database_that_is_away_is_told_without_its_password():
+def test_an_unreachable_database_is_reported_without_its_password():
     store = Store("postgresql://someone:s3cret@127.0.0.1:1/none")
     with pytest.raises(StoreUnavailableError) as raised, store.read():
         pass
@@ -92,7 +92,7 @@ def test_a_database_that_is_away_is_told_without_its_password():
     assert "\n" not in str(raised.value)
 
 
-def test_who_falls_silent_while_it_holds_the_lock_of_the_events_loses_its_transaction(
+def test_a_process_that_hangs_with_the_lock_of_the_events_loses_its_transaction(
     postgres_url: str, monkeypatch
 ):
     silent, other = Store(postgres_url), Store(postgres_url)
@@ -109,7 +109,7 @@ def test_who_falls_silent_while_it_holds_the_lock_of_the_events_loses_its_transa
     other.close()
 
 
-def test_a_silent_machine_is_given_up_within_seconds_on_both_sides(postgres_url: str):
+def test_a_silent_machine_is_given_up_on_both_sides(postgres_url: str):
     store = Store(postgres_url)
     with store.read() as connection:
         names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")

@@ -1,4 +1,4 @@
-"""What the store says is in the folder: with hashes, and as stamps alone."""
+"""The files that the store expects in the folder: with hashes, and as stamps alone."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def fill(library: Library) -> dict[str, tuple[Stamp, bool]]:
     return files
 
 
-def test_known_are_live_documents_and_refused_files(library: Library):
+def test_known_files_are_live_documents_and_refused_files(library: Library):
     files = fill(library)
     known = library.services.known_files()
     assert {path: held.stamp for path, held in known.items()} == {
@@ -94,7 +94,7 @@ def test_known_are_live_documents_and_refused_files(library: Library):
     assert known["unread.md"].sha256 == unread_sha256(known["unread.md"].stamp, codes.NO_PERMISSION)
 
 
-def test_a_stamp_alone_is_that_of_the_known_file_where_it_proves_anything(library: Library):
+def test_a_stamp_is_returned_alone_where_it_is_proof(library: Library):
     files = fill(library)
     assert sorted(library.services.stamps()) == sorted(
         (path, stamp.size if proves else UNPROVEN_SIZE, stamp.mtime_ns, stamp.inode)
@@ -128,7 +128,7 @@ STEPS: dict[str, Callable[[Library], object]] = {
 }
 
 
-def test_two_fingerprints_differ_just_where_what_is_known_does(library: Library):
+def test_two_fingerprints_differ_exactly_when_the_known_files_do(library: Library):
     services = library.services
     seen = [("nothing", services.fingerprint(), dict(services.known_files()))]
     for step, take in STEPS.items():
@@ -139,7 +139,7 @@ def test_two_fingerprints_differ_just_where_what_is_known_does(library: Library)
         assert (its_print == other_print) == (its_files == other_files), (one, other)
 
 
-def test_a_fingerprint_is_one_of_files_of_any_time(library: Library):
+def test_a_fingerprint_works_for_files_of_any_time(library: Library):
     far = 2**63 - 1
     for number, mtime_ns in enumerate((far, far - 1, -far)):
         drop(library, f"{number}.md", a_seed(title=f"{number}"), mtime_ns=mtime_ns)

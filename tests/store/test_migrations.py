@@ -34,7 +34,7 @@ def store(store_url: str):
     store.close()
 
 
-def test_the_migrations_make_the_tables_of_the_models(store: Store):
+def test_the_migrations_create_the_tables_of_the_models(store: Store):
     assert subject.migrate(store) == (None, subject.HEAD)
 
     with store.read() as connection:
@@ -42,7 +42,7 @@ def test_the_migrations_make_the_tables_of_the_models(store: Store):
         assert compare_metadata(context, metadata) == []
 
 
-def test_an_empty_sqlite_store_gets_what_the_migrations_make(tmp_path: Path):
+def test_an_empty_sqlite_store_gets_the_tables_of_the_migrations(tmp_path: Path):
     made, migrated = (Store(f"sqlite:///{tmp_path / name}.db") for name in ("made", "migrated"))
     subject.migrate(made)
     upgrade_to(migrated, "head")
@@ -79,7 +79,7 @@ def describe(store: Store) -> dict[str, object]:
     return described
 
 
-def test_live_due_dates_and_pending_notices_have_indexes_of_their_own(store: Store):
+def test_live_due_dates_and_pending_notices_have_partial_indexes(store: Store):
     subject.migrate(store)
 
     with store.read() as connection:
@@ -105,7 +105,7 @@ def test_constraints_have_the_names_of_the_models(store: Store):
         ]
 
 
-def test_the_head_that_the_program_names_is_the_newest_migration():
+def test_the_head_in_the_code_is_the_newest_migration():
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == subject.HEAD
@@ -139,7 +139,7 @@ def test_a_store_of_the_first_version_keeps_its_versions(store: Store):
         assert row.number == 2
 
 
-def test_events_get_the_names_of_today_and_those_of_before_again(store: Store):
+def test_events_are_renamed_by_the_upgrade_and_back_by_the_downgrade(store: Store):
     upgrade_to(store, "0004")
     with store.write() as connection:
         for number, kind in enumerate(("seed.mended", "document.mended", "seed.refused"), start=1):
@@ -189,7 +189,7 @@ def insert_version_of_0001(connection: Connection, *, number: int) -> None:
     )
 
 
-def test_migrations_from_several_processes_at_once_are_one(store_url: str, tmp_path: Path):
+def test_concurrent_migrations_run_once(store_url: str, tmp_path: Path):
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "worker", "migrate"],
@@ -221,11 +221,11 @@ def test_a_store_of_a_newer_version_is_refused_in_one_line(store: Store):
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://x/y", "sqlite://", "sqlite:///:memory:"])
-def test_a_url_of_no_database_that_we_know_is_a_configuration_error(url: str):
+def test_the_url_of_an_unknown_database_is_a_configuration_error(url: str):
     with pytest.raises(ConfigurationError, match="store_url"):
         parse_url(url)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
-def test_any_spelling_of_postgresql_takes_the_driver_that_we_ship(scheme: str):
+def test_any_spelling_of_postgresql_uses_the_shipped_driver(scheme: str):
     assert parse_url(f"{scheme}://user:pw@host/name").drivername == "postgresql+psycopg"

@@ -1,4 +1,4 @@
-"""What is asked often counts in SQL, and goes through no table that grows with the library."""
+"""Frequent queries count in SQL and scan no table that grows with the library."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def fill(library: Library) -> None:
     )
 
 
-def test_documents_counted_by_state_are_those_told_one_by_one(library: Library):
+def test_counting_by_state_equals_the_state_of_each_document(library: Library):
     fill(library)
     defaults = (DefaultFrequency(frequency="annual", paths=("unnamed/a.md",)),)
     for policy in (
@@ -89,7 +89,7 @@ def plans_of(connection: Connection, ask: Callable[[], object]) -> tuple[int, li
     ]
 
 
-def test_a_sweep_goes_through_no_table_that_grows(sqlite_url: str):
+def test_a_sweep_scans_no_growing_table(sqlite_url: str):
     until = TODAY + timedelta(days=60)
 
     with a_library(sqlite_url) as library, library.store.read() as connection:
@@ -107,7 +107,7 @@ def test_a_sweep_goes_through_no_table_that_grows(sqlite_url: str):
     assert "SEARCH documents USING INDEX ix_documents_due_on (due_on>?)" not in plans
 
 
-def test_a_delivery_goes_through_what_is_refused_and_not_through_what_lives(sqlite_url: str):
+def test_a_delivery_scans_refusals_and_not_live_documents(sqlite_url: str):
     """It looks for a mass of refusals every few seconds: 8% of a core over 100,000 documents."""
     with a_library(sqlite_url) as library, library.store.read() as connection:
         asked, plans = plans_of(
@@ -118,7 +118,7 @@ def test_a_delivery_goes_through_what_is_refused_and_not_through_what_lives(sqli
     assert [step for step in plans if "documents" in step and "path=?" not in step] == []
 
 
-def test_a_count_of_reviews_goes_through_the_table_in_its_order(sqlite_url: str):
+def test_a_count_of_reviews_scans_the_table_in_order(sqlite_url: str):
     """As for `known_files`: by the index of due dates it takes twice as long."""
     with a_library(sqlite_url) as library, library.store.read() as connection:
         asked, plans = plans_of(connection, lambda: list(review_groups(connection, by_path=True)))
@@ -127,7 +127,7 @@ def test_a_count_of_reviews_goes_through_the_table_in_its_order(sqlite_url: str)
     assert "SCAN documents" in plans
 
 
-def test_what_is_counted_beside_the_reviews_goes_through_indexes_alone(sqlite_url: str):
+def test_the_other_counts_use_indexes_only(sqlite_url: str):
     with a_library(sqlite_url) as library, library.store.read() as connection:
         _, plans = plans_of(connection, lambda: count_all(connection))
 

@@ -1,4 +1,4 @@
-"""A real SMTP server and a real HTTP endpoint on loopback, which say what they are told to say."""
+"""A real SMTP server and a real HTTP endpoint on loopback, which answer as a test configures them."""
 
 # ruff: noqa: N802 - the signatures are those that the servers call
 

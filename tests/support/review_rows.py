@@ -1,4 +1,4 @@
-"""Rows of the review calendar and a policy, made by hand: for tests of what is computed from them."""
+"""Rows of the review calendar and a policy, for tests of what is computed from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What work costs, counted: the lines of Python that it runs, which no load on the machine changes.
+"""The cost of work, counted in lines of Python that run: load on the machine does not change it.
 
 A loop in C counts as one line: texts that a search could be slow on are so long in the tests that one
 of quadratic cost would not end before the limit of the test.

@@ -1,4 +1,4 @@
-"""The servers of the tests themselves: that they are real, apart, and gone afterwards."""
+"""The servers of the tests are real, separate, and gone afterwards."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _runs(process):
         return False
 
 
-def test_redis_is_new_enough_and_answers_to_its_password_alone(shared_redis):
+def test_redis_is_new_enough_and_needs_its_password(shared_redis):
     assert int(shared_redis.client.info("server")["redis_version"].split(".")[0]) >= 6
 
     with (
@@ -51,7 +51,7 @@ def test_every_test_finds_an_empty_redis(redis_url, shared_redis, turn):
     shared_redis.client.set("left behind", turn)
 
 
-def test_a_killed_redis_comes_back_on_its_port_with_what_it_acknowledged(redis_server):
+def test_a_killed_redis_restarts_on_its_port_with_acknowledged_data(redis_server):
     url, first = redis_server.url, redis_server.pid
     redis_server.client.set("key", "kept")
 
@@ -63,7 +63,7 @@ def test_a_killed_redis_comes_back_on_its_port_with_what_it_acknowledged(redis_s
     assert redis_server.client.get("key") == b"kept"
 
 
-def test_a_frozen_redis_takes_connections_and_does_not_answer(redis_server):
+def test_a_frozen_redis_accepts_connections_and_does_not_answer(redis_server):
     redis_server.pause()
     with (
         redis.Redis.from_url(redis_server.url, socket_timeout=0.2, retry=None) as client,
@@ -89,7 +89,7 @@ def test_every_test_has_an_empty_database_that_is_dropped_even_while_in_use(shar
         psycopg.connect(_dsn(url))
 
 
-def test_a_killed_postgres_comes_back_with_what_it_committed(postgres_server):
+def test_a_killed_postgres_restarts_with_committed_data(postgres_server):
     with psycopg.connect(_dsn(postgres_server.url())) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
 
@@ -106,7 +106,7 @@ def a_machine_without_servers(monkeypatch):
     monkeypatch.setattr(servers.Path, "glob", lambda *_: iter(()))
 
 
-def test_the_servers_of_the_wheels_run_where_the_machine_has_none(a_machine_without_servers):
+def test_the_servers_from_wheels_run_on_a_machine_without_servers(a_machine_without_servers):
     with RedisServer() as server:
         assert "site-packages" in str(server.binary)
     with (
@@ -117,7 +117,9 @@ def test_the_servers_of_the_wheels_run_where_the_machine_has_none(a_machine_with
         assert connection.info.server_version >= 180000
 
 
-def test_a_missing_server_says_how_to_get_it(a_machine_without_servers, monkeypatch):
+def test_a_missing_server_is_an_error_that_shows_how_to_install_it(
+    a_machine_without_servers, monkeypatch
+):
     monkeypatch.setattr(servers.importlib.util, "find_spec", lambda _: None)
 
     with pytest.raises(ServerMissingError, match="uv sync"):

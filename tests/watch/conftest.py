@@ -1,4 +1,4 @@
-"""A watcher over a real folder, whose batches are taken in by a record in memory."""
+"""A watcher over a real folder, whose batches a record in memory ingests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scan asks the store for all that it knows only where that may have changed."""
+"""A scan queries the known files of the store only when they may have changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def quiet(watch, library, seeds, page):
     return watching
 
 
-def test_while_nothing_happens_nothing_is_asked_for(quiet, library):
+def test_an_idle_watcher_requests_nothing(quiet, library):
     asked = library.asked
     for _ in range(5):
         quiet.scans_again()
@@ -34,14 +34,14 @@ def test_while_nothing_happens_nothing_is_asked_for(quiet, library):
     assert len(library.of("a.md")) == 1
 
 
-def test_what_the_store_has_lost_is_sent_again(quiet, library, page):
+def test_files_that_the_store_lost_are_sent_again(quiet, library, page):
     with library._lock:
         library.content.clear()
         library.known.clear()
     quiet.sees("a.md", page)
 
 
-def test_a_lost_message_is_no_reason_to_believe_what_was_known(quiet, library, seeds, page):
+def test_scans_query_the_store_after_a_lost_message(quiet, library, seeds, page):
     library.loses_messages = True
     write(seeds / "a.md", f"{page}\nMore.\n")
     wait_until(library.spool.kept, what="a message that is lost")
@@ -49,7 +49,7 @@ def test_a_lost_message_is_no_reason_to_believe_what_was_known(quiet, library, s
     wait_until(lambda: library.asked > asked + 2, what="scans that ask")
 
 
-def test_an_edit_that_no_broker_took_is_sent_again(quiet, library, seeds, page, caplog):
+def test_an_edit_made_while_the_broker_is_away_is_sent_again(quiet, library, seeds, page, caplog):
     """It counted as known when it was read, and the store says what it said before."""
     library.broker_is_away = True
     edited = f"{page}\nMore.\n"
@@ -59,7 +59,7 @@ def test_an_edit_that_no_broker_took_is_sent_again(quiet, library, seeds, page, 
     quiet.sees("a.md", edited)
 
 
-def test_a_store_that_fails_as_it_is_asked_is_asked_again(quiet, library, monkeypatch):
+def test_a_failed_query_of_the_store_is_repeated(quiet, library, monkeypatch):
     """Else the watcher would go on with nothing known, and send all files as new ones."""
     taken, answers = len(library.taken), library.known_files
     failed = []

@@ -1,4 +1,4 @@
-"""What makes watchdog blind, and that the watcher sees again."""
+"""The watcher recovers from everything that makes watchdog blind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def observer_of(watching):
     return watching.watcher._events._observer
 
 
-def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path, watch):
+def test_a_missing_folder_is_reported_in_one_line(tmp_path, watch):
     with pytest.raises(
         ConfigurationError, match="does not exist: make it, or set CONTENT_SYNC_SEEDS"
     ):
@@ -35,7 +35,7 @@ def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path, watch):
         watch(over=write(tmp_path / "file", ""))
 
 
-def test_the_root_is_deleted_and_made_again(watching, page):
+def test_a_deleted_and_recreated_root_is_watched_again(watching, page):
     write(watching.seeds / "a.md", page)
     watching.settles()
     shutil.rmtree(watching.seeds)
@@ -48,7 +48,7 @@ def test_the_root_is_deleted_and_made_again(watching, page):
     assert watching.library.removed == []
 
 
-def test_the_root_is_replaced_by_another_folder(watching, page, tmp_path):
+def test_a_replaced_root_is_watched_again(watching, page, tmp_path):
     write(watching.seeds / "a.md", page)
     watching.settles()
     write(tmp_path / "other/a.md", page + "Other.\n")
@@ -60,7 +60,7 @@ def test_the_root_is_replaced_by_another_folder(watching, page, tmp_path):
     watching.settles()
 
 
-def test_a_root_that_is_a_link_may_be_pointed_elsewhere(watch, page, tmp_path):
+def test_a_root_that_is_a_link_may_change_its_target(watch, page, tmp_path):
     write(tmp_path / "first/a.md", page)
     write(tmp_path / "second/a.md", page + "Second.\n")
     link = tmp_path / "current"
@@ -91,7 +91,7 @@ def test_a_dead_thread_is_noticed_and_replaced(watching, page, part, caplog):
     assert "a thread of the observer died" in caplog.text
 
 
-def test_a_burst_beyond_the_kernels_queue_is_found_by_a_scan(watching, page, caplog):
+def test_a_scan_finds_a_burst_that_overflows_the_kernel_queue(watching, page, caplog):
     """The reader is stalled, as a slow machine stalls it, until the queue has overflowed."""
     most = int(_limit("max_queued_events"))
     path = write(watching.seeds / "a.md", page)
@@ -129,7 +129,7 @@ def test_a_watch_limit_leads_to_polling(watch, page, monkeypatch, caplog):
     wait_until(lambda: watching.beat() or watching.library.beats[-1]["mode"] == "polling")
 
 
-def test_no_observer_at_all_leads_to_polling(watch, page, monkeypatch, caplog):
+def test_a_failing_observer_leads_to_polling(watch, page, monkeypatch, caplog):
     def refuse(self):
         raise OSError(errno.EMFILE, "inotify instance limit reached")
 
@@ -140,7 +140,7 @@ def test_no_observer_at_all_leads_to_polling(watch, page, monkeypatch, caplog):
     assert "the system gives no file events (inotify instance limit reached)" in caplog.text
 
 
-def test_polling_by_choice_sees_every_change(watch, page):
+def test_configured_polling_sees_every_change(watch, page):
     watching = watch(polling=True, polling_seconds=0.2)
     assert observer_of(watching) is None
     path = write(watching.seeds / "part/a.md", page)
@@ -155,7 +155,7 @@ def test_polling_by_choice_sees_every_change(watch, page):
     assert watching.library.beats[-1]["state"] == "polling"
 
 
-def test_a_change_within_one_tick_of_the_clock_is_found_by_the_next_scan(watch, page):
+def test_the_next_scan_finds_a_change_within_one_clock_tick(watch, page):
     """Same size, same modification time, same inode: only the bytes differ (racy, as git says)."""
     watching = watch(polling=True, polling_seconds=0.3)
     path = write(watching.seeds / "a.md", page + "old\n")
@@ -176,7 +176,7 @@ def test_racy_files_are_hashed_again_once_and_not_for_ever(watch, page, caplog):
     wait_until(lambda: feed.verified > mtime + 2_000_000, what="the file not to be racy any more")
 
 
-def test_its_own_reading_wakes_nobody(watching, page):
+def test_the_watchers_own_reads_cause_no_events(watching, page):
     write(watching.seeds / "a.md", page)
     watching.settles()
     events = Events(str(watching.seeds))
@@ -186,17 +186,17 @@ def test_its_own_reading_wakes_nobody(watching, page):
         write(watching.seeds / "b.md", page)
         paths = set()
 
-        def heard_of_b():
+        def has_seen_b():
             paths.update(s.path for s in events.take(0.1) if isinstance(s, Hint))
             return "b.md" in paths
 
-        wait_until(heard_of_b)
+        wait_until(has_seen_b)
         assert paths == {"b.md"}
     finally:
         events.stop()
 
 
-def test_a_wait_that_is_over_before_it_begins_does_not_last_for_ever(seeds):
+def test_an_expired_wait_returns_at_once(seeds):
     """A busy system may stop a process for longer than it wants to wait; here a signal does."""
     events = Events(str(seeds))
     rings = iter(range(2))
@@ -233,7 +233,7 @@ def test_a_stopped_observer_leaves_no_thread_and_no_descriptor(seeds):
     assert resources() == before
 
 
-def test_an_unmounted_file_system_asks_for_a_new_observer(watching):
+def test_an_unmounted_file_system_needs_a_new_observer(watching):
     observer = observer_of(watching)
     observer.inotify.handle_event(InotifyEvent(-2, InotifyConstants.IN_UNMOUNT, 0, b""))
     wait_until(lambda: observer_of(watching) not in {observer, None}, what="a new observer")

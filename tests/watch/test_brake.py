@@ -55,7 +55,7 @@ def test_many_deletions_by_events_are_held_until_a_person_agrees(library_of_page
     wait_until(lambda: watching.beat() or watching.library.beats[-1]["state"] == "watching")
 
 
-def test_files_that_come_back_end_the_hold(library_of_pages, tmp_path):
+def test_files_that_return_end_the_hold(library_of_pages, tmp_path):
     watching = library_of_pages
     (watching.seeds / "part-0").rename(tmp_path / "part-0")
     (watching.seeds / "part-1").rename(tmp_path / "part-1")
@@ -108,7 +108,7 @@ def test_an_empty_folder_at_the_start_is_held(watch, library, page, seeds):
     is_held(second, 1)
 
 
-def test_the_only_document_may_be_deleted_while_it_is_watched(watching, page):
+def test_the_only_document_may_be_deleted_while_the_watcher_runs(watching, page):
     path = write(watching.seeds / "a.md", page)
     watching.settles()
     path.unlink()
@@ -116,7 +116,7 @@ def test_the_only_document_may_be_deleted_while_it_is_watched(watching, page):
     assert watching.library.held is None
 
 
-def test_a_moved_folder_is_no_disappearance(library_of_pages):
+def test_a_moved_folder_is_not_a_disappearance(library_of_pages):
     watching = library_of_pages
     (watching.seeds / "all").mkdir()
     for number in range(4):
@@ -127,7 +127,7 @@ def test_a_moved_folder_is_no_disappearance(library_of_pages):
     assert len(watching.library.moved) == PAGES
 
 
-def test_pages_that_moved_while_nobody_watched_are_moves(watch, library, seeds):
+def test_pages_that_moved_while_no_watcher_ran_are_moves(watch, library, seeds):
     first = watch()
     for number in range(PAGES):
         write(seeds / f"old/page-{number}.md", a_seed(title=f"Page {number}"))
@@ -183,7 +183,7 @@ def retire(brake, known, paths, at):
     return released
 
 
-def test_a_trickle_of_deletions_is_stopped_where_a_flood_would_be(brake):
+def test_slow_deletions_are_held_from_the_same_number_as_fast_ones(brake):
     known = documents(100)
     released = []
     for number in range(100):
@@ -198,7 +198,7 @@ def test_deletions_of_different_hours_do_not_add_up(brake):
         assert retire(brake, known, [f"{number}.md"], at=number * 61.0) == [f"{number}.md"]
 
 
-def test_consent_is_for_what_was_shown(brake):
+def test_an_approval_covers_only_what_was_shown(brake):
     known = documents(100)
     assert retire(brake, known, [f"{n}.md" for n in range(30)], at=0) == []
     brake._record.consent = frozenset(brake._record.held[0])
@@ -209,7 +209,7 @@ def test_consent_is_for_what_was_shown(brake):
     assert sorted(brake._record.held[0]) == sorted(late)
 
 
-def test_consent_to_what_an_earlier_process_held_covers_no_more(brake):
+def test_an_approval_from_an_earlier_process_covers_only_its_files(brake):
     known = documents(100)
     brake._record.consent = frozenset({"0.md", "1.md"})
     assert retire(brake, known, [f"{n}.md" for n in range(30)], at=0) == ["0.md", "1.md"]
@@ -218,7 +218,7 @@ def test_consent_to_what_an_earlier_process_held_covers_no_more(brake):
     assert len(brake._record.held[0]) == 28
 
 
-def test_while_moves_may_still_be_found_nothing_is_held_and_nothing_retired(brake):
+def test_nothing_is_held_or_retired_while_moves_may_still_be_found(brake):
     known = documents(100)
     for number in range(30):
         brake.add(f"{number}.md")
@@ -229,14 +229,14 @@ def test_while_moves_may_still_be_found_nothing_is_held_and_nothing_retired(brak
     assert brake._record.held is not None  # it has waited long enough
 
 
-def test_a_refused_file_that_is_gone_counts_for_nothing(brake):
+def test_a_deleted_refused_file_does_not_count(brake):
     stamp = Stamp(size=1, mtime_ns=1, inode=1)
     refused = Known(stamp=stamp, sha256="0" * 64, observed=1, live=False)
     known = dict.fromkeys((f"{n}.md" for n in range(50)), refused)
     assert len(retire(brake, known, list(known), at=0)) == 50
 
 
-def test_while_the_folders_marker_is_gone_not_one_document_is_retired(watch, page, seeds):
+def test_no_document_is_retired_while_the_marker_of_the_folder_is_missing(watch, page, seeds):
     (seeds / ".content-sync").touch()
     watching = watch(brake=BrakeSettings(marker=".content-sync"))
     write(seeds / "a.md", page)

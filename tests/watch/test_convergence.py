@@ -1,4 +1,4 @@
-"""Whatever is done to the folder, in whatever order and haste, the library ends as the folder is."""
+"""The library converges to the folder after any changes, in any order and at any speed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Hands:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_library_ends_as_the_folder_is(watch, seed):
+def test_the_library_converges_to_the_folder(watch, seed):
     watching = watch(brake=BrakeSettings(share=1, count=10_000))
     hands = Hands(watching.seeds, seed)
     for number in range(300):
@@ -95,7 +95,7 @@ def test_the_library_ends_as_the_folder_is(watch, seed):
         watching.settles()
 
 
-def test_it_does_so_while_messages_are_lost_and_the_broker_comes_and_goes(
+def test_the_library_converges_despite_lost_messages_and_broker_outages(
     watch, library, monkeypatch
 ):
     monkeypatch.setattr("worker.watch.in_flight.IN_FLIGHT_SECONDS", 0.3)

@@ -1,4 +1,4 @@
-"""What is sent, over which queue, and that nothing is lost on the way."""
+"""What is sent, over which queue, and that nothing is lost in transit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.watch.lane import Lane, Reading
 from worker.watch.observation_number import ObservationNumbers
 
 
-def test_pages_found_at_the_start_are_a_load_and_later_ones_are_live(watch, library, seeds, page):
+def test_pages_found_at_start_are_a_load_and_later_ones_are_live(watch, library, seeds, page):
     for number in range(200):
         write(seeds / f"page-{number}.md", a_seed(title=f"Page {number}"))
     times = (time.time() - 60, time.time() - 60)
@@ -53,7 +53,7 @@ def test_a_load_waits_for_the_spool_and_a_live_edit_does_not(watch, library, see
     watching.settles()
 
 
-def test_a_retraction_is_never_behind_a_load(watch, library, seeds):
+def test_a_retraction_never_waits_for_a_load(watch, library, seeds):
     for number in range(300):
         status = "deprecated" if number == 299 else "active"
         path = write(seeds / f"page-{number:03}.md", a_seed(title=f"Page {number}", status=status))
@@ -101,7 +101,7 @@ def test_an_unchanged_folder_is_not_sent_again(watch, library, seeds, page):
     assert len(library.taken) == 1
 
 
-def test_what_is_on_its_way_is_not_sent_again_by_the_next_scan(watch, library, seeds, page):
+def test_the_next_scan_does_not_resend_what_is_in_flight(watch, library, seeds, page):
     library.consumes = False
     watching = watch(scan_seconds=0.1)
     write(seeds / "a.md", page)
@@ -134,7 +134,7 @@ def test_a_lost_message_is_sent_again_and_its_bytes_are_dropped(seeds, page, lib
     assert dropped == [sent[0].id]
 
 
-def test_a_lost_batch_whose_files_were_sent_anew_takes_no_room(seeds, page):
+def test_a_lost_batch_whose_files_were_resent_takes_no_room(seeds, page):
     """Its worker was killed, and the file was saved again before anybody missed it."""
     clock, kept, sent, dropped = [100.0], set(), [], []
 
@@ -153,7 +153,7 @@ def test_a_lost_batch_whose_files_were_sent_anew_takes_no_room(seeds, page):
     assert feed.known, "the second is on its way"
 
 
-def test_what_the_watcher_before_has_sent_takes_no_room_for_long(seeds):
+def test_batches_of_the_previous_watcher_take_no_room_for_long(seeds):
     clock, dropped = [100.0], []
     feed = feed_of(seeds, clock=clock, dropped=dropped, kept={"of the one before"})
     feed.load(KnownFiles(), 0)
@@ -165,7 +165,7 @@ def test_what_the_watcher_before_has_sent_takes_no_room_for_long(seeds):
     assert dropped == ["of the one before"]
 
 
-def test_while_no_worker_runs_it_is_sent_less_and_less_often(seeds, page):
+def test_batches_are_resent_less_and_less_often_while_no_worker_runs(seeds, page):
     clock = [100.0]
     feed = feed_of(seeds, clock=clock)
     write(seeds / "a.md", page)
@@ -190,7 +190,7 @@ def test_while_no_worker_runs_it_is_sent_less_and_less_often(seeds, page):
     assert feed.known == {}
 
 
-def test_what_a_broker_has_forgotten_is_sent_again_soon_however_long_no_worker_ran(seeds, page):
+def test_a_batch_lost_by_the_broker_is_resent_soon_after_any_outage(seeds, page):
     clock, kept = [100.0], {"waiting"}
     feed = feed_of(seeds, clock=clock, kept=kept)
     write(seeds / "a.md", page)
@@ -237,7 +237,7 @@ def feed_of(seeds, *, send=lambda *_: None, clock=None, dropped=None, kept=("wai
     )
 
 
-def test_a_batch_is_cut_by_files_and_by_bytes(seeds):
+def test_a_batch_is_limited_by_files_and_by_bytes(seeds):
     sent = []
     feed = feed_of(seeds, send=lambda batch, data, lane: sent.append((batch, data)))
     for number in range(300):
@@ -266,7 +266,7 @@ def test_observations_increase_though_the_clock_steps_back():
     assert observed.next() == first + 3_600_000_000
 
 
-def test_a_file_that_is_too_large_is_sent_as_unreadable_and_heals(watch, library, seeds, page):
+def test_a_too_large_file_is_sent_as_unreadable_and_can_recover(watch, library, seeds, page):
     watching = watch()
     path = write(seeds / "a.md", b"x" * (5 * 1024 * 1024 + 1))
     wait_until(lambda: library.of("a.md"))
@@ -275,7 +275,7 @@ def test_a_file_that_is_too_large_is_sent_as_unreadable_and_heals(watch, library
     watching.sees("a.md", page)
 
 
-def test_a_file_that_may_be_read_again_heals_though_its_stamp_is_equal(
+def test_a_file_that_is_readable_again_recovers_with_an_equal_stamp(
     watch, library, seeds, page, monkeypatch
 ):
     """Root may read everything, so the answer of the system is given by the call itself."""
@@ -300,7 +300,9 @@ def test_a_file_that_may_be_read_again_heals_though_its_stamp_is_equal(
 
 
 @pytest.mark.parametrize("part", ["broker_is_away", "store_is_away"])
-def test_an_outage_is_waited_through_and_scanned_after(watch, library, seeds, page, part, caplog):
+def test_the_watcher_waits_during_an_outage_and_scans_afterwards(
+    watch, library, seeds, page, part, caplog
+):
     watching = watch()
     write(seeds / "a.md", page)
     watching.settles()
@@ -318,7 +320,7 @@ def test_an_outage_is_waited_through_and_scanned_after(watch, library, seeds, pa
     assert library.spool.outstanding() == 0
 
 
-def test_a_broker_that_loses_every_message_costs_delay_and_no_data(
+def test_a_broker_that_loses_every_message_delays_updates_and_loses_no_data(
     watch, library, seeds, page, monkeypatch
 ):
     monkeypatch.setattr("worker.watch.in_flight.IN_FLIGHT_SECONDS", 0.3)
@@ -331,7 +333,7 @@ def test_a_broker_that_loses_every_message_costs_delay_and_no_data(
     wait_until(lambda: library.spool.outstanding() == 0, what="lost bytes to be dropped")
 
 
-def test_a_plain_note_is_read_once_however_often_is_scanned(watch, seeds, monkeypatch):
+def test_a_plain_note_is_read_once_for_any_number_of_scans(watch, seeds, monkeypatch):
     os.utime(write(seeds / "note.txt", "Milk.\n"), (1_700_000_000, 1_700_000_000))
     read = []
     take = Feed.take

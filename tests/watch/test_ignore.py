@@ -34,7 +34,7 @@ def names(seeds):
         "a.tmp.md",
     ],
 )
-def test_these_are_seeds(names, path):
+def test_markdown_files_are_seeds(names, path):
     assert names.is_seed(path)
 
 
@@ -66,7 +66,7 @@ def test_these_are_seeds(names, path):
         "caf\udce9/a.md",
     ],
 )
-def test_these_are_no_seeds(names, path):
+def test_other_files_are_not_seeds(names, path):
     assert not names.is_seed(path)
 
 
@@ -94,20 +94,18 @@ def test_an_unusable_seedignore_leaves_the_last_one(seeds, names, caplog):
     assert names.is_seed("README.md")
 
 
-def test_a_seedignore_that_is_a_link_out_of_the_folder_is_not_followed(
-    seeds, names, tmp_path, caplog
-):
+def test_a_seedignore_link_to_outside_the_folder_is_not_followed(seeds, names, tmp_path, caplog):
     (seeds / ".seedignore").symlink_to(write(tmp_path / "patterns", "README.md\n"))
     names.load()
     assert names.is_seed("README.md")
     assert ".seedignore cannot be read" in caplog.text
 
 
-def test_a_name_is_shown_without_what_could_harm_a_terminal():
+def test_a_name_is_shown_without_control_characters():
     assert shown("part/a\n\x1b[31m\udce9é.md") == "part/a\\n\\x1b[31m\\udce9é.md"
 
 
-def test_a_reason_is_told_once_until_it_changes(caplog):
+def test_a_reason_is_logged_once_until_it_changes(caplog):
     caplog.set_level(logging.INFO)
     log = IgnoreLog()
     log.add("a.md", "it is a folder")
@@ -118,7 +116,7 @@ def test_a_reason_is_told_once_until_it_changes(caplog):
     assert caplog.text.count("ignored a.md: it is a folder") == 2
 
 
-def test_a_walk_says_why_what_looks_like_a_seed_is_none(seeds, names, tmp_path):
+def test_a_walk_logs_why_a_lookalike_is_not_a_seed(seeds, names, tmp_path):
     write(seeds / "a.md", a_seed())
     write(seeds / "notes.html", "<p>")
     (seeds / "x.md").mkdir()
@@ -170,7 +168,7 @@ def test_every_unsafe_name_has_a_reason():
     assert unsafe_name("Überblick.md") is None
 
 
-def test_bad_neighbours_do_not_keep_a_good_file_out(watching, page, tmp_path, caplog):
+def test_bad_files_do_not_block_a_good_one(watching, page, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     (watching.seeds / "link.md").symlink_to(write(tmp_path / "outside.md", a_seed(title="Secret")))
     (watching.seeds / "linked").symlink_to(tmp_path)
@@ -185,7 +183,7 @@ def test_bad_neighbours_do_not_keep_a_good_file_out(watching, page, tmp_path, ca
     assert {t.path for t in watching.library.taken} == {"good.md"}
 
 
-def test_a_changed_seedignore_takes_pages_out_and_in(watching, page):
+def test_a_changed_seedignore_removes_and_adds_pages(watching, page):
     for name in ("a.md", "notes/b.md"):
         write(watching.seeds / name, page + name)
     watching.settles()
@@ -196,7 +194,7 @@ def test_a_changed_seedignore_takes_pages_out_and_in(watching, page):
     assert set(watching.library.content) == {"a.md", "notes/b.md"}
 
 
-def test_a_plain_note_is_ignored_and_said_once(watching, page, caplog):
+def test_a_plain_note_is_ignored_and_logged_once(watching, page, caplog):
     caplog.set_level(logging.INFO)
     note = write(watching.seeds / "note.txt", "Buy milk.\n")
     write(watching.seeds / "seed.txt", page)

@@ -59,7 +59,7 @@ def site(store_url: str):
     store.close()
 
 
-def test_who_comes_first_leads_and_who_comes_second_does_not(site: Site):
+def test_the_first_watcher_leads_and_the_second_does_not(site: Site):
     first, second = site.process(), site.process()
     assert site.leads(first)
     assert not site.leads(second)
@@ -67,7 +67,7 @@ def test_who_comes_first_leads_and_who_comes_second_does_not(site: Site):
     assert not site.leads(second)
 
 
-def test_who_stands_by_leads_when_nothing_was_renewed_for_so_long(site: Site):
+def test_a_standby_leads_when_the_lease_was_not_renewed_in_time(site: Site):
     first, second = site.process(), site.process()
     site.leads(first)
     site.leads(second)
@@ -87,7 +87,7 @@ def test_a_leader_that_renews_is_left_alone(site: Site):
         assert not site.leads(second)
 
 
-def test_who_comes_late_waits_as_long_for_a_silent_leader(site: Site):
+def test_a_late_watcher_waits_as_long_for_a_silent_leader(site: Site):
     """It cannot know how long the leader has been silent: clocks of other hosts tell nothing."""
     site.leads(site.process())
     site.seconds += 10 * LEASE_SECONDS
@@ -97,7 +97,7 @@ def test_who_comes_late_waits_as_long_for_a_silent_leader(site: Site):
     assert site.leads(late)
 
 
-def test_what_is_handed_back_is_taken_at_once(site: Site):
+def test_a_released_lease_is_taken_at_once(site: Site):
     first, second = site.process(), site.process()
     site.leads(first)
     first.hand_back()
@@ -109,7 +109,7 @@ def test_what_is_handed_back_is_taken_at_once(site: Site):
     assert site.lease().holder == second._holder
 
 
-def test_who_gives_way_leaves_the_lead_to_who_stands_by_for_a_while(site: Site):
+def test_a_leader_that_gives_way_leaves_the_lead_to_a_standby_for_a_while(site: Site):
     first, second = site.process(), site.process()
     site.leads(first)
     assert not site.leads(second)
@@ -121,7 +121,7 @@ def test_who_gives_way_leaves_the_lead_to_who_stands_by_for_a_while(site: Site):
     assert site.leads(second)
 
 
-def test_who_gives_way_and_is_followed_by_nobody_leads_again(site: Site):
+def test_a_leader_that_gives_way_without_a_successor_leads_again(site: Site):
     first, second = site.process(), site.process()
     site.leads(first)
     site.leads(second)
@@ -132,14 +132,14 @@ def test_who_gives_way_and_is_followed_by_nobody_leads_again(site: Site):
     assert site.leads(first)
 
 
-def test_nobody_gives_way_where_nobody_stands_by(site: Site):
+def test_a_leader_without_a_standby_does_not_give_way(site: Site):
     alone = site.process()
     site.leads(alone)
     alone.give_way()
     alone.confirm(0)
 
 
-def test_a_process_of_this_system_that_has_ended_is_followed_at_once(site: Site):
+def test_a_leader_process_that_ended_on_this_host_is_replaced_at_once(site: Site):
     first, second = site.process(), site.process()
     site.leads(first)
     child = os.fork()
@@ -154,7 +154,7 @@ def test_a_process_of_this_system_that_has_ended_is_followed_at_once(site: Site)
     assert site.leads(second)
 
 
-def test_of_many_that_want_to_lead_at_once_one_does(site: Site):
+def test_of_many_concurrent_watchers_one_leads(site: Site):
     processes = [site.process() for _ in range(6)]
     outcomes: list[bool] = []
     threads = [
@@ -168,7 +168,7 @@ def test_of_many_that_want_to_lead_at_once_one_does(site: Site):
     assert sorted(outcomes) == [False] * 5 + [True]
 
 
-def test_a_renewal_whose_answer_was_lost_was_a_renewal(site: Site):
+def test_a_renewal_whose_answer_was_lost_counts(site: Site):
     first = site.process()
     site.leads(first)
     with site.store.write() as connection:
@@ -180,7 +180,7 @@ def test_a_renewal_whose_answer_was_lost_was_a_renewal(site: Site):
     assert site.lease().renewal == mine.renewal + 2
 
 
-def test_a_successor_numbers_above_all_that_its_predecessor_may_have_given(site: Site):
+def test_a_successor_numbers_above_its_predecessor(site: Site):
     """Even where the clock of the other host is ahead."""
     first, second = site.process(), site.process()
     site.leads(first)
@@ -193,7 +193,7 @@ def test_a_successor_numbers_above_all_that_its_predecessor_may_have_given(site:
     assert second.observed_above >= 5_000_000 + 1e6 * LEASE_SECONDS
 
 
-def test_a_row_with_more_in_it_is_understood(site: Site):
+def test_a_row_with_unknown_keys_is_understood(site: Site):
     """A newer version may say more."""
     site.leads(site.process())
     with site.store.write() as connection:
@@ -203,7 +203,7 @@ def test_a_row_with_more_in_it_is_understood(site: Site):
     assert site.lease().renewal == 1
 
 
-def test_a_store_that_was_away_is_no_silence_of_the_leader(postgres_server):
+def test_a_store_outage_does_not_count_as_silence_of_the_leader(postgres_server):
     """Neither could renew: whoever stands by begins to measure anew."""
     with postgres_server.database() as url:
         store = Store(url)
@@ -251,7 +251,7 @@ def hosts(sqlite_url: str):
     store.close()
 
 
-def test_a_watcher_that_stands_by_here_is_well_while_it_is_heard(hosts: Hosts):
+def test_a_standby_watcher_on_this_host_is_healthy_while_it_reports(hosts: Hosts):
     here = f"stand-by:{socket.gethostname()}"
     hosts.say("watcher", "watching", host="there")
     hosts.say(here, "stands by")
@@ -262,7 +262,7 @@ def test_a_watcher_that_stands_by_here_is_well_while_it_is_heard(hosts: Hosts):
     assert not hosts.well
 
 
-def test_a_leader_that_died_here_is_not_well_because_another_host_took_over(hosts: Hosts):
+def test_a_dead_leader_on_this_host_is_unhealthy_though_another_host_took_over(hosts: Hosts):
     hosts.say(f"stand-by:{socket.gethostname()}", "leads", ago=100)
     hosts.say("watcher", "watching")
     assert hosts.well
@@ -270,13 +270,13 @@ def test_a_leader_that_died_here_is_not_well_because_another_host_took_over(host
     assert not hosts.well
 
 
-def test_where_no_watcher_ever_ran_the_leader_is_looked_at(hosts: Hosts):
+def test_a_host_without_a_watcher_checks_the_leader(hosts: Hosts):
     assert not hosts.well
     hosts.say("watcher", "watching", host="there")
     assert hosts.well
 
 
-def test_a_watcher_that_lost_its_lead_sends_nothing_more(
+def test_a_watcher_that_lost_the_lead_sends_nothing_more(
     watch: Callable[..., Any], seeds, library, page
 ):
     """It noticed the file while it led, and is asked again just before it sends."""

@@ -22,7 +22,7 @@ def queues_of(library, paths):
     return [taken.queue for path in paths for taken in library.of(path)]
 
 
-def test_an_edit_of_a_known_page_is_live_while_new_files_pour_in(watch, library, seeds, page):
+def test_an_edit_of_a_known_page_is_live_during_a_load(watch, library, seeds, page):
     write(seeds / "known.md", page)
     watching = watch()
     beside = write(seeds.parent / "beside.md", a_seed(title="Edited"))
@@ -48,7 +48,7 @@ def test_a_few_new_files_are_live_and_the_rest_of_many_is_a_load(
     assert queues.count("bulk") >= 44
 
 
-def test_edits_are_gathered_while_workers_lag_behind(watching, library, seeds):
+def test_edits_are_batched_while_workers_lag(watching, library, seeds):
     paths = [f"{number}.md" for number in range(40)]
     for path in paths:
         write(seeds / path, a_seed(title=path))
@@ -82,7 +82,7 @@ def test_a_load_is_over_after_a_second_without_a_file():
     assert [load.admits(at) for at in (0.0, 0.1, 0.2, 2.5)] == [True, True, False, True]
 
 
-def test_a_new_file_that_waits_is_told_from_one_that_has_grown_since():
+def test_a_waiting_new_file_is_distinguished_from_one_that_has_grown():
     backlog = Backlog()
     backlog.add_new("a.md", 10)
     waits = [backlog.awaits("a.md", 10), backlog.awaits("a.md", 11), backlog.awaits("b.md", 10)]
@@ -90,7 +90,7 @@ def test_a_new_file_that_waits_is_told_from_one_that_has_grown_since():
     assert [*waits, backlog.awaits("a.md", 10)] == [True, False, False, False]
 
 
-def test_a_scan_keeps_nothing_of_a_file_that_stands_in_line(seeds):
+def test_a_scan_keeps_nothing_of_a_file_in_the_queue(seeds):
     for name in ("waits.md", "new.md", "note.txt"):
         write(seeds / name, "some text\n")
     survey = Survey(
@@ -104,10 +104,10 @@ def test_a_scan_keeps_nothing_of_a_file_that_stands_in_line(seeds):
     assert survey.unseen_notes == {"gone.txt"}
 
 
-def test_in_one_process_a_load_leaves_a_thread_to_live_edits():
+def test_a_load_in_one_process_leaves_a_thread_for_live_edits():
     assert _sparing_a_thread(load_settings()).intake.max_batches < EMBEDDED_CONCURRENCY
 
 
-def test_a_worker_looks_at_edits_then_messages_then_loads_however_its_queues_are_named():
+def test_a_worker_reads_edits_then_messages_then_loads_in_any_queue_order():
     assert in_order(("bulk", "notices", "live")) == ["live", "notices", "bulk"]
     assert in_order(("bulk", "live")) == ["live", "bulk"]

@@ -1,4 +1,4 @@
-"""Which of the files that are gone a new one may be: named in the order of their likelihood."""
+"""Which missing files a new one may continue, the likeliest first."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def named(missing: Missing, path: str, at: Stamp, *there: str) -> list[str]:
     return list(missing.candidates(path, at, lambda other: other not in there))
 
 
-def test_the_likeliest_come_first():
+def test_the_likeliest_candidates_come_first():
     missing = missing_of(
         {
             "x/far.md": known(1500),
@@ -58,13 +58,13 @@ def test_the_likeliest_come_first():
     assert named(missing, "new/other.md", stamp())[0] == "new/sibling.md"
 
 
-def test_a_file_of_more_than_twice_the_size_or_less_than_half_is_none():
+def test_a_file_over_twice_or_under_half_the_size_is_not_a_candidate():
     missing = missing_of({"a.md": known(499), "b.md": known(500), "c.md": known(2000)})
     missing.add("d.md", known(2001), 0.0)
     assert named(missing, "new.md", stamp(1000)) == ["b.md", "c.md"]
 
 
-def test_at_most_so_many_are_named_whatever_is_gone():
+def test_the_number_of_candidates_is_limited():
     missing = missing_of({f"{number}.md": known(1000 + number) for number in range(500)})
     assert named(missing, "new/499.md", stamp(1250)) == [
         "499.md",
@@ -75,7 +75,7 @@ def test_at_most_so_many_are_named_whatever_is_gone():
     ]
 
 
-def test_a_file_that_is_there_is_none_and_is_forgotten():
+def test_an_existing_file_is_not_a_candidate_and_is_forgotten():
     missing = missing_of({"a.md": known(), "b.md": known()})
     assert named(missing, "new.md", stamp(), "a.md") == ["b.md"]
     assert "a.md" not in missing
@@ -83,11 +83,11 @@ def test_a_file_that_is_there_is_none_and_is_forgotten():
     assert set(named(missing, "new.md", stamp())) == {"a.md", "b.md"}
 
 
-def test_a_path_without_a_document_is_none():
+def test_a_path_without_a_document_is_not_a_candidate():
     assert named(missing_of({"a.md": known(live=False)}), "new.md", stamp()) == []
 
 
-def test_what_the_store_no_longer_knows_is_forgotten_and_what_was_retired_a_while_later():
+def test_unknown_paths_are_forgotten_at_once_and_retired_ones_later():
     missing = missing_of({"moved.md": known(), "missed.md": known()})
     missing.add("retired.md", known(), 0.0, retired=True)
     missing.keep({"missed.md"}, 299.0)
@@ -96,7 +96,7 @@ def test_what_the_store_no_longer_knows_is_forgotten_and_what_was_retired_a_whil
     assert named(missing, "new.md", stamp()) == ["missed.md"]
 
 
-def test_paths_that_come_and_go_for_ever_are_not_kept():
+def test_paths_that_keep_coming_and_going_are_not_kept():
     missing = Missing()
     for number in range(5000):
         missing.add(f"{number}.md", known(1000 + number % 7), 0.0)
@@ -106,7 +106,7 @@ def test_paths_that_come_and_go_for_ever_are_not_kept():
     assert sum(len(entries) for entries in missing._sorted.values()) < 5 * 500
 
 
-def test_a_very_large_disappearance_is_sorted_once_and_asked_at_little_cost():
+def test_a_very_large_disappearance_is_sorted_once_and_cheap_to_query():
     missing = missing_of(
         {f"part-{n % 100}/{n}.md": known(1000 + n * 7919 % 50_000, inode=n) for n in range(50_000)}
     )
@@ -155,7 +155,7 @@ def lose(feed: Feed, seeds, *names: str) -> None:
         feed.miss(f"{name}.md")
 
 
-def test_a_new_file_names_those_that_are_gone_and_an_old_one_none(feed, seeds, sent, page):
+def test_a_new_file_names_missing_paths_and_an_old_one_names_none(feed, seeds, sent, page):
     load(feed, seeds, a=page, b=page + "b\n")
     lose(feed, seeds, "a")
     sent.clear()
@@ -170,7 +170,7 @@ def test_a_new_file_names_those_that_are_gone_and_an_old_one_none(feed, seeds, s
     assert "a.md" in feed.known, "whether it moved is for the worker to decide"
 
 
-def test_it_is_decided_once_the_store_has_the_new_file(feed, seeds, sent, page):
+def test_candidates_are_cleared_once_the_store_has_the_new_file(feed, seeds, sent, page):
     load(feed, seeds, a=page)
     lose(feed, seeds, "a")
     write(seeds / "c.md", page + "c\n")
@@ -185,7 +185,7 @@ def test_it_is_decided_once_the_store_has_the_new_file(feed, seeds, sent, page):
     assert "a.md" not in feed.missing
 
 
-def test_a_hasty_look_leaves_it_for_later_and_takes_an_exact_move_at_once(feed, seeds, sent, page):
+def test_a_quick_scan_defers_candidates_and_sends_an_exact_move_at_once(feed, seeds, sent, page):
     load(feed, seeds, a=page)
     lose(feed, seeds, "a")
     sent.clear()
@@ -202,7 +202,7 @@ def test_a_hasty_look_leaves_it_for_later_and_takes_an_exact_move_at_once(feed, 
     }
 
 
-def test_a_retraction_is_not_left_for_later(feed, seeds, sent, page):
+def test_a_retraction_is_not_deferred(feed, seeds, sent, page):
     load(feed, seeds, a=page)
     lose(feed, seeds, "a")
     sent.clear()
@@ -213,7 +213,7 @@ def test_a_retraction_is_not_left_for_later(feed, seeds, sent, page):
     assert (lane, batch.snapshots[0].candidates) == (Lane.LIVE, ("a.md",))
 
 
-def test_a_path_whose_removal_was_sent_is_still_named(feed, seeds, sent, page):
+def test_a_path_whose_removal_was_sent_is_still_a_candidate(feed, seeds, sent, page):
     """The load of new files may wait for room, and a removal does not wait for it."""
     load(feed, seeds, a=page)
     lose(feed, seeds, "a")
@@ -256,7 +256,7 @@ def test_a_rename_with_an_edit_while_it_is_watched_names_the_old_path(watching, 
     assert watching.library.removed == ["a.md"]
 
 
-def test_a_scan_sends_exact_moves_before_it_names_what_is_left(watch, library, seeds, page):
+def test_a_scan_sends_exact_moves_before_it_names_candidates(watch, library, seeds, page):
     first = watch()
     write(seeds / "old/a.md", page)
     write(seeds / "old/b.md", page + "b\n")
@@ -277,7 +277,7 @@ def sha256_of(number: int) -> str:
     return f"{number:x}".rjust(64, "0")
 
 
-def test_bytes_are_found_in_a_library_and_in_what_came_to_it():
+def test_equal_bytes_are_found_in_a_library_and_in_later_files():
     several = 5_000  # three times as many widen the table
     origins = Origins(
         # each eighth, so that several have one place in the table
@@ -291,7 +291,7 @@ def test_bytes_are_found_in_a_library_and_in_what_came_to_it():
     assert Origins(KnownFiles()).find(sha256_of(0)) == []
 
 
-def test_of_equal_files_each_is_told_once_and_not_more_than_so_many():
+def test_each_of_several_equal_files_is_named_once_up_to_a_limit():
     origins = Origins(KnownFiles())
     for path in ("a.md", "b.md", "a.md"):
         origins.add(path, sha256_of(7))

@@ -37,7 +37,7 @@ def test_an_empty_file_is_content(seeds):
     assert isinstance(reading(seeds), Content)
 
 
-def test_what_is_not_there_is_absent(seeds):
+def test_a_missing_file_is_absent(seeds):
     write(seeds / "file.md", "text\n")
     for path in ("a.md", "part/a.md", "file.md/a.md", "a" * 300 + ".md"):
         assert reading(seeds, path) == Absent()
@@ -63,14 +63,14 @@ def test_no_link_leads_out_of_the_folder(seeds, tmp_path):
     assert stamp_of(str(seeds), "part/a.md") is None
 
 
-def test_what_is_no_file_is_not_opened(seeds):
+def test_only_regular_files_are_opened(seeds):
     os.mkfifo(seeds / "a.md")
     assert reading(seeds) == NotAFile(reason="it is not a regular file")
     (seeds / "b.md").mkdir()
     assert reading(seeds, "b.md") == NotAFile(reason="it is a folder")
 
 
-def test_a_file_that_somebody_has_open_for_writing_is_busy(seeds):
+def test_a_file_open_for_writing_is_busy(seeds):
     path = write(seeds / "a.md", "half\n")
     with path.open("a"):
         assert reading(seeds) == Busy()
@@ -102,9 +102,7 @@ def test_a_file_that_grows_while_it_is_read_is_busy(seeds, monkeypatch):
     assert reading(seeds, forced=True) == Busy()
 
 
-def test_where_no_lease_can_be_had_a_fresh_modification_is_busy_unless_it_was_closed(
-    seeds, monkeypatch
-):
+def test_a_recently_modified_file_is_busy_without_a_lease_unless_it_was_closed(seeds, monkeypatch):
     write(seeds / "a.md", "text\n")
     monkeypatch.setattr(read, "take_lease", lambda _opened: None)
     at = (seeds / "a.md").stat().st_mtime
@@ -114,7 +112,7 @@ def test_where_no_lease_can_be_had_a_fresh_modification_is_busy_unless_it_was_cl
     assert isinstance(reading(seeds, now_seconds=at - 100), Content)
 
 
-def test_a_writer_who_comes_during_the_lease_does_not_end_the_process(seeds):
+def test_a_writer_during_the_lease_does_not_end_the_process(seeds):
     """The default signal of a broken lease, SIGIO, would: a whole process tries it."""
     path = write(seeds / "a.md", "text\n")
     script = f"""
@@ -136,7 +134,7 @@ print("alive")
     assert done.stdout == "alive\n", done
 
 
-def test_reading_beside_a_writer_without_a_pause_is_never_half_a_file(seeds):
+def test_reading_beside_a_constant_writer_never_gives_half_a_file(seeds):
     path = write(seeds / "a.md", "0" * 500)
     done = threading.Event()
     versions = [str(number) * 500 for number in range(10)]
@@ -163,7 +161,7 @@ def test_reading_beside_a_writer_without_a_pause_is_never_half_a_file(seeds):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
-def test_a_file_without_the_right_to_read_is_refused(seeds):
+def test_a_file_without_read_permission_is_refused(seeds):
     seeds.chmod(0o755)
     path = write(seeds / "a.md", "text\n")
     path.chmod(0o600)
@@ -197,7 +195,7 @@ except OSError as error:
     assert lines[1:] == ["Busy()", "Permission denied"]
 
 
-def test_a_writer_waits_for_the_reading_and_then_goes_on(seeds, monkeypatch):
+def test_a_writer_waits_for_the_read_and_then_continues(seeds, monkeypatch):
     path = write(seeds / "a.md", "text\n")
     writers = []
     read_all = read._read_all

@@ -1,4 +1,4 @@
-"""A walk in a process of its own sees what a walk in this one sees, and fails into that one."""
+"""A walk in a separate process sees what a walk in this one sees, and falls back to it."""
 
 from __future__ import annotations
 
@@ -70,41 +70,41 @@ def walked_here(seeds, forks: int) -> list:
     return [forks, pages, begun.unsure, begun.ignored, begun.root_missing]
 
 
-def test_it_sees_what_a_walk_in_this_process_sees(seeds):
+def test_the_scan_process_sees_what_a_walk_in_this_process_sees(seeds):
     found = walked_ahead(seeds)
     assert found == walked_here(seeds, forks=1)
     assert len(found[1]) == 31
     assert found[3] == {"link.md": "it is a symbolic link"}
 
 
-def test_it_does_so_where_ended_processes_are_forgotten(seeds):
+def test_the_scan_process_works_where_children_are_reaped_automatically(seeds):
     forget = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
     assert walked_ahead(seeds, forget) == walked_here(seeds, forks=1)
 
 
-def test_what_comes_through_the_pipe_in_part_is_not_believed(seeds):
+def test_a_partial_result_from_the_pipe_is_not_used(seeds):
     half = "dumps = scan_process.marshal.dumps; scan_process.marshal.dumps = lambda seen: dumps(seen)[:-1]"
     assert walked_ahead(seeds, half) == walked_here(seeds, forks=1)
 
 
-def test_where_it_is_killed_on_its_way_each_file_is_told_once(seeds):
+def test_a_killed_scan_process_still_gives_each_file_once(seeds):
     kill = """
-dumps, told = scan_process.marshal.dumps, []
+dumps, sent = scan_process.marshal.dumps, []
 def kill(page):
-    told.append(page)
-    return dumps(page) if len(told) < 5 else os.kill(os.getpid(), 9)
+    sent.append(page)
+    return dumps(page) if len(sent) < 5 else os.kill(os.getpid(), 9)
 scan_process.marshal.dumps = kill
 """
     assert walked_ahead(seeds, kill) == walked_here(seeds, forks=1)
 
 
-def test_it_walks_to_the_end_though_nobody_reads_yet(seeds, tmp_path):
+def test_the_scan_process_walks_to_the_end_before_anyone_reads(seeds, tmp_path):
     """Who reads has to load its parts first."""
     write_more_than_a_pipe_holds(seeds)
     os.mkfifo(tmp_path / "ended")  # who opens it waits for the other side
     wait = f"""
 walk, begin, ended = scan_process.walk, scan_process.walk_ahead, {str(tmp_path / "ended")!r}
-def told_at_its_end(names):
+def announced_at_its_end(names):
     begun = walk(names)
     pages = begun.pages
     def all_of_them():
@@ -116,16 +116,16 @@ def awaited(settings):
     begun = begin(settings)
     open(ended).close()
     return begun
-scan_process.walk, scan_process.walk_ahead = told_at_its_end, awaited
+scan_process.walk, scan_process.walk_ahead = announced_at_its_end, awaited
 """
     assert walked_ahead(seeds, wait) == walked_here(seeds, forks=1)
 
 
-def test_it_says_that_there_is_no_folder(tmp_path):
+def test_the_scan_process_reports_a_missing_folder(tmp_path):
     assert walked_ahead(tmp_path / "nowhere") == [1, [], [], {}, True]
 
 
-def test_it_says_what_cannot_be_listed(seeds):
+def test_the_scan_process_reports_folders_that_cannot_be_listed(seeds):
     refuse = """
 opened = os.open
 def refuse(path, *rest, **options):
@@ -138,7 +138,7 @@ os.open = refuse
     assert (len(pages), unsure) == (21, ["1"])
 
 
-def test_it_ends_where_nobody_reads_what_it_saw(seeds):
+def test_the_scan_process_ends_without_a_reader(seeds):
     """As when the store cannot be opened: nothing of `sync` may stay behind."""
     write_more_than_a_pipe_holds(seeds)
     forget = (
@@ -170,5 +170,5 @@ def test_it_ends_where_nobody_reads_what_it_saw(seeds):
     ],
     ids=["fails", "is-killed", "cannot-be-made", "threads", "one-processor", "another-system"],
 )
-def test_where_it_fails_or_is_no_gain_the_walk_is_made_here(seeds, broken, forks):
+def test_the_walk_runs_in_this_process_if_a_fork_fails_or_gains_nothing(seeds, broken, forks):
     assert walked_ahead(seeds, broken) == walked_here(seeds, forks)

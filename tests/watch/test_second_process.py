@@ -1,4 +1,4 @@
-"""A first load that is shared by two processes, whatever becomes of one of them."""
+"""A first load shared by two processes, even if one of them ends."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def counts(folder):
     return answer["documents"]["live"], answer["versions"]
 
 
-def test_two_processes_take_in_each_file_once(sync, folder):
+def test_two_processes_ingest_each_file_once(sync, folder):
     done, looked_at = sync()
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads(done.stdout)
@@ -95,7 +95,7 @@ def stored(store):
         ).fetchall()
 
 
-def test_what_both_refused_is_told_by_the_first(sync, folder):
+def test_the_first_process_reports_the_refusals_of_both(sync, folder):
     for page in range(PAGES):
         write(folder / f"seeds/{page % 7}/{page}.md", a_seed(status="actve", title=f"Page {page}"))
     done, looked_at = sync()
@@ -105,7 +105,7 @@ def test_what_both_refused_is_told_by_the_first(sync, folder):
 
 
 @pytest.mark.parametrize("how", ["examine", "write"])
-def test_a_second_process_that_is_killed_is_told_and_loses_nothing(sync, folder, how):
+def test_a_killed_second_process_is_reported_and_loses_nothing(sync, folder, how):
     done, _ = sync("second", how)
     assert done.returncode == 2
     assert "the second process that read the folder ended early (SIGKILL)" in done.stderr
@@ -137,7 +137,7 @@ def test_a_second_process_ends_soon_after_the_first(sync, folder):
 
 
 @pytest.mark.parametrize("where", ["first", "second", "fork"])
-def test_ctrl_c_ends_both_without_a_word(sync, folder, where):
+def test_ctrl_c_ends_both_without_output(sync, folder, where):
     done, looked_at = sync(where, "interrupt")
     assert (done.returncode, done.stderr) == (130, "")
     assert not any(is_running(int(pid)) for pid in looked_at)
@@ -145,7 +145,7 @@ def test_ctrl_c_ends_both_without_a_word(sync, folder, where):
     assert stored == versions < PAGES
 
 
-def test_ctrl_c_while_the_walk_is_forked_ends_without_a_word(sync):
+def test_ctrl_c_during_a_forked_walk_ends_without_output(sync):
     done, looked_at = sync("walk", "interrupt")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
     assert not looked_at
@@ -158,7 +158,7 @@ def is_running(pid):
         return False
 
 
-def test_few_files_and_moves_are_for_one_process(sync, folder):
+def test_few_files_and_moves_use_one_process(sync, folder):
     sync()
     for page in range(0, PAGES, 2):
         path = folder / f"seeds/{page % 7}/{page}.md"

@@ -1,4 +1,4 @@
-"""The settling of hints, by a clock of the test's own."""
+"""The settling of hints, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def look(settle, stamp, at, **options):
     return settle.look("a.md", stamp, at, **options)
 
 
-def test_a_close_settles_after_the_window(settle):
+def test_a_closed_file_settles_after_the_window(settle):
     hint(settle, HintKind.ARRIVED, 0)
     hint(settle, HintKind.WRITTEN, 0.001)
     hint(settle, HintKind.CLOSED, 0.002)
@@ -47,13 +47,13 @@ def test_a_close_settles_after_the_window(settle):
     assert len(settle) == 0
 
 
-def test_closes_without_a_pause_do_not_put_off_the_reading(settle):
+def test_repeated_closes_do_not_delay_the_read(settle):
     hint(settle, HintKind.CLOSED, 0)
     hint(settle, HintKind.CLOSED, 0.009)
     assert settle.next_at() == pytest.approx(0.01)
 
 
-def test_a_write_after_the_close_takes_the_close_back(settle):
+def test_a_write_after_a_close_cancels_the_close(settle):
     hint(settle, HintKind.CLOSED, 0)
     hint(settle, HintKind.WRITTEN, 0.005)
     assert settle.due(0.05) == []
@@ -63,7 +63,7 @@ def test_a_write_after_the_close_takes_the_close_back(settle):
     assert not read.closed
 
 
-def test_without_a_close_the_stamp_must_stand_still(settle):
+def test_a_file_without_a_close_settles_when_its_stamp_is_stable(settle):
     hint(settle, HintKind.WRITTEN, 0)
     assert look(settle, A, 0.1) is None
     assert look(settle, B, 0.2) is None
@@ -76,13 +76,13 @@ def test_a_file_that_arrives_with_an_old_modification_is_read_at_once(settle):
     assert isinstance(look(settle, A, 0.01, age_seconds=3600), Read)
 
 
-def test_a_modification_in_the_future_is_no_reason_to_hurry_or_to_wait(settle):
+def test_a_modification_time_in_the_future_changes_no_wait(settle):
     hint(settle, HintKind.ARRIVED, 0)
     assert look(settle, A, 0.01, age_seconds=-3600) is None
     assert isinstance(look(settle, A, 0.12, age_seconds=-3600), Read)
 
 
-def test_a_file_that_never_stands_still_is_read_after_the_longest_wait(settle):
+def test_a_file_that_keeps_changing_is_read_after_the_longest_wait(settle):
     at = 0.0
     while at < MAX_WAIT:
         hint(settle, HintKind.WRITTEN, at)
@@ -93,7 +93,7 @@ def test_a_file_that_never_stands_still_is_read_after_the_longest_wait(settle):
     assert read.forced
 
 
-def test_a_busy_file_is_looked_at_again_less_and_less_often(settle):
+def test_a_busy_file_is_checked_less_and_less_often(settle):
     hint(settle, HintKind.CLOSED, 0)
     at, pauses = 0.01, []
     while not (read := look(settle, A, at)).forced:
@@ -121,33 +121,33 @@ def test_a_deletion_must_last(settle):
     assert settle.leaving() == []
 
 
-def test_repeated_deletions_do_not_put_off_the_end(settle):
+def test_repeated_deletions_do_not_delay_the_removal(settle):
     hint(settle, HintKind.DELETED, 0)
     hint(settle, HintKind.DELETED, 0.9)
     assert look(settle, None, 1) == Gone(path="a.md")
 
 
-def test_an_atomic_replace_is_no_deletion(settle):
+def test_an_atomic_replace_is_not_a_deletion(settle):
     hint(settle, HintKind.DELETED, 0)
     hint(settle, HintKind.CLOSED, 0.001)
     assert isinstance(look(settle, A, 0.011), Read)
     assert settle.due(100) == []
 
 
-def test_a_path_that_was_made_again_is_read_though_no_hint_said_so(settle):
+def test_a_recreated_path_is_read_without_a_hint(settle):
     hint(settle, HintKind.DELETED, 0)
     assert look(settle, A, 1) is None
     assert settle.leaving() == []
     assert isinstance(look(settle, A, 1.1), Read)
 
 
-def test_a_path_that_vanished_before_the_look_waits_like_a_deletion(settle):
+def test_a_path_that_vanished_before_the_check_waits_like_a_deletion(settle):
     hint(settle, HintKind.CLOSED, 0)
     assert look(settle, None, 0.01) is None
     assert look(settle, None, 1.01) == Gone(path="a.md")
 
 
-def test_a_forgotten_path_is_not_looked_at(settle):
+def test_a_forgotten_path_is_not_checked(settle):
     hint(settle, HintKind.CLOSED, 0)
     settle.forget("a.md")
     assert settle.next_at() is None
@@ -169,14 +169,14 @@ class World:
     hinted_at: float | None = None
     owed: list[HintKind] = field(default_factory=list)
 
-    def happen(self, kind: HintKind, *, told: bool) -> None:
+    def happen(self, kind: HintKind, *, reported: bool) -> None:
         """Change the file as a hint of this kind says, and tell of it at once or later."""
         if kind is HintKind.DELETED:
             self.content = None
         else:
             self.versions += 1
             self.content, self.written_at = self.versions, self.at
-        if told:
+        if reported:
             self.tell(kind)
         else:
             self.owed.append(kind)
@@ -210,7 +210,7 @@ class World:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(HintKind),
-        st.booleans(),  # told at once
+        st.booleans(),  # reported at once
         st.sampled_from([0.0, 0.001, 0.02, 0.15, 1.5, 30.0]),
         st.booleans(),  # somebody holds it open meanwhile
     ),
@@ -219,9 +219,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS, order=st.randoms())
-def test_whatever_the_order_of_hints_the_last_content_settles_and_nothing_waits_for_ever(
-    steps, order
-):
+def test_the_last_content_settles_for_any_order_of_hints(steps, order):
     world = World(
         Settle(
             coalesce_seconds=COALESCE,
@@ -230,8 +228,8 @@ def test_whatever_the_order_of_hints_the_last_content_settles_and_nothing_waits_
             max_wait_seconds=MAX_WAIT,
         )
     )
-    for kind, told, seconds, busy in steps:
-        world.happen(kind, told=told)
+    for kind, reported, seconds, busy in steps:
+        world.happen(kind, reported=reported)
         world.pass_time(seconds, busy=busy)
     order.shuffle(world.owed)
     for kind in world.owed:

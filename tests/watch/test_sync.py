@@ -13,7 +13,7 @@ def pages(seeds, number, **fields):
         write(seeds / f"part-{page % 3}/page-{page}.md", a_seed(title=f"Page {page}", **fields))
 
 
-def test_a_first_sync_sends_all_and_a_second_nothing(sync, seeds, library):
+def test_a_first_sync_sends_everything_and_a_second_nothing(sync, seeds, library):
     pages(seeds, 300)
     progress = []
     first = sync(progress=lambda done, total: progress.append((done, total)))
@@ -62,7 +62,7 @@ def test_a_full_sync_finds_what_stamps_hide(sync, seeds, library):
     assert library.content["a.md"] == b"---\nnew\n"
 
 
-def test_a_file_that_is_being_written_is_left_out_and_said(sync, seeds, library):
+def test_a_file_being_written_is_skipped_and_reported(sync, seeds, library):
     write(seeds / "good.md", a_seed())
     with (seeds / "busy.md").open("w") as file:
         file.write("half")
@@ -72,7 +72,7 @@ def test_a_file_that_is_being_written_is_left_out_and_said(sync, seeds, library)
     assert set(library.content) == {"good.md"}
 
 
-def test_a_mass_disappearance_is_held_and_said(sync, seeds, library):
+def test_a_mass_disappearance_is_held_and_reported(sync, seeds, library):
     pages(seeds, 30)
     sync()
     for page in range(0, 30, 2):
@@ -93,13 +93,13 @@ def test_an_empty_folder_retires_nothing(sync, seeds, library):
     assert sync().held == ["a.md"]
 
 
-def test_what_is_ignored_is_said(sync, seeds, tmp_path):
+def test_ignored_files_are_reported(sync, seeds, tmp_path):
     write(seeds / "note.txt", "Milk.\n")
     (seeds / "link.md").symlink_to(tmp_path / "nowhere")
     assert set(sync().ignored) == {"note.txt", "link.md"}
 
 
-def test_a_folder_that_is_not_there_is_said(sync, seeds):
+def test_a_missing_folder_is_reported(sync, seeds):
     seeds.rmdir()
     with pytest.raises(ConfigurationError, match="does not exist"):
         sync()

@@ -1,4 +1,4 @@
-"""A sync with nothing to do reads nothing; each thing that stamps cannot prove is still found."""
+"""A sync with nothing to do reads nothing; changes that stamps cannot prove are still found."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def found_by(sync, library) -> dict[str, bytes | None]:
     return {taken.path: taken.data for taken in library.taken}
 
 
-def test_an_unchanged_library_of_many_folders_is_told_as_such(sync, pages, library, monkeypatch):
+def test_an_unchanged_library_of_many_folders_is_reported_as_unchanged(
+    sync, pages, library, monkeypatch
+):
     assert sync().new == 40
     monkeypatch.delattr(type(library), "known_files")  # only stamps are asked for
     for options in ({}, {"dry_run": True}):
@@ -67,7 +69,7 @@ def test_another_inode_of_equal_size_and_time_is_found(sync, pages, seeds, libra
     assert found_by(sync, library) == {"3/3/page.md": pages[3].read_bytes()}
 
 
-def test_a_file_that_was_modified_when_it_was_read_is_read_again(sync, pages, library):
+def test_a_file_modified_during_its_read_is_read_again(sync, pages, library):
     os.utime(pages[3])
     sync()
     before = pages[3].stat()
@@ -102,7 +104,7 @@ def test_an_emptied_file_is_found(sync, pages, library):
     assert found_by(sync, library) == {"3/3/page.md": b""}
 
 
-def test_a_refused_file_that_is_unchanged_is_told_as_such(sync, pages, library):
+def test_an_unchanged_refused_file_is_reported_as_unchanged(sync, pages, library):
     pages[3].write_text("x" * 6_000)
     os.utime(pages[3], THEN)
     assert found_by(sync, library)["3/3/page.md"] is None
@@ -113,7 +115,7 @@ def test_a_refused_file_that_is_unchanged_is_told_as_such(sync, pages, library):
     assert sync().removed == ["3/3/page.md"]
 
 
-def test_a_document_that_was_refused_since_comes_back_by_its_old_bytes(sync, pages, library):
+def test_a_refused_document_recovers_with_its_old_bytes(sync, pages, library):
     sync()
     good = pages[3].read_bytes()
     pages[3].write_text("x" * 6_000)
@@ -146,7 +148,7 @@ def test_a_file_beside_unchanged_ones_is_found(sync, pages, seeds, library):
     assert found_by(sync, library) == {"3/new.md": path.read_bytes()}
 
 
-def test_a_new_file_is_numbered_above_all_that_the_store_has_seen(sync, pages, seeds, library):
+def test_a_new_file_is_numbered_above_everything_in_the_store(sync, pages, seeds, library):
     sync()
     library.known["3/3/page.md"] = library.known["3/3/page.md"]._replace(observed=2**60)
     write(seeds / "3/new.md", a_seed(title="New"))

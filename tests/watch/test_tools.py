@@ -73,7 +73,7 @@ def test_vs_code_truncates_and_writes_in_place(watching, page):
 @pytest.mark.parametrize(
     "temporary", [".a.md.aB3xYz", "a.md.tmp", ".~a.md", "a.md.crdownload", "~syncthing~a.md"]
 )
-def test_a_file_is_written_beside_and_renamed(watching, page, temporary):
+def test_a_temporary_file_is_renamed_over_the_page(watching, page, temporary):
     path = write(watching.seeds / "a.md", page)
     watching.sees("a.md", page)
     save_by_rename(path, page + BIG, temporary)
@@ -82,7 +82,7 @@ def test_a_file_is_written_beside_and_renamed(watching, page, temporary):
     assert watching.library.removed == []
 
 
-def test_cp_copies_a_file_in(watching, page, tmp_path):
+def test_cp_copies_a_file_into_the_folder(watching, page, tmp_path):
     outside = write(tmp_path / "a.md", page + BIG)
     subprocess.run(["cp", outside, watching.seeds / "a.md"], check=True)
     subprocess.run(["cp", "-p", outside, watching.seeds / "b.md"], check=True)
@@ -90,7 +90,7 @@ def test_cp_copies_a_file_in(watching, page, tmp_path):
     assert half_files(watching, page + BIG) == []
 
 
-def test_cp_copies_a_tree_in(watching, tmp_path):
+def test_cp_copies_a_tree_into_the_folder(watching, tmp_path):
     for number in range(300):
         write(
             tmp_path / f"tree/part-{number % 7}/deep/page-{number}.md",
@@ -101,7 +101,7 @@ def test_cp_copies_a_tree_in(watching, tmp_path):
     assert len(watching.library.content) == 300
 
 
-def test_a_file_is_moved_in_out_and_within(watching, page, tmp_path):
+def test_a_file_is_moved_into_out_of_and_within_the_folder(watching, page, tmp_path):
     outside = write(tmp_path / "a.md", page)
     outside.rename(watching.seeds / "a.md")
     watching.sees("a.md", page)
@@ -116,7 +116,7 @@ def test_a_file_is_moved_in_out_and_within(watching, page, tmp_path):
     assert watching.library.removed == ["sub/b.md"]
 
 
-def test_a_folder_is_moved_within(watching):
+def test_a_folder_is_moved_within_the_library(watching):
     for number in range(30):
         write(watching.seeds / f"old/deep/page-{number}.md", a_seed(title=f"Page {number}"))
     watching.settles()
@@ -129,7 +129,7 @@ def test_a_folder_is_moved_within(watching):
     assert watching.library.held is None
 
 
-def test_a_folder_is_moved_out_and_in_again(watching, tmp_path):
+def test_a_folder_is_moved_out_and_back(watching, tmp_path):
     for number in range(5):
         write(watching.seeds / f"part/page-{number}.md", a_seed(title=f"Page {number}"))
     watching.settles()
@@ -154,7 +154,7 @@ def test_a_page_renamed_over_another_is_a_change_and_a_removal(watching, page):
     assert watching.library.moved == {}
 
 
-def test_a_copy_is_no_move(watching, page):
+def test_a_copy_is_not_a_move(watching, page):
     write(watching.seeds / "a.md", page)
     watching.settles()
     shutil.copy2(watching.seeds / "a.md", watching.seeds / "b.md")
@@ -162,7 +162,7 @@ def test_a_copy_is_no_move(watching, page):
     assert watching.library.moved == {}
 
 
-def test_rsync_writes_beside_and_renames(watching, tmp_path):
+def test_rsync_writes_a_temporary_file_and_renames_it(watching, tmp_path):
     for number in range(20):
         write(tmp_path / f"from/page-{number}.md", a_seed(title=f"Page {number}"))
     if shutil.which("rsync"):
@@ -209,7 +209,7 @@ def test_git_checks_out_another_branch(watching, tmp_path):
     assert not any(t.path.startswith(".git") for t in watching.library.taken)
 
 
-def test_a_slow_writer_is_waited_for(watching, page):
+def test_the_watcher_waits_for_a_slow_writer(watching, page):
     path = watching.seeds / "a.md"
     whole = page + BIG
     with path.open("w") as file:
@@ -222,7 +222,7 @@ def test_a_slow_writer_is_waited_for(watching, page):
     assert half_files(watching, whole) == []
 
 
-def test_a_file_kept_open_for_ever_is_read_in_the_end(watch, page):
+def test_a_file_that_stays_open_is_read_in_the_end(watch, page):
     watching = watch(max_wait_seconds=1)
     with (watching.seeds / "a.md").open("w") as file:
         file.write(page)
@@ -263,7 +263,7 @@ def test_a_folder_is_deleted_and_made_again(watch, page):
     assert watching.library.removed == []
 
 
-def test_a_page_deleted_and_made_again_within_the_wait_is_no_removal(watch, page):
+def test_a_page_recreated_within_the_wait_is_not_a_removal(watch, page):
     watching = watch(removal_ms=3000)
     path = write(watching.seeds / "a.md", page)
     watching.settles()
@@ -284,7 +284,7 @@ def test_a_deleted_page_is_removed(watching, page):
     assert watching.library.of("a.md")[-1].queue == "live"
 
 
-def test_a_page_written_through_a_map_of_memory_is_seen(watching, page):
+def test_a_page_written_through_mmap_is_seen(watching, page):
     path = write(watching.seeds / "a.md", page)
     watching.settles()
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
@@ -310,7 +310,7 @@ def test_a_touched_page_is_sent_once_more_for_its_stamp(watching, page):
     assert watching.library.content == {"a.md": page.encode()}
 
 
-def test_two_writers_at_once_end_with_what_lies_there(watching, page):
+def test_two_concurrent_writers_end_with_the_content_on_disk(watching, page):
     path = watching.seeds / "a.md"
 
     def write_often(mark):

@@ -1,7 +1,7 @@
-"""How a peer's program is asked: for each line on standard input it syncs, and tells what that took.
+"""The protocol of a peer's program: for each line on standard input it syncs and prints the time it took.
 
 The start of its process and its imports are not timed. Imported by the programs beside it, each of
-which runs in an environment of its own: nothing of the project is at hand here.
+which run in separate environments: nothing of the project is available here.
 """
 
 from __future__ import annotations

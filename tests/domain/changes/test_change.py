@@ -1,4 +1,4 @@
-"""What changed between two contents, and how that is classed."""
+"""What changed between two contents, and the class of the change."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def change(new: dict, body: str = BODY):
         (OLD, BODY.rstrip("\n"), ChangeClass.COSMETIC),
     ],
 )
-def test_a_change_has_the_class_of_its_weightiest_part(new, body, kind):
+def test_a_change_has_the_class_of_its_most_important_part(new, body, kind):
     assert change(new, body).kind is kind
 
 
-def test_equal_contents_are_no_change():
+def test_equal_contents_are_not_a_change():
     assert change(dict(OLD)) is None
 
 
-def test_fields_say_old_and_new_and_what_is_absent():
+def test_fields_have_old_and_new_values_and_mark_absent_ones():
     new = {"title": "New", "status": "active", "owner": "Asha"}
     assert change(new).fields_json() == [
         {"field": "lastReviewed", "old": "2025-12-30", "new": None},
@@ -53,7 +53,7 @@ def test_fields_say_old_and_new_and_what_is_absent():
     ]
 
 
-def test_lines_are_counted():
+def test_changed_lines_are_counted():
     changed = change(OLD, "# Bones\n\nTwo pictures\nare taken.\n")
     assert (changed.lines_added, changed.lines_removed) == (2, 1)
     assert first_change(BODY).lines_added == 3
@@ -82,7 +82,7 @@ def test_hunks_show_the_lines_around():
 
 
 @given(metadata, texts, metadata, texts)
-def test_there_is_a_change_exactly_where_contents_differ(old, old_body, new, new_body):
+def test_a_change_exists_exactly_where_contents_differ(old, old_body, new, new_body):
     found = compare(old, old_body, new, new_body, review_fields=REVIEW_FIELDS)
     assert (found is None) == (old == new and old_body == new_body)
 

@@ -1,4 +1,4 @@
-"""What a change says to a reviewer: sections, figures, links, and the risk."""
+"""What a change shows a reviewer: sections, figures, links and the risk."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def edit(before: str, after: str):
     return change(PAGE, PAGE.replace(before, after))
 
 
-def told(found) -> list[tuple[str, str, int, int]]:
+def reported(found) -> list[tuple[str, str, int, int]]:
     return [(s.heading, str(s.status), s.lines_added, s.lines_removed) for s in found.sections]
 
 
@@ -64,9 +64,9 @@ def links(found) -> list[tuple[str, str | None, str | None]]:
 # Sections
 
 
-def test_an_edit_is_told_with_its_section():
+def test_an_edit_is_reported_with_its_section():
     found = edit("once daily", "each morning")
-    assert told(found) == [("Dose", "changed", 1, 1)]
+    assert reported(found) == [("Dose", "changed", 1, 1)]
     assert found.sections[0].level == 2
 
 
@@ -77,25 +77,25 @@ def test_a_section_is_kept_with_its_level_and_its_lines():
 
 
 def test_text_before_the_first_heading_is_a_section_without_one():
-    assert told(edit("Before the", "Above the")) == [("", "changed", 1, 1)]
+    assert reported(edit("Before the", "Above the")) == [("", "changed", 1, 1)]
 
 
 def test_a_new_section_is_added():
     found = edit("## Side effects", "## Storage\n\nKeep it dry.\n\n## Side effects")
-    assert told(found) == [("Storage", "added", 4, 0)]
+    assert reported(found) == [("Storage", "added", 4, 0)]
     assert found.risk is Risk.MEDIUM
 
 
-def test_a_section_that_is_gone_is_removed_and_a_high_risk():
+def test_a_removed_section_is_a_high_risk():
     found = edit("\n## Side effects\n\nTell your team.\n", "")
-    assert ("Side effects", "removed", 0, 3) in told(found)
+    assert ("Side effects", "removed", 0, 3) in reported(found)
     assert found.risk is Risk.HIGH
     assert found.reasons == ("the section “Side effects” is gone",)
 
 
 def test_a_renamed_section_is_changed():
     found = edit("## Side effects", "## What may trouble you")
-    assert told(found) == [("What may trouble you", "changed", 1, 1)]
+    assert reported(found) == [("What may trouble you", "changed", 1, 1)]
     assert found.risk is Risk.MEDIUM
 
 
@@ -107,24 +107,26 @@ def test_a_section_that_moved_is_changed():
     assert found.figures == ()
 
 
-def test_a_heading_that_a_fence_swallows_is_removed():
+def test_a_heading_inside_a_new_fence_is_removed():
     found = change(PAGE, PAGE.replace("dose = 5\n```", "dose = 5"))
-    assert ("Side effects", "removed", 0, 0) in told(found)
+    assert ("Side effects", "removed", 0, 0) in reported(found)
 
 
-def test_sections_of_one_name_are_told_apart():
+def test_sections_with_the_same_name_are_distinguished():
     page = "## Dose\n\nOne.\n\n## Dose\n\nTwo.\n"
-    assert told(change(page, page.replace("Two", "Two, or more"))) == [("Dose", "changed", 1, 1)]
+    assert reported(change(page, page.replace("Two", "Two, or more"))) == [
+        ("Dose", "changed", 1, 1)
+    ]
 
 
-def test_of_two_sections_of_one_name_the_one_that_was_taken_out_is_gone():
+def test_of_two_sections_with_the_same_name_the_deleted_one_is_removed():
     page = "# A\n\n## Dose\n\nOne.\n\n## Dose\n\nTwo.\n"
     found = change(page, "# A\n\n## Dose\n\nTwo.\n")
     assert [str(s.status) for s in found.sections].count("removed") == 1
     assert sum(s.lines_removed for s in found.sections) == 4
 
 
-def test_sections_of_one_name_that_move_together_are_matched_in_their_order():
+def test_sections_with_the_same_name_that_move_together_are_matched_in_order():
     both = "## Dose\n\nOne.\n\n## Dose\n\nTwo.\n\n"
     rest = "".join(f"Line {n} stays.\n" for n in range(12)) + "\n"
     found = change(f"{both}# Rest\n\n{rest}", f"# Rest\n\n{rest}{both}")
@@ -143,7 +145,7 @@ def test_a_section_of_another_level_is_another_section():
 # Figures
 
 
-def test_a_figure_is_told_with_its_words_and_its_line():
+def test_a_figure_is_reported_with_its_words_and_its_line():
     found = edit("4.8 months", "4.9 months")
     assert found.details_json()["figures"] == [
         {
@@ -157,12 +159,12 @@ def test_a_figure_is_told_with_its_words_and_its_line():
     assert (found.risk, found.reasons) == (Risk.HIGH, ("a figure changed",))
 
 
-def test_figures_come_and_go():
+def test_figures_are_added_and_removed():
     assert figures(edit(" for 3 weeks", "")) == [("3 weeks", None)]
     assert figures(edit("Tell your team.", "Tell your team within 2 days.")) == [(None, "2 days")]
 
 
-def test_a_figure_goes_on_over_the_end_of_a_line():
+def test_a_figure_continues_over_the_end_of_a_line():
     old = "They lived 4.8\nmonths.\n"
     assert figures(change(old, old.replace("months", "weeks"))) == [("4.8\nmonths", "4.8\nweeks")]
 
@@ -183,7 +185,7 @@ def test_a_figure_goes_on_over_the_end_of_a_line():
         pytest.param("- 5 mg\n", "    - 5 mg\n", id="indent"),
     ],
 )
-def test_what_is_no_figure_changes_none(old: str, new: str):
+def test_edits_outside_figures_change_no_figure(old: str, new: str):
     assert change(old, new).figures == ()
 
 
@@ -195,7 +197,7 @@ def test_figures_in_code_within_a_line_and_over_a_hard_break_count():
     ]
 
 
-def test_code_behind_an_opening_fence_far_above_is_code():
+def test_lines_after_a_distant_opening_fence_are_code():
     page = "```\n" + "line\n" * 50 + "dose = 5\n" + "line\n" * 50 + "```\n"
     assert change(page, page.replace("= 5", "= 6")).figures == ()
 
@@ -208,7 +210,7 @@ def test_figures_of_html_and_of_indented_text_count():
     ]
 
 
-def test_the_words_that_stand_for_an_image_count():
+def test_the_alternative_text_of_an_image_counts():
     assert figures(change("![up to 50%](a.png)\n", "![up to 60%](a.png)\n")) == [("50%", "60%")]
 
 
@@ -228,13 +230,13 @@ def test_a_link_to_another_place_is_retargeted():
     ]
 
 
-def test_links_come_and_go():
+def test_links_are_added_and_removed():
     link = ("the label", "https://example.org/label")
     assert links(edit("[the label](https://example.org/label)", "the label")) == [(*link, None)]
     assert links(edit("Tell your team.", "[Call us](tel:1).")) == [("Call us", None, "tel:1")]
 
 
-def test_a_link_of_an_item_far_within_a_list_is_read():
+def test_a_link_in_a_late_item_of_a_list_is_read():
     others = "    - Other\n" * 4
     old = f"- One\n  - Two\n{others}    - See [it](https://x.org/1).\n{others}"
     assert links(change(old, old.replace("x.org/1", "x.org/2"))) == [
@@ -242,13 +244,13 @@ def test_a_link_of_an_item_far_within_a_list_is_read():
     ]
 
 
-def test_a_definition_that_leads_elsewhere_is_a_link():
+def test_a_link_definition_with_a_new_target_is_a_changed_link():
     old = "See [the label].\n\n[the label]: https://x.org/1\n"
     found = change(old, old.replace("x.org/1", "x.org/2"))
     assert links(found) == [("THE LABEL", "https://x.org/1", "https://x.org/2")]
 
 
-def test_a_link_in_other_words_or_at_another_place_is_no_change():
+def test_a_reworded_or_moved_link_is_not_a_change():
     assert links(edit("[the label]", "[this label]")) == []
     line = "- See [the label](https://example.org/label) for more.\n"
     assert links(change(PAGE, PAGE.replace(line, "") + "\n" + line)) == []
@@ -272,7 +274,7 @@ def test_a_field_has_its_risk(field: str, risk: Risk):
     assert found.reasons == ((f"{field} changed",) if risk is Risk.HIGH else ())
 
 
-def test_a_library_may_call_its_status_otherwise():
+def test_a_library_may_rename_its_status_field():
     found = compare(
         {}, "", {"state": "old"}, "", review_fields=REVIEW_FIELDS, grave_fields=frozenset({"state"})
     )
@@ -280,20 +282,20 @@ def test_a_library_may_call_its_status_otherwise():
     assert found.risk is Risk.HIGH
 
 
-def test_words_are_a_medium_risk_and_white_space_a_low_one():
+def test_changed_words_are_a_medium_risk_and_white_space_is_a_low_risk():
     assert edit("once daily", "each morning").risk is Risk.MEDIUM
     found = edit("\n\nTell", "\n\n\nTell")
     assert (found.kind, found.risk) == (ChangeClass.COSMETIC, Risk.LOW)
 
 
 @given(st.integers(min_value=1, max_value=12))
-def test_white_space_is_cosmetic_however_much_text_follows_it(spaces: int):
+def test_white_space_is_cosmetic_even_before_a_long_text(spaces: int):
     rest = "some words of a long text, " * 400
     found = change(f"One {rest}", f"One {' ' * spaces}{rest}")
     assert found.kind is ChangeClass.COSMETIC
 
 
-def test_a_first_version_has_nothing_to_weigh():
+def test_a_first_version_has_no_risk():
     assert first_change(PAGE).details_json() == {
         "sections": [],
         "figures": [],
@@ -305,7 +307,7 @@ def test_a_first_version_has_nothing_to_weigh():
 # Limits
 
 
-def test_more_lines_than_are_compared_are_a_high_risk():
+def test_more_lines_than_the_limit_are_a_high_risk():
     found = change("old\n" * MOST_LINES, "new 5 mg\n" * MOST_LINES)
     assert (found.sections, found.figures, found.risk) == ((), (), Risk.HIGH)
     assert found.reasons == ("too many changes to compare every figure",)
@@ -317,35 +319,35 @@ def test_a_line_too_long_to_be_read_is_a_high_risk():
     assert change(line, f"{line}5 mg").reasons == ("too many changes to compare every figure",)
 
 
-def test_no_more_is_told_than_a_reviewer_reads():
+def test_a_summary_is_short_enough_for_a_reviewer():
     old = "".join(f"# {n}\n\nTake {n} mg.\n\n" for n in range(300))
     found = change(old, old.replace(" mg", " g"))
     assert len(found.figures) == len(found.sections) == MOST_LISTED
     assert found.reasons == ("300 figures changed",)
 
 
-def test_the_passages_that_fit_are_read_though_one_before_them_is_too_long():
+def test_passages_within_the_limit_are_read_after_one_that_is_too_long():
     long = "word " * 100_000
     found = change(f"{long}1\n\nTake 5 mg.\n", f"{long}2\n\nTake 6 mg.\n")
     assert figures(found) == [("5 mg", "6 mg")]
     assert found.reasons == ("a figure changed", "too many changes to compare every figure")
 
 
-def test_more_edits_than_are_examined_are_a_high_risk():
+def test_more_edits_than_the_limit_are_a_high_risk():
     old = "".join(f"Line {n} of a long text.\n\n" for n in range(MOST_EDITS + 1))
     found = change(old, old.replace("Line", "Take 5 mg, line"))
     assert (found.lines_added, found.lines_removed) == (MOST_EDITS + 1, MOST_EDITS + 1)
     assert found.reasons == ("too many changes to compare every figure",)
 
 
-def test_headings_are_read_up_to_a_limit_and_told_as_written_behind_it():
+def test_headings_beyond_a_limit_are_shown_as_written():
     old = "".join(f"# The **dose** {n}\n\nOld.\n\n" for n in range(180))
-    told_headings = [s.heading for s in change(old, old.replace("Old", "New")).sections]
-    assert told_headings[0] == "The dose 0"
-    assert told_headings[-1] == "The **dose** 179"
+    headings = [s.heading for s in change(old, old.replace("Old", "New")).sections]
+    assert headings[0] == "The dose 0"
+    assert headings[-1] == "The **dose** 179"
 
 
-def test_figures_that_change_in_a_rest_too_long_to_compare_are_a_high_risk():
+def test_changed_figures_in_a_part_too_long_to_compare_are_a_high_risk():
     draw = random.Random(1)
     old, new = ("".join(draw.choices(["5 mg\n", "6 mg\n"], k=MOST_COMPARED)) for _ in range(2))
     found = change(old, new)
@@ -384,7 +386,7 @@ def page_of(numbers: list[int]) -> str:
 
 
 @given(markup, markup)
-def test_the_lines_of_the_sections_are_those_of_the_change(old: str, new: str):
+def test_the_lines_of_the_sections_add_up_to_the_change(old: str, new: str):
     found = compare({}, old, {}, new, review_fields=REVIEW_FIELDS)
     if found is not None:
         assert sum(s.lines_added for s in found.sections) == found.lines_added
@@ -392,37 +394,37 @@ def test_the_lines_of_the_sections_are_those_of_the_change(old: str, new: str):
 
 
 @given(values, values)
-def test_the_figures_are_those_of_the_changed_lines_and_swapping_sides_swaps_them(old, new):
+def test_figures_come_from_changed_lines_and_swap_with_the_sides(old, new):
     if old == new:
         return
     there, back = change(page_of(old), page_of(new)), change(page_of(new), page_of(old))
     expected = [(f"{a} mg", f"{b} mg") for a, b in zip(old, new, strict=True) if a != b]
     assert figures(there) == expected
     assert figures(back) == [(b, a) for a, b in expected]
-    assert told(there) == told(back)
+    assert reported(there) == reported(back)
     assert there.risk is back.risk
 
 
 @given(markup)
-def test_an_added_line_alone_adds_its_own_figure_and_no_other(old: str):
+def test_an_added_line_adds_only_the_figure_in_it(old: str):
     found = change(old, old + "\n\nTell them 77 days before.\n")
     assert set(figures(found)) <= {(None, "77 days")}
 
 
-def test_the_first_heading_renamed_is_changed_and_not_gone():
+def test_a_renamed_first_heading_is_changed_and_not_removed():
     page = "# Regorafenib\n\n## Dose\n\nTake 160 mg once daily.\n"
     found = change(page, page.replace("# Regorafenib\n", "# Stivarga\n", 1))
     assert [(s.heading, str(s.status)) for s in found.sections] == [("Stivarga", "changed")]
     assert found.risk is Risk.MEDIUM
 
 
-def test_one_of_two_equal_links_that_goes_is_told():
+def test_removing_one_of_two_equal_links_is_reported():
     link = "[the label](https://example.org/label)"
     found = change(f"See {link} and {link}.\n", f"See {link}.\n")
     assert links(found) == [("the label", "https://example.org/label", None)]
 
 
-def test_a_figure_behind_a_citation_of_two_lines_is_told_on_its_own_line():
+def test_a_figure_after_a_citation_of_two_lines_has_its_own_line_number():
     old = "Half of them lived longer.[7,\n8](#cit/7)\nThe median was 4.8 months.\n"
     found = change(old, old.replace("4.8", "5.8"))
     assert [(f.old, f.new, f.line) for f in found.figures] == [("4.8 months", "5.8 months", 3)]

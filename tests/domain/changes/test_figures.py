@@ -13,7 +13,7 @@ from worker.domain.changes.passages import Block
 
 
 def figures_of(text: str) -> list[str | None]:
-    """Return the figures of a text that is new: each of them is told as added."""
+    """Return the figures of a new text: each is reported as added."""
     return [found.new for found in compare_figures([], [Block(line=0, text=text)])]
 
 
@@ -69,7 +69,7 @@ def test_figures_are_read_with_their_sign_and_unit(text: str, figures: list[str]
         ("take 5 mg in the morning", "in the morning, take 5 mg"),
     ],
 )
-def test_another_spelling_of_one_value_is_no_change(old: str, new: str):
+def test_another_spelling_of_a_value_is_not_a_change(old: str, new: str):
     assert compared(old, new) == ()
 
 
@@ -202,7 +202,7 @@ def test_a_change_of_sign_number_or_unit_is_a_change(old: str, new: str, expecte
     assert found == [expected] if expected else found
 
 
-def test_a_figure_is_told_with_the_words_around_it_and_its_line():
+def test_a_figure_is_reported_with_the_words_around_it_and_its_line():
     (change,) = compared(
         "People lived\na median of 4.8 months compared with 3 months.",
         "People lived\na median of 4.9 months compared with 3 months.",
@@ -216,12 +216,12 @@ def test_a_figure_is_told_with_the_words_around_it_and_its_line():
     }
 
 
-def test_two_figures_that_change_places_are_two_changes():
+def test_two_swapped_figures_are_two_changes():
     old, new = "5 mg of A and 10 mg of B", "10 mg of A and 5 mg of B"
     assert pairs(old, new) == [("5 mg", "10 mg"), ("10 mg", "5 mg")]
 
 
-def test_where_one_side_has_more_figures_those_of_one_unit_are_a_pair():
+def test_extra_figures_on_one_side_are_paired_by_unit():
     old = "It takes 3 weeks."
     new = "It takes 20 mg for 4 weeks."
     assert ("3 weeks", "4 weeks") in pairs(old, new)
@@ -249,13 +249,13 @@ def test_swapping_sides_swaps_old_and_new(values):
 
 
 @given(st.text(alphabet="0123456789.,:/–-<$% mgtoMay\n", max_size=60))
-def test_equal_texts_have_equal_figures_whatever_they_are(text: str):
+def test_comparing_equal_texts_finds_no_changed_figure(text: str):
     assert compared(text, text) == ()
     assert all(figure in text for figure in figures_of(text))
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_a_changed_figure_stands_in_its_text(old: str, new: str):
+def test_a_changed_figure_occurs_in_its_text(old: str, new: str):
     for change in compared(old, new):
         assert change.old is not None or change.new is not None
         assert (change.old or "") in old
@@ -284,11 +284,11 @@ def test_a_changed_figure_stands_in_its_text(old: str, new: str):
         ("+5 mg", "5 mg", ("+5 mg", "5 mg")),
     ],
 )
-def test_figures_are_compared_by_what_they_say(old: str, new: str, change):
+def test_figures_are_compared_by_value(old: str, new: str, change):
     assert pairs(f"take {old} now", f"take {new} now") == ([change] if change else [])
 
 
-def test_of_several_figures_only_those_that_changed_are_told():
+def test_only_changed_figures_are_reported():
     old = "Take 5 mg for 3 weeks, then 10 mg for 2 weeks."
     assert pairs(old, old.replace("10 mg", "20 mg")) == [("10 mg", "20 mg")]
     assert pairs(old, old.replace(", then 10 mg for 2 weeks", "")) == [
@@ -297,7 +297,7 @@ def test_of_several_figures_only_those_that_changed_are_told():
     ]
 
 
-def test_where_one_side_has_fewer_figures_the_first_of_a_unit_is_the_pair():
+def test_the_first_figure_of_a_unit_is_paired_when_one_side_has_fewer():
     assert pairs("It is 1 mg, 2 mg, 3 days.", "It was 9 days.") == [
         ("1 mg", None),
         ("2 mg", None),
@@ -310,7 +310,7 @@ def test_where_one_side_has_fewer_figures_the_first_of_a_unit_is_the_pair():
     ]
 
 
-def test_the_words_around_a_figure_are_three_and_come_from_its_own_block():
+def test_the_context_of_a_figure_is_three_words_from_its_block():
     old = [Block(line=4, text="one two three four 5 mg six seven eight nine")]
     new = [Block(line=6, text="one two three four 6 mg six seven eight nine")]
     (change,) = compare_figures(old, new)
@@ -323,17 +323,17 @@ def test_the_words_around_a_figure_are_three_and_come_from_its_own_block():
     assert (gone.old, gone.new, gone.line) == ("5 mg", None, 5)
 
 
-def test_blocks_that_are_equal_at_both_ends_are_left_out():
+def test_equal_blocks_at_both_ends_are_skipped():
     def page(*doses: int) -> list[Block]:
         return [Block(line=2 * n, text=f"Take {dose} mg.") for n, dose in enumerate(doses)]
 
-    told = compare_figures(page(1, 2, 3, 4), page(1, 7, 3, 4))
-    assert [(c.old, c.new, c.line) for c in told] == [("2 mg", "7 mg", 3)]
-    told = compare_figures(page(1, 2, 3), page(1, 2, 9, 3))
-    assert [(c.old, c.new, c.line) for c in told] == [(None, "9 mg", 5)]
+    reported = compare_figures(page(1, 2, 3, 4), page(1, 7, 3, 4))
+    assert [(c.old, c.new, c.line) for c in reported] == [("2 mg", "7 mg", 3)]
+    reported = compare_figures(page(1, 2, 3), page(1, 2, 9, 3))
+    assert [(c.old, c.new, c.line) for c in reported] == [(None, "9 mg", 5)]
 
 
-def test_a_figure_that_moved_leaves_another_that_came():
+def test_a_moved_figure_does_not_hide_an_added_one():
     here = compared("", "Take 5 mg at night.")
     twice = (*compared("Take 5 mg at night.", ""), *here, *here)
     assert without_moves(twice) == here

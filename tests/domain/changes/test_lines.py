@@ -45,21 +45,21 @@ few = st.lists(st.sampled_from(["", "x", "y", *LONG]), max_size=4)
 
 @given(st.lists(st.tuples(few, few, few), max_size=6), *2 * [st.sampled_from(["", "\n"])])
 @settings(max_examples=300)
-def test_so_they_do_between_bodies_that_share_most(parts, end: str, ends: str):
+def test_the_edits_are_right_between_bodies_that_share_most_lines(parts, end: str, ends: str):
     old = "\n".join(line for both, some, _ in parts for line in (*both, *some)) + end
     new = "\n".join(line for both, _, others in parts for line in (*both, *others)) + ends
     assert rebuilt(old, new, compare_lines(old, new)) == new
 
 
 @pytest.mark.parametrize(("end", "ends"), [("", "\n"), ("\n", ""), ("", "")])
-def test_a_last_line_may_lack_its_end(end: str, ends: str):
+def test_the_last_line_may_have_no_line_end(end: str, ends: str):
     old, new = f"a\nb\nc{end}", f"x\nb\nd{ends}"
     diff = compare_lines(old, new)
     assert rebuilt(old, new, diff) == new
     assert (diff.edits[-1].old_at[1], diff.edits[-1].new_at[1]) == (len(old), len(new))
 
 
-def test_a_stretch_that_repeats_leads_nowhere_where_xdiff_may_look():
+def test_a_repeated_stretch_is_compared_exactly():
     long = LONG[0]
     old = "\n".join([*[long] * 3, "end"])
     new = "\n".join(["new", *[long] * 6, "end"])
@@ -71,7 +71,7 @@ def test_a_stretch_that_repeats_leads_nowhere_where_xdiff_may_look():
 @pytest.mark.parametrize("limit", ["MOST_COMPARED", "_MOST_STEPS", "_MOST_IN_STEP", "_MOST_FAR"])
 @given(old=bodies, new=bodies)
 @settings(max_examples=50)
-def test_so_they_do_beyond_any_limit(limit: str, old: str, new: str):
+def test_the_edits_are_right_beyond_any_limit(limit: str, old: str, new: str):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, limit, 0)
         patched.setattr(module, "MOST_COMPARED", 3)
@@ -79,7 +79,7 @@ def test_so_they_do_beyond_any_limit(limit: str, old: str, new: str):
     assert rebuilt(old, new, diff) == new
 
 
-def test_edits_far_apart_are_found_one_by_one_and_are_no_longer_than_those_of_xdiff():
+def test_distant_edits_are_found_separately_and_are_no_longer_than_xdiffs():
     changed = list(unique)
     changed[10:11] = ["Another line.\n"]
     changed[2_000:2_000] = [f"Put in {n}.\n" for n in range(300)]
@@ -93,7 +93,7 @@ def test_edits_far_apart_are_found_one_by_one_and_are_no_longer_than_those_of_xd
     assert diff.added + diff.removed == length_by_xdiff(old, new)
 
 
-def test_many_lines_changed_each_in_its_place_are_found_without_xdiff():
+def test_many_lines_changed_in_place_are_found_without_xdiff():
     changed = list(unique)
     changed[::5] = [f"5 mg {line}" for line in changed[::5]]
     old, new = "".join(unique), "".join(changed)
@@ -102,7 +102,7 @@ def test_many_lines_changed_each_in_its_place_are_found_without_xdiff():
     assert rebuilt(old, new, diff) == new
 
 
-def test_a_last_line_without_its_end_differs_in_step_too():
+def test_a_last_line_without_a_line_end_differs_in_place_too():
     changed = ["5 mg\n" if n % 4 == 0 else line for n, line in enumerate(unique)]
     old, new = "".join(unique), "".join(changed).removesuffix("\n")
     diff = compare_lines(old, new)
@@ -110,7 +110,7 @@ def test_a_last_line_without_its_end_differs_in_step_too():
     assert diff.edits[-1].new == (len(unique) - 1, len(unique))
 
 
-def test_one_line_more_among_many_equal_ones_is_one_line():
+def test_one_line_added_among_many_equal_ones_is_one_added_line():
     lines = "the same line again\n" * 30_000
     diff = compare_lines(lines, f"5 mg\n{lines}6 mg\n")
     assert diff.exact
@@ -118,7 +118,7 @@ def test_one_line_more_among_many_equal_ones_is_one_line():
     assert diff.added < 10
 
 
-def test_what_is_too_much_to_compare_counts_as_replaced_and_says_so():
+def test_bodies_too_large_to_compare_count_as_replaced_and_are_marked():
     draw = random.Random(1)
     old, new = ("".join(draw.choices(["a\n", "b\n"], k=MOST_COMPARED)) for _ in range(2))
     diff = compare_lines(old, new)
@@ -127,7 +127,7 @@ def test_what_is_too_much_to_compare_counts_as_replaced_and_says_so():
     assert diff.added > MOST_COMPARED / 2
 
 
-def test_as_many_lines_as_are_compared_are_exact():
+def test_lines_up_to_the_limit_are_compared_exactly():
     draw = random.Random(1)
     old, new = ("".join(draw.choices(["a\n", "b\n"], k=MOST_COMPARED // 2)) for _ in range(2))
     diff = compare_lines(old, new)

@@ -1,4 +1,4 @@
-"""Which links came, went, or lead elsewhere."""
+"""Which links were added, removed or retargeted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from worker.domain.changes.links import LinkChange, compare_links
 
 
-def told(old, new):
+def reported(old, new):
     changes = [change.as_json() for change in compare_links(old, new)]
     return [(change["text"], change["old"], change["new"]) for change in changes]
 
@@ -25,11 +25,11 @@ def told(old, new):
         ([("a", "1")], [], [("a", "1", None)]),
         ([], [("a", "1")], [("a", None, "1")]),
         ([("a", "1")], [("b", "2")], [("a", "1", None), ("b", None, "2")]),
-        # Of equal links one goes, and of two links in the same words each has its own way.
+        # One of two equal links is removed; two links with the same words are paired separately.
         ([("a", "1"), ("a", "1")], [("a", "1")], [("a", "1", None)]),
         ([("a", "1"), ("a", "2")], [("a", "3"), ("a", "4")], [("a", "1", "3"), ("a", "2", "4")]),
         ([("a", "1"), ("a", "2")], [("a", "3")], [("a", "1", "3"), ("a", "2", None)]),
-        # What leads elsewhere is told first, then what is gone, then what came.
+        # Retargeted links come first, then removed ones, then added ones.
         (
             [("gone", "1"), ("a", "2")],
             [("came", "3"), ("a", "4")],
@@ -37,15 +37,15 @@ def told(old, new):
         ),
     ],
 )
-def test_links_are_paired_by_their_words_then_by_their_targets(old, new, expected):
-    assert told(old, new) == expected
+def test_links_are_paired_by_words_then_by_target(old, new, expected):
+    assert reported(old, new) == expected
 
 
 links = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("12")), max_size=5)
 
 
 @given(links, links)
-def test_swapping_sides_swaps_what_came_and_what_went(old, new):
+def test_swapping_sides_swaps_added_and_removed_links(old, new):
     there, back = compare_links(old, new), compare_links(new, old)
     turned = {LinkChange(text=c.text, old=c.new, new=c.old) for c in back}
     assert {c for c in there if None in {c.old, c.new}} == {
@@ -54,7 +54,7 @@ def test_swapping_sides_swaps_what_came_and_what_went(old, new):
 
 
 @given(links, links)
-def test_what_is_told_accounts_for_every_link(old, new):
-    told_of = compare_links(old, new)
-    gone, came = sum(c.new is None for c in told_of), sum(c.old is None for c in told_of)
+def test_the_report_accounts_for_every_link(old, new):
+    found = compare_links(old, new)
+    gone, came = sum(c.new is None for c in found), sum(c.old is None for c in found)
     assert len(old) - gone == len(new) - came

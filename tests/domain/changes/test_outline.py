@@ -1,4 +1,4 @@
-"""The headings and fences of a body are those of a full parse, found at a fraction of its cost."""
+"""The headings and fences of a body equal those of a full parse, at a fraction of its cost."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ def headings_of_a_full_parse(body: str) -> list[tuple[int, int]]:
 
 
 @given(bodies)
-def test_the_headings_are_those_of_a_full_parse(body: str):
+def test_headings_equal_those_of_a_full_parse(body: str):
     found = [(heading.line, heading.level) for heading in read_outline(body).headings]
     assert found == headings_of_a_full_parse(body)
 
 
 @given(bodies)
-def test_the_fences_are_those_of_a_full_parse(body: str):
+def test_fences_equal_those_of_a_full_parse(body: str):
     expected = [token.map for token in PARSER.parse(body) if token.type == "fence"]
     assert read_outline(body).fences == [tuple(span) for span in expected]
 
 
 @pytest.mark.corpus
-def test_the_headings_of_the_real_library_are_those_of_a_full_parse(corpus: Path):
+def test_headings_of_the_real_library_equal_those_of_a_full_parse(corpus: Path):
     pages = sorted(corpus.rglob("*.md"))[::20]
     assert pages
     for page in pages:
@@ -92,13 +92,13 @@ def test_the_headings_of_the_real_library_are_those_of_a_full_parse(corpus: Path
         assert found == headings_of_a_full_parse(body), page
 
 
-def test_a_line_of_code_is_no_heading():
+def test_a_line_of_code_is_not_a_heading():
     outline = read_outline("# Use\n\n```sh\n# no heading\n```\n\n## After\n")
     assert [heading.title for heading in outline.headings] == ["Use", "After"]
     assert [line for line in range(7) if outline.in_fence(line)] == [2, 3, 4]
 
 
-def test_a_title_is_what_a_reader_sees():
+def test_a_title_is_the_text_that_a_reader_sees():
     heading = Heading(line=0, level=2, source="## The **dose** of [`X`](https://example.org) ##")
     assert heading.title == "The dose of X"
     assert Heading(line=0, level=1, source="Two\nlines\n===").title == "Two lines"
@@ -115,11 +115,11 @@ def test_a_title_is_what_a_reader_sees():
         pytest.param("[a\n" * 50_000 + "===\n", id="brackets"),
     ],
 )
-def test_a_body_beyond_the_limits_says_that_not_all_was_read(body: str):
+def test_a_body_beyond_the_limits_is_marked_as_partly_read(body: str):
     assert not read_outline(body).complete
 
 
-def test_headings_behind_the_limits_count_as_they_stand():
+def test_headings_beyond_the_limits_count_as_written():
     outline = read_outline("<!--\n" + "x\n" * 60_000 + "# a\n" * 3)
     assert [heading.source for heading in outline.headings] == ["# a"] * 3
 
@@ -131,7 +131,7 @@ stretches = st.lists(st.tuples(few, few, few), min_size=1, max_size=4)
 
 @given(stretches)
 @settings(max_examples=300)
-def test_outlines_of_two_bodies_read_together_are_those_read_alone(parts):
+def test_two_outlines_read_together_equal_those_read_alone(parts):
     old = "\n".join(line for both, some, _ in parts for line in (*both, *some))
     new = "\n".join(line for both, _, others in parts for line in (*both, *others))
     both = read_outlines(old, new, compare_lines(old, new).edits)
@@ -147,12 +147,12 @@ def test_outlines_of_two_bodies_read_together_are_those_read_alone(parts):
         ("```\n# a\n\n# b\n", "# a\n\n# b\n"),
     ],
 )
-def test_what_stands_behind_an_edit_is_read_as_it_now_stands(old: str, new: str):
+def test_text_after_an_edit_is_read_in_its_new_context(old: str, new: str):
     both = read_outlines(old, new, compare_lines(old, new).edits)
     assert both == (read_outline(old), read_outline(new))
 
 
-def test_outlines_beyond_the_limits_are_those_read_alone_too():
+def test_outlines_beyond_the_limits_equal_those_read_alone_too():
     old = "# a\n" * MOST_MARKS + "# b\n"
     new = old.replace("# b", "# c")
     both = read_outlines(old, new, compare_lines(old, new).edits)
@@ -163,7 +163,7 @@ WORDS = st.text(st.sampled_from("ab1é ,.;:()'\"?/%–’-_*`[]<>&!#\\~"), min_s
 
 
 @given(st.integers(1, 6), WORDS)
-def test_the_title_of_a_heading_is_what_markdown_reads_of_it(level, words):
+def test_the_title_of_a_heading_is_the_one_that_markdown_reads(level, words):
     source = f"{'#' * level} {words}\n"
     tokens = MarkdownIt("commonmark").parse(source)
     inline = next(token for token in tokens if token.type == "inline")
@@ -172,19 +172,19 @@ def test_the_title_of_a_heading_is_what_markdown_reads_of_it(level, words):
         assert Heading(line=0, level=level, source=source).title == " ".join(read.split())
 
 
-def test_the_section_of_a_line_is_that_of_the_heading_above_it():
+def test_a_line_belongs_to_the_section_of_the_heading_above_it():
     outline = read_outline("before\n\n# One\n\ntext\n\n## Two\ntext\n")
     assert [outline.section(line) for line in range(8)] == [-1, -1, 0, 0, 0, 0, 1, 1]
 
 
-def test_a_body_without_headings_and_fences_has_neither():
+def test_a_body_without_headings_and_fences_has_an_empty_outline():
     outline = read_outline("text\n")
     assert (outline.headings, outline.fences, outline.complete) == ([], [], True)
     assert outline.section(0) == -1
     assert not outline.in_fence(0)
 
 
-def test_several_fences_are_told_apart():
+def test_several_fences_are_distinguished():
     outline = read_outline("```\na\n```\ntext\n~~~\nb\n~~~\ntext\n")
     assert [line for line in range(8) if outline.in_fence(line)] == [0, 1, 2, 4, 5, 6]
 

@@ -1,4 +1,4 @@
-"""What two texts begin and end with alike."""
+"""The common start and the common end of two texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ texts = st.text(alphabet="ab", max_size=12)
 
 
 @given(texts, texts, texts)
-def test_the_common_start_is_equal_and_the_next_character_is_not(start: str, old: str, new: str):
+def test_the_common_start_ends_at_the_first_difference(start: str, old: str, new: str):
     old, new = start + old, start + new
     equal = common_start(old, new)
     assert equal >= len(start)
@@ -21,7 +21,9 @@ def test_the_common_start_is_equal_and_the_next_character_is_not(start: str, old
 
 
 @given(texts, texts, texts, st.integers(min_value=0, max_value=20))
-def test_the_common_end_is_that_of_the_texts_backwards(old: str, new: str, end: str, most: int):
+def test_the_common_end_equals_the_common_start_of_the_reversed_texts(
+    old: str, new: str, end: str, most: int
+):
     old, new = old + end, new + end
     expected = min(common_start(old[::-1], new[::-1]), most)
     assert common_end(old, new, most) == expected

@@ -24,12 +24,12 @@ def no_code(_line: int) -> bool:
 @pytest.mark.parametrize(
     "text", ["1. One", "12) Two\n3 mg", "7.", "a\n\n \nb", "a\n  b", "# a", "5.5 mg"]
 )
-def test_a_text_of_a_kind_reads_as_it_does_with_the_parser(text: str):
+def test_each_kind_of_text_reads_the_same_as_with_the_parser(text: str):
     assert_reads_as_parsed(text)
 
 
 @given(st.lists(words, max_size=5).map("\n".join))
-def test_a_text_without_marks_reads_as_it_does_with_the_parser(text: str):
+def test_a_text_without_markup_reads_the_same_as_with_the_parser(text: str):
     assert_reads_as_parsed(text)
 
 
@@ -68,7 +68,7 @@ def test_every_edit_is_in_one_passage_that_is_alike_around_it(parts):
         assert old[last.old_at[1] : passage.old_at[1]] == new[last.new_at[1] : passage.new_at[1]]
 
 
-def test_two_edits_whose_surroundings_meet_are_one_passage():
+def test_two_edits_with_overlapping_context_are_one_passage():
     lines = [f"Line {n} of it." for n in range(20)]
     old = "\n".join(lines)
     for between, passages_found in ((6, 1), (7, 2)):

@@ -57,17 +57,17 @@ def weighed(*, slight=False, fields=(), figures=(), sections=(), complete=True):
     ],
 )
 @pytest.mark.parametrize("slight", [True, False])
-def test_what_may_do_harm_is_a_high_risk_for_its_reasons(found, reasons, slight):
+def test_harmful_changes_are_a_high_risk_with_reasons(found, reasons, slight):
     assert weighed(slight=slight, **found) == (Risk.HIGH, tuple(reasons))
 
 
 @pytest.mark.parametrize(("slight", "risk"), [(True, Risk.LOW), (False, Risk.MEDIUM)])
-def test_anything_else_is_a_medium_or_a_low_risk_without_reasons(slight, risk):
+def test_other_changes_are_a_medium_or_low_risk_without_reasons(slight, risk):
     changed = [section("Dose", SectionStatus.CHANGED), section("Use", SectionStatus.ADDED)]
     assert weighed(slight=slight, fields=["title"], sections=changed) == (risk, ())
 
 
-def test_the_fields_of_a_policy_are_the_librarys_own():
+def test_a_policy_uses_the_field_names_of_the_library():
     fields = Fields(status="state", last_reviewed="checked", reviewer="who", review_status="how")
     policy = Policy(
         fields=fields,

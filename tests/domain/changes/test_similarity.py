@@ -1,4 +1,4 @@
-"""Which document a new file continues: enough of its lines, the most similar, and each only once."""
+"""Which document a new file continues: the most similar one with enough equal lines, and each only once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_similarity_is_the_share_of_lines_that_both_have():
     assert similarity(old, page("b.md", LINES)) == 1.0
 
 
-def test_blank_lines_make_no_two_pages_alike():
+def test_blank_lines_do_not_make_pages_similar():
     other = [f"Quite another sentence, number {number}." for number in range(40)]
     assert similarity(page("a.md", LINES), page("b.md", other)) == 0.0
 
@@ -52,7 +52,7 @@ def test_two_empty_bodies_have_nothing_in_common():
     assert moves([Content(path="b.md", metadata={"title": "A"}, body="")], [empty]) == {}
 
 
-def test_half_the_lines_are_enough_where_the_title_the_address_or_the_name_is_equal():
+def test_half_the_lines_are_enough_with_an_equal_title_address_or_name():
     half = edited(LINES, 20)
     old = page("old/a.md", LINES, title="A", url="https://example.org/a")
     assert moves([page("b.md", half, title="A")], [old]) == {"b.md": "old/a.md"}
@@ -69,7 +69,7 @@ def test_an_equal_title_and_address_are_never_enough():
     assert moves([page("new/a.md", edited(LINES, 21), **same)], [page("a.md", LINES, **same)]) == {}
 
 
-def test_a_short_body_has_to_be_more_alike():
+def test_a_short_body_must_be_more_similar():
     old = page("old/a.md", LINES[:5], title="A")
     assert moves([page("new/a.md", edited(LINES[:5], 1), title="A")], [old]) == {
         "new/a.md": "old/a.md"
@@ -91,7 +91,7 @@ def test_the_more_similar_of_two_files_takes_the_document():
     assert moves(new, [old]) == {"c.md": "a.md"}
 
 
-def test_the_other_takes_what_is_the_next_best_for_it():
+def test_the_other_file_takes_its_next_best_document():
     olds = [page("1.md", LINES, title="A"), page("2.md", edited(LINES, 10), title="A")]
     new = [page("b.md", edited(LINES, 6), title="A"), page("c.md", edited(LINES, 2), title="A")]
     assert moves(new, olds) == {"c.md": "1.md", "b.md": "2.md"}
@@ -104,19 +104,19 @@ def test_metadata_decide_between_equal_bodies():
     assert moves([page("b.md", LINES, title="B")], olds) == {"b.md": "2.md"}
 
 
-def test_metadata_that_only_one_of_them_has_count_against_a_document():
+def test_metadata_on_one_side_only_counts_against_a_document():
     less, more = page("1.md", LINES, a=1), page("2.md", LINES, a=1, b=2, c=3)
     assert moves([page("new.md", LINES, a=1, b=2, c=9)], [less, more]) == {"new.md": "2.md"}
     less, more = page("1.md", LINES, a=1, b=2), page("2.md", LINES, a=1, b=2, c=3, d=4)
     assert moves([page("new.md", LINES, a=1, b=2)], [more, less]) == {"new.md": "1.md"}
 
 
-def test_of_documents_that_nothing_tells_apart_the_likeliest_continues():
+def test_of_indistinguishable_documents_the_likeliest_continues():
     olds = [page("2.md", LINES), page("1.md", LINES)]
     assert moves([page("new.md", LINES)], olds) == {"new.md": "2.md"}
 
 
-def test_of_equal_documents_the_file_with_the_same_name_continues():
+def test_of_equal_documents_the_one_with_the_same_file_name_continues():
     olds = [page(f"old/{n}.md", LINES, title="A") for n in range(12)]
     new = [page(f"new/{n}.md", LINES, title="A") for n in reversed(range(12))]
     assert moves(new, olds) == {f"new/{n}.md": f"old/{n}.md" for n in range(12)}
@@ -146,13 +146,13 @@ def test_each_document_is_used_once_and_each_match_is_similar_enough(old, new):
 
 
 @given(old=_contents, new=_contents)
-def test_a_bar_only_takes_away(old, new):
+def test_a_threshold_only_removes_matches(old, new):
     share = similarity(old, new)
     assert 0 <= share <= 1
     assert similarity(old, new, least=LEAST_ALONE) == (share if share >= LEAST_ALONE else 0)
 
 
-def test_a_quick_count_never_takes_away_what_is_similar_enough():
+def test_the_quick_count_never_drops_a_similar_document():
     old = page("a.md", LINES[:10])
     new = page("b.md", LINES[:5] + [f"Anew {n}" for n in range(5)])
     assert similarity(old, new, least=0.5) == 0.5

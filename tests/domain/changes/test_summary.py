@@ -1,4 +1,4 @@
-"""What changed with a version, in a few words: the weightiest first, and never more than fits."""
+"""What a version changed, in a few words: the most important first, up to a limit."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ def test_figures_come_first_then_fields_sections_links_and_lines():
 @pytest.mark.parametrize(
     "version", [{}, {"figures": [], "fields": [], "sections": [], "links": []}, {"figures": None}]
 )
-def test_a_version_that_changed_nothing_has_nothing_to_say(version):
+def test_a_version_without_changes_has_an_empty_summary(version):
     assert words(**version) == []
 
 
 @pytest.mark.parametrize(
-    ("added", "removed", "told"),
+    ("added", "removed", "shown"),
     [(1, 0, "+1 −0 lines"), (0, 1, "+0 −1 lines"), (7, 7, "+7 −7 lines")],
 )
-def test_lines_are_told_where_any_came_or_went(added, removed, told):
-    assert words(lines_added=added, lines_removed=removed) == [(told, None, None)]
+def test_lines_are_counted_where_any_were_added_or_removed(added, removed, shown):
+    assert words(lines_added=added, lines_removed=removed) == [(shown, None, None)]
 
 
 @pytest.mark.parametrize(
-    ("number", "told"),
+    ("number", "shown"),
     [
         (3, []),
         (4, [("1 more figure", None, None)]),
@@ -67,27 +67,27 @@ def test_lines_are_told_where_any_came_or_went(added, removed, told):
         (1203, [("1,200 more figures", None, None)]),
     ],
 )
-def test_three_figures_are_told_and_the_others_counted(number, told):
+def test_three_figures_are_shown_and_the_others_counted(number, shown):
     three = [("", "1 mg", None), ("", "2 mg", None), ("", "3 mg", None)]
     many = figures(*((f"{dose} mg", None) for dose in range(1, number + 1)))
-    assert words(figures=many) == [*three, *told]
+    assert words(figures=many) == [*three, *shown]
 
 
 @pytest.mark.parametrize(
-    ("number", "told"),
+    ("number", "shown"),
     [(3, []), (4, [("1 more field", None, None)]), (5, [("2 more fields", None, None)])],
 )
-def test_three_fields_are_told_and_the_others_counted(number, told):
+def test_three_fields_are_shown_and_the_others_counted(number, shown):
     three = [("f1", None, "x"), ("f2", None, "x"), ("f3", None, "x")]
     many = fields(*((f"f{n}", None, "x") for n in range(1, number + 1)))
-    assert words(fields=many) == [*three, *told]
+    assert words(fields=many) == [*three, *shown]
 
 
-def test_three_sections_of_a_kind_are_named_and_those_that_changed_are_not():
+def test_three_added_or_removed_sections_are_named_and_changed_ones_are_not():
     gone = sections("removed", "A", "B", "C", "D")
     came = sections("added", "E", "F", "G", "H")
-    told = [what for what, _, _ in words(sections=[*came, *sections("changed", "I"), *gone])]
-    assert told == [f"section removed: {name}" for name in "ABC"] + [
+    shown = [what for what, _, _ in words(sections=[*came, *sections("changed", "I"), *gone])]
+    assert shown == [f"section removed: {name}" for name in "ABC"] + [
         f"section added: {name}" for name in "EFG"
     ]
 
@@ -98,12 +98,12 @@ def test_text_before_the_first_heading_is_called_the_beginning():
     ]
 
 
-def test_one_link_is_one_link():
+def test_one_link_is_written_in_the_singular():
     assert words(links=[{}]) == [("1 link", None, None)]
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "shown"),
     [
         (None, None),
         ("", ""),
@@ -116,6 +116,6 @@ def test_one_link_is_one_link():
         ({"a": "b"}, "{'a': 'b'}"),
     ],
 )
-def test_values_are_told_on_one_line_of_sixty_characters(value, told):
-    assert words(fields=fields(("tags", value, "x"))) == [("tags", told, "x")]
-    assert words(fields=fields(("tags", "x", value))) == [("tags", "x", told)]
+def test_values_are_shown_on_one_line_of_sixty_characters(value, shown):
+    assert words(fields=fields(("tags", value, "x"))) == [("tags", shown, "x")]
+    assert words(fields=fields(("tags", "x", value))) == [("tags", "x", shown)]

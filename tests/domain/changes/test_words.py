@@ -16,13 +16,13 @@ def test_texts_of_the_same_words_are_the_same(start: str, old: str, new: str):
     assert same_words(old, new) == (old.split() == new.split())
 
 
-def test_a_word_behind_a_long_text_tells():
+def test_a_word_after_a_long_text_counts():
     text = "some words of a long text, " * 1_000
     assert same_words(f" {text}", f"  {text}")
     assert not same_words(f" {text}", f"  {text}more")
 
 
-def test_white_space_counts_behind_the_words_that_are_compared():
+def test_white_space_counts_after_the_compared_words():
     start, rest = "a  b ", "word " * MOST_WORDS
     assert same_words(f"{start}{rest}end", f"a b {rest}end")
     assert not same_words(f"{start}{rest} ", f"a b {rest}")

@@ -43,12 +43,12 @@ def test_the_time_is_utc_wherever_it_was_noted(hours):
     assert an_event(at=there)["time"] == "2026-11-24T12:00:00.250000Z"
 
 
-def test_what_an_event_does_not_have_is_not_in_its_data():
+def test_the_data_of_an_event_has_no_empty_keys():
     assert an_event(document_id=None, number=None)["data"] == {"change": "content"}
     assert an_event(document_id=0, number=None)["data"] == {"change": "content", "document_id": 0}
 
 
-def test_the_data_that_was_stored_stays_as_it_was():
+def test_the_stored_data_stays_as_it_was():
     stored = {"change": "content"}
     an_event(data=stored)
     assert stored == {"change": "content"}

@@ -46,12 +46,12 @@ def test_a_new_content_advances_and_an_equal_one_touches():
     assert decision(snapshot(), head()) == decide.Touch(revives=False)
 
 
-def test_a_retired_document_revives():
+def test_a_retired_document_is_revived():
     assert decision(snapshot(), head(live=False)) == decide.Touch(revives=True)
     assert decision(snapshot(), head(live=False), title="B") == decide.Advance(revives=True)
 
 
-def test_what_was_seen_already_or_before_is_stale():
+def test_an_observation_that_is_not_newer_is_stale():
     assert decision(snapshot(observed=10), head(), title="B") == decide.Stale()
     refusal = decide.Refusal(sha256="x", observed=20)
     assert decision(snapshot(observed=15), head(), refusal, title="B") == decide.Stale()
@@ -72,7 +72,7 @@ def test_a_move_is_newer_than_what_was_seen_of_its_source():
     assert decision(snapshot(observed=11), None, source=source) == decide.Move(source=source)
 
 
-def test_an_edited_file_continues_the_document_that_it_is_like():
+def test_an_edited_file_continues_the_most_similar_document():
     source = head(path="old.md", sha256="s1")
     same = decide.decide_snapshot(
         snapshot(), None, None, source, metadata={"title": "A"}, body_sha256="b1", similarity=0.9
@@ -110,7 +110,7 @@ WHILE = decide.RETIRED_WITH_MICROSECONDS
         (head(live=False, observed=11 + WHILE), None, 10, False),
     ],
 )
-def test_a_candidate_continues_where_nothing_newer_was_seen_of_it(
+def test_a_candidate_continues_unless_something_newer_was_seen_of_it(
     source, refused, observed, continues
 ):
     refusal = decide.Refusal(sha256="x", observed=refused) if refused else None
@@ -140,13 +140,13 @@ def test_a_removal_that_is_not_newer_than_a_refusal_is_stale():
     assert decide.decide_removal(later, head(live=False), refusal) == decide.Withdraw()
 
 
-def test_the_same_bytes_refused_again_are_no_news():
+def test_the_same_bytes_refused_again_are_not_a_new_refusal():
     refusal = decide.Refusal(sha256="s2", observed=5)
     assert decide.decide_refusal(snapshot(), "s2", None, refusal) == decide.Refuse(new=False)
     assert decide.decide_refusal(snapshot(), "s3", None, refusal) == decide.Refuse(new=True)
 
 
-def test_every_order_of_arrival_ends_with_what_was_seen_last():
+def test_every_order_of_arrival_ends_with_the_newest_observation():
     """A small model of a store: contents and a removal of one path, in every order."""
     seen = [("content", "B", 11), ("content", "C", 12), ("removal", None, 13), ("content", "D", 14)]
     for order in permutations(seen):
@@ -191,13 +191,13 @@ batches = st.builds(
 
 
 @given(batches)
-def test_a_batch_survives_its_message(batch: Batch):
+def test_a_batch_survives_encoding_and_decoding(batch: Batch):
     import json
 
     assert Batch.from_json(json.loads(json.dumps(batch.as_json()))) == batch
 
 
-def test_a_batch_without_candidates_is_written_as_an_old_worker_reads_it():
+def test_a_batch_without_candidates_is_readable_by_an_old_worker():
     assert Batch(id="x", snapshots=(snapshot(),)).as_json()["format"] == 1
     named = snapshot(candidates=("old.md",))
     assert Batch(id="x", snapshots=(named,)).as_json()["format"] == 2
@@ -224,7 +224,7 @@ def test_nothing_was_seen_before_the_first_observation():
     assert decide.last_seen(head(observed=12), decide.Refusal(sha256="x", observed=11)) == 12
 
 
-def test_unread_bytes_are_told_apart_by_stamp_and_reason():
+def test_unread_bytes_are_distinguished_by_stamp_and_reason():
     stamps = [Stamp(size=1, mtime_ns=2, inode=3), Stamp(size=2, mtime_ns=2, inode=3)]
     stamps.append(Stamp(size=1, mtime_ns=3, inode=3))
     hashes = {decide.unread_sha256(stamp, code) for stamp in stamps for code in ("CS002", "CS003")}

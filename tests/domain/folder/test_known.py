@@ -31,7 +31,7 @@ def rows(files):
 
 
 @given(files=FILES)
-def test_what_is_taken_out_is_what_was_put_in(files):
+def test_known_files_return_what_was_put_in(files):
     known = KnownFiles(files)
     assert dict(known) == files
     assert len(known) == len(files)
@@ -45,7 +45,7 @@ def test_rows_are_live_documents(files):
     assert known == {path: held for path, held in files.items() if held.live}
 
 
-def test_it_is_a_dictionary():
+def test_known_files_are_a_dictionary():
     held = Known(Stamp(1, 2, 3), "0" * 64, 4, live=True)
     known = KnownFiles({"a.md": held, "b.md": held})
     known["c.md"] = held._replace(observed=9)
@@ -57,7 +57,7 @@ def test_it_is_a_dictionary():
 
 @given(files=FILES, data=st.data(), verified=NUMBERS)
 @example(files={"a": Known(Stamp(1, 2, 3), "0" * 64, LARGEST, live=True)}, data=None, verified=0)
-def test_no_file_is_passed_over_that_a_comparison_finds(files, data, verified):
+def test_no_file_is_skipped_that_a_comparison_finds(files, data, verified):
     """Whatever the stamps, and however the files came in."""
     page = [(path, *held.stamp) for path, held in files.items()]
     if data is not None:
@@ -75,20 +75,20 @@ def test_no_file_is_passed_over_that_a_comparison_finds(files, data, verified):
         assert found == wanted
 
 
-def test_a_stamp_that_proves_a_file_unchanged_leaves_nothing_to_look_at():
+def test_an_unchanged_stamp_leaves_nothing_to_look_at():
     held = Known(Stamp(5, 10**18, 7), "0" * 64, 10**15 + 3_000_000, live=True)
     assert KnownFiles({"a.md": held}).unproven([("a.md", 5, 10**18, 7)]) == []
 
 
 @pytest.mark.parametrize(("microseconds_after", "racy"), [(2_000_000, True), (2_000_001, False)])
-def test_rows_are_racy_as_files_are(microseconds_after, racy):
+def test_rows_are_racy_when_their_files_are(microseconds_after, racy):
     seen = ("a.md", 5, 10**18, 7)
     known = KnownFiles()
     known.take([(*seen, "0" * 64, 10**15 + microseconds_after)])
     assert known.unproven([seen]) == ([seen] if racy else [])
 
 
-def test_a_time_that_no_store_holds_is_no_proof():
+def test_a_time_that_no_store_can_hold_is_not_proof():
     held = Known(Stamp(5, 2**64, 7), "0" * 64, LARGEST, live=True)
     seen = ("a.md", 5, 2**64, 7)
     known = KnownFiles({"a.md": held})
@@ -103,7 +103,7 @@ def test_only_live_documents_that_were_read_have_hashes_to_find_them_by():
     assert list(known.live_contents()) == [("a", content_key("0f" * 32))]
 
 
-def test_the_same_is_the_same_stamp_and_content_whenever_it_was_observed():
+def test_files_are_the_same_with_equal_stamp_and_content_at_any_time():
     held = Known(Stamp(10, 20, 30), "a" * 64, 40, True)
     ours = KnownFiles({"a.md": held})
     alike = held._replace(observed=50, live=False)
@@ -118,7 +118,7 @@ def test_the_same_is_the_same_stamp_and_content_whenever_it_was_observed():
     assert not ours.is_same("b.md", ours)
 
 
-def test_what_is_shared_or_discarded_is_that_path_alone():
+def test_sharing_or_discarding_a_path_changes_no_other():
     held = Known(Stamp(10, 20, 30), "a" * 64, 40, True)
     ours, other = KnownFiles({"a.md": held, "b.md": held}), KnownFiles()
     other.share("a.md", ours)

@@ -40,7 +40,7 @@ def a_version(**given: Any) -> tuple[Seed, Any]:
     return seed, Version(seed=seed, **(usual | given))
 
 
-def told(*story: tuple[str, str] | tuple[str, str, str]) -> list[LifeEvent]:
+def events_of(*story: tuple[str, str] | tuple[str, str, str]) -> list[LifeEvent]:
     return [
         LifeEvent(id=number, kind=kind, path=path, moved_from=rest[0] if rest else None)
         for number, (kind, path, *rest) in enumerate(story, start=1)
@@ -57,8 +57,8 @@ def told(*story: tuple[str, str] | tuple[str, str, str]) -> list[LifeEvent]:
         ("live", [(STORED, "b"), (RETIRED, "b"), (MOVED, "a", "b"), (REVIVED, "a")]),
     ],
 )
-def test_a_story_that_leads_to_the_document_is_no_breach(state, story):
-    assert laws.check_story("a", state, told(*story)) is None
+def test_events_that_lead_to_the_document_are_not_a_breach(state, story):
+    assert laws.check_story("a", state, events_of(*story)) is None
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_a_story_that_leads_to_the_document_is_no_breach(state, story):
         ("retired", [(STORED, "a")], "it is retired, but its events say live"),
     ],
 )
-def test_a_story_that_leads_elsewhere_is_a_breach(state, story, what):
-    breach = laws.check_story("a", state, told(*story))
+def test_events_that_lead_elsewhere_are_a_breach(state, story, what):
+    breach = laws.check_story("a", state, events_of(*story))
     assert breach is not None
     assert (breach.law, breach.path) == (Law.STORY, "a")
     assert what in breach.detail
@@ -94,7 +94,7 @@ def test_a_story_that_leads_elsewhere_is_a_breach(state, story, what):
         (KnownFile(state="live", sha256=HERE, refused_sha256=ELSEWHERE), Law.REFUSAL),
     ],
 )
-def test_a_file_is_what_the_store_holds_live_or_refused(known, law):
+def test_a_file_is_live_or_refused_in_the_store(known, law):
     breach = laws.check_file("a.md", HERE, known)
     assert (breach and breach.law) == law
 
@@ -128,7 +128,7 @@ def test_a_file_proves_its_newest_version_or_contradicts_it():
     assert (breach.law, breach.repairable) == (Law.FILE, True)
 
 
-def test_a_derived_head_is_that_of_the_metadata():
+def test_a_derived_head_matches_the_metadata():
     seed, _ = a_version()
     derived = laws.derive_head("a.md", 3, seed.metadata, a_policy())
     assert (derived["number"], derived["title"]) == (3, seed.metadata["title"])
@@ -137,7 +137,7 @@ def test_a_derived_head_is_that_of_the_metadata():
     assert (retracted["due_on"], retracted["exempt"]) == (None, True)
 
 
-def test_findings_count_all_and_keep_the_first():
+def test_findings_count_all_breaches_and_keep_the_first():
     findings = Breaches(most=2)
     assert findings.ok
     findings.add([None, *(laws.check_file(f"{n}.md", HERE, KnownFile()) for n in range(5))])

@@ -31,7 +31,7 @@ def difference(known_files, *seen, **options):
     return found
 
 
-def test_a_file_that_is_not_known_is_new():
+def test_an_unknown_file_is_new():
     seen = ("b.md", 5, MODIFIED_NS, 7)
     assert difference(known(), seen) == Difference(new=[seen])
 
@@ -51,21 +51,21 @@ def test_an_equal_stamp_is_proof_when_the_file_had_been_still():
 @pytest.mark.parametrize(
     ("seconds_after", "racy"), [(-1, True), (0, True), (1.9, True), (2, True), (2.1, False)]
 )
-def test_an_equal_stamp_is_no_proof_within_two_seconds_of_the_modification(seconds_after, racy):
+def test_an_equal_stamp_is_not_proof_within_two_seconds_of_the_modification(seconds_after, racy):
     files = known(observed=MODIFIED_NS // 1000 + int(seconds_after * SECOND))
     assert is_racy(files["a.md"], 0) is racy
     seen = ("a.md", 5, MODIFIED_NS, 7)
     assert difference(files, seen) == (Difference(racy=[seen]) if racy else Difference())
 
 
-def test_what_was_hashed_again_later_is_not_racy_any_more():
+def test_a_file_hashed_again_later_is_no_longer_racy():
     files = known(observed=MODIFIED_NS // 1000)
     seen = ("a.md", 5, MODIFIED_NS, 7)
     assert difference(files, seen, verified=MODIFIED_NS // 1000 + SECOND).racy == [seen]
     assert difference(files, seen, verified=LATER) == Difference()
 
 
-def test_with_everything_no_stamp_is_proof():
+def test_a_full_scan_trusts_no_stamp():
     seen = ("a.md", 5, MODIFIED_NS, 7)
     assert difference(known(), seen, everything=True) == Difference(racy=[seen])
 
@@ -78,7 +78,7 @@ def test_a_file_that_could_not_be_read_is_tried_again():
     assert difference(files, seen) == Difference(racy=[seen])
 
 
-def test_missing_is_what_a_whole_walk_did_not_see():
+def test_a_file_is_missing_when_a_whole_walk_did_not_see_it():
     assert find_missing(["c.md", "b.md", "a.md"], {"b.md"}, []) == ["a.md", "c.md"]
 
 
@@ -102,7 +102,7 @@ def test_nothing_is_missing_where_the_root_could_not_be_listed():
         (201, 1000, True),
     ],
 )
-def test_a_mass_removal_is_more_than_a_share_and_more_than_a_few(removals, live, mass):
+def test_a_mass_removal_exceeds_both_a_share_and_a_minimum(removals, live, mass):
     assert trips_brake(removals, live, share=0.2, count=10) is mass
 
 

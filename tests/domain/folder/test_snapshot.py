@@ -57,12 +57,12 @@ EDITED_MESSAGE = {
     [(PLAIN, PLAIN_MESSAGE), (EDITED, EDITED_MESSAGE)],
     ids=["format 1", "format 2"],
 )
-def test_both_formats_are_written_and_read_as_they_ever_were(batch, message):
+def test_both_formats_are_written_and_read_unchanged(batch, message):
     assert json.loads(json.dumps(batch.as_json())) == message
     assert Batch.from_json(message) == batch
 
 
-def test_a_batch_speaks_of_every_path_once_and_in_order():
+def test_a_batch_lists_every_path_once_and_in_order():
     batch = Batch(
         id="x",
         snapshots=(
@@ -75,7 +75,7 @@ def test_a_batch_speaks_of_every_path_once_and_in_order():
     assert batch.paths == ["a.md", "b.md", "c.md", "m.md", "z.md"]
 
 
-def test_the_size_of_a_batch_is_that_of_the_bytes_in_the_spool():
+def test_the_size_of_a_batch_counts_the_bytes_in_the_spool():
     assert PLAIN.size == 200
     assert Batch(id="x", unreadable=(unread("c.md"),)).size == 0
 
@@ -98,12 +98,12 @@ def test_a_batch_is_live_unless_it_says_otherwise():
         {"format": "1"},
     ],
 )
-def test_a_message_that_is_no_batch_is_refused(spoiled):
+def test_a_message_that_is_not_a_batch_is_refused(spoiled):
     with pytest.raises(ValueError, match=r"."):
         Batch.from_json(PLAIN_MESSAGE | spoiled)
 
 
-def test_a_batch_of_another_format_says_which_it_is():
+def test_a_batch_of_another_format_is_refused_with_the_number_of_the_format():
     with pytest.raises(ValueError, match="batch format 3 is not 2"):
         Batch.from_json(PLAIN_MESSAGE | {"format": 3})
 

@@ -45,7 +45,7 @@ def test_a_message_waits_for_the_next_window(now, opens):
     assert is_open(hours(), now, who="asha") is (now == opens)
 
 
-def test_the_answer_is_in_utc_whatever_zone_comes_in():
+def test_the_answer_is_in_utc_for_any_zone():
     answer = opens_at(hours(), local(2026, 11, 24, 7), who="asha")
     assert answer.tzinfo is UTC
     assert answer == datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
@@ -78,26 +78,26 @@ def test_no_window_opens_on_a_holiday():
 
 
 @pytest.mark.parametrize("closed", [{"is_holiday": lambda _day: True}, {"days": ()}])
-def test_after_a_year_of_holidays_it_goes_out_anyway(closed):
+def test_after_a_year_of_holidays_a_message_is_sent_anyway(closed):
     now = local(2026, 11, 24, 12)
     assert opens_at(hours(**closed), now, who="asha") == now
     assert is_open(hours(**closed), now, who="asha")
 
 
-def test_a_window_that_a_clock_change_leaves_out_opens_with_the_hour_behind_it():
+def test_a_window_skipped_by_a_clock_change_opens_at_the_next_hour():
     sundays = hours(days=("sun",), start=time(2, 30), end=time(9), zone=BERLIN)
     night = datetime(2026, 3, 29, 0, 0, tzinfo=UTC)
     assert opens_at(sundays, night, who="asha") == local(2026, 3, 29, 3, 30, zone=BERLIN)
 
 
-def test_both_of_an_hour_that_comes_twice_belong_to_the_window():
+def test_both_passes_of_a_repeated_hour_are_in_the_window():
     sundays = hours(days=("sun",), start=time(1), end=time(2, 30), zone=BERLIN)
     second = local(2026, 10, 25, 2, 15, zone=BERLIN).replace(fold=1).astimezone(UTC)
     assert is_open(sundays, second, who="asha")
     assert not is_open(sundays, second + timedelta(minutes=15), who="asha")
 
 
-def test_jitter_delays_each_reader_and_day_by_another_time_and_always_by_the_same():
+def test_jitter_differs_by_reader_and_day_and_is_repeatable():
     spread = hours(days=DAYS, jitter_minutes=30)
     mondays = [
         opens_at(spread, local(2026, 11, 24), who=f"reader-{number}") for number in range(50)
@@ -111,7 +111,7 @@ def test_jitter_delays_each_reader_and_day_by_another_time_and_always_by_the_sam
     assert next_day - mondays[0] != timedelta(days=1)
 
 
-def test_jitter_never_eats_a_whole_window():
+def test_jitter_never_uses_up_a_whole_window():
     short = hours(days=DAYS, start=time(8), end=time(8, 10), jitter_minutes=600)
     for number in range(50):
         opens = opens_at(short, local(2026, 11, 24), who=f"reader-{number}")
@@ -136,7 +136,7 @@ any_instant = st.timedeltas(timedelta(0), timedelta(days=365)).map(
 
 
 @given(any_hours, any_instant, st.floats(0, 1, exclude_max=True))
-def test_it_opens_at_the_first_open_instant(window, now, share):
+def test_a_window_opens_at_the_first_open_instant(window, now, share):
     opens = opens_at(window, now, who="asha")
     assert opens >= now
     assert is_open(window, opens, who="asha")
@@ -147,7 +147,7 @@ def test_it_opens_at_the_first_open_instant(window, now, share):
 
 
 @given(any_hours, any_instant)
-def test_what_is_open_is_within_the_hours_of_the_wall_clock(window, now):
+def test_open_instants_are_within_the_hours_of_the_wall_clock(window, now):
     # A clock change may shift an end by as much as it shifts the clock.
     near = [now + timedelta(hours=shift) for shift in (-1, 0, 1)]
     on_the_wall = any(_on_the_wall(window, instant.astimezone(window.zone)) for instant in near)

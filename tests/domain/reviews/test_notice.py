@@ -1,4 +1,4 @@
-"""Which notices are owed for one fact: one for each route that takes it, with a key of its own."""
+"""Which notices are owed for one fact: one for each route that takes it, each with its own key."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def keys(notices):
     return [notice.key for notice in notices]
 
 
-def test_a_review_that_is_due_is_told_with_what_it_is_about():
+def test_a_notice_of_a_due_review_says_what_it_is_about():
     [notice] = of_a_review()
     assert notice.key == "review:7:2026-11-24:due:team"
     assert (notice.kind, notice.stage, notice.due_on) == ("review", "due", DUE)
@@ -80,7 +80,7 @@ def test_a_review_that_is_due_is_told_with_what_it_is_about():
     ("days_left", "stage"),
     [(15, None), (14, "ahead-14"), (1, "ahead-14"), (0, "due"), (-1, "overdue"), (-90, "overdue")],
 )
-def test_a_review_is_told_in_its_stages_and_not_while_it_is_current(days_left, stage):
+def test_a_review_owes_notices_in_its_stages_and_none_while_it_is_current(days_left, stage):
     assert [notice.stage for notice in of_a_review(days_left)] == ([stage] if stage else [])
 
 
@@ -89,19 +89,19 @@ def test_a_document_that_never_falls_due_owes_nothing():
     assert of_a_review(due=None) == []
 
 
-def test_a_stage_is_told_once_a_cycle_to_each_route():
+def test_a_stage_is_owed_once_a_cycle_to_each_route():
     assert keys(of_a_review(-1)) == keys(of_a_review(-2))
-    told = [
+    found = [
         *of_a_review(routes=(ALL, CARE)),
         *of_a_review(-1),
         *of_a_review(due=DUE + timedelta(days=1)),
         *of_a_review(document_id=8),
     ]
-    assert len(set(keys(told))) == len(told) == 5
+    assert len(set(keys(found))) == len(found) == 5
 
 
 @pytest.mark.parametrize("owed", [of_a_review, of_a_refusal])
-def test_only_routes_that_take_a_fact_are_told(owed):
+def test_only_routes_that_take_a_fact_get_a_notice(owed):
     assert [(n.route, n.channel) for n in owed(routes=(OTHERS, CARE, ALL))] == [
         ("care", "chat"),
         ("team", "mail"),
@@ -109,7 +109,7 @@ def test_only_routes_that_take_a_fact_are_told(owed):
     assert owed(routes=()) == []
 
 
-def test_a_refusal_tells_the_problem_and_which_version_stays():
+def test_a_refusal_names_the_problem_and_the_version_that_stays():
     [notice] = of_a_refusal()
     assert notice.key == "refused:care/nausea.md:11:team"
     assert (notice.kind, notice.stage, notice.due_on) == ("refused", None, None)
@@ -117,12 +117,12 @@ def test_a_refusal_tells_the_problem_and_which_version_stays():
     assert notice.data == {"sha256": "s1", "problem": {"code": "CS032"}, "kept": 3}
 
 
-def test_each_observation_of_a_refused_file_is_told_to_each_route():
-    told = [*of_a_refusal(routes=(ALL, CARE)), *of_a_refusal(observed=12)]
-    assert len(set(keys(told))) == 3
+def test_each_observation_of_a_refused_file_is_owed_to_each_route():
+    found = [*of_a_refusal(routes=(ALL, CARE)), *of_a_refusal(observed=12)]
+    assert len(set(keys(found))) == 3
 
 
-def test_a_hold_is_told_to_every_route_that_takes_holds():
+def test_a_hold_is_owed_to_every_route_that_takes_holds():
     [notice] = hold_notices(4, "removals", 300, live=1000, routes=(CARE, ALL))
     assert notice.key == "held:4:team"
     assert (notice.kind, notice.stage, notice.due_on) == ("held", None, None)
@@ -131,20 +131,20 @@ def test_a_hold_is_told_to_every_route_that_takes_holds():
     assert notice.data == {"removals": 300, "live": 1000}
 
 
-def test_whoever_steps_in_is_told_by_the_route_that_names_them():
+def test_a_backup_gets_the_notice_through_the_route_that_names_them():
     asha = Route(
         name="asha", channel="mail", kinds=KINDS, owners=("asha",), backup="ravi", lead="gone"
     )
     ravi = Route(name="ravi", channel="chat", kinds=KINDS, owners=("Ravi",))
-    told = of_a_review(-21, routes=(asha, ravi))
-    assert [(n.route, n.channel, n.stage) for n in told] == [
+    found = of_a_review(-21, routes=(asha, ravi))
+    assert [(n.route, n.channel, n.stage) for n in found] == [
         ("asha", "mail", "overdue"),
         ("ravi", "chat", "backup"),
     ]
 
 
-def test_what_happened_in_the_cycle_counts():
-    def told(**happened):
+def test_earlier_events_of_the_cycle_count():
+    def found(**happened):
         return [
             notice.stage
             for notice in review_notices(
@@ -159,13 +159,13 @@ def test_what_happened_in_the_cycle_counts():
             )
         ]
 
-    assert told() == ["overdue"]
-    assert told(notified_on={"team": DUE + timedelta(days=1)}) == []
-    assert told(notified_on={"team": DUE - timedelta(days=1)}) == ["overdue+6"]
-    assert told(given=Acknowledgement(snoozed_until=date.max)) == []
+    assert found() == ["overdue"]
+    assert found(notified_on={"team": DUE + timedelta(days=1)}) == []
+    assert found(notified_on={"team": DUE - timedelta(days=1)}) == ["overdue+6"]
+    assert found(given=Acknowledgement(snoozed_until=date.max)) == []
 
 
-def test_a_fallback_is_told_of_what_nobody_else_answers_for():
+def test_a_fallback_gets_notices_that_nobody_else_answers_for():
     asha = Route(name="asha", channel="mail", kinds=KINDS, owners=("@Asha ",))
     other = Route(name="other", channel="mail", kinds=KINDS, fallback=True)
     assert routes_for(REVIEW, SUBJECT, (asha, other, ALL)) == [asha, ALL]
@@ -173,7 +173,7 @@ def test_a_fallback_is_told_of_what_nobody_else_answers_for():
     assert routes_for(REVIEW, Subject(path="a.md"), (asha, other, ALL)) == [other, ALL]
 
 
-def test_an_edit_asks_once_a_version():
+def test_an_edit_requests_a_review_once_a_version():
     def asked(number):
         return list(
             asking_notices(
@@ -185,7 +185,7 @@ def test_an_edit_asks_once_a_version():
     assert keys(asked(2)) != keys(asked(3))
 
 
-def test_a_retraction_says_what_was_served():
+def test_a_retraction_names_the_version_that_was_served():
     [notice] = retraction_notices(
         SUBJECT,
         document_id=7,
@@ -200,7 +200,7 @@ def test_a_retraction_says_what_was_served():
     assert notice.data == {"title": "Nausea", "status": "deprecated", "number": 3}
 
 
-def test_a_failing_channel_is_told_over_the_others():
+def test_a_failing_channel_is_reported_over_the_others():
     mail = Route(name="mail", channel="mail", kinds=KINDS)
     chat = Route(name="chat", channel="chat", kinds=KINDS)
     [notice] = failing_notices("mail", since=NOON, error="451", routes=(mail, chat))
@@ -208,7 +208,7 @@ def test_a_failing_channel_is_told_over_the_others():
     assert notice.data == {"channel": "mail", "since": NOON.isoformat(), "error": "451"}
 
 
-def test_a_silent_part_is_told_once_a_day_and_that_all_is_well_once_a_month():
+def test_silence_is_reported_once_a_day_and_good_health_once_a_month():
     everyone = (Route(name="team", channel="mail", kinds=KINDS), ALL)
     [silent] = silent_notices("sweep", since=None, today=DUE, routes=everyone)
     assert (silent.key, silent.data) == (
@@ -220,6 +220,6 @@ def test_a_silent_part_is_told_once_a_day_and_that_all_is_well_once_a_month():
     )  # fmt: skip
 
 
-def test_what_is_urgent_is_told_unasked_and_that_all_is_well_only_when_asked():
+def test_urgent_facts_are_sent_by_default_and_good_health_only_on_request():
     assert set(ROUTINE_KINDS) == set(KINDS) - {"well"}
     assert set(KINDS) - URGENT_KINDS == {"review", "well"}

@@ -56,7 +56,7 @@ def test_the_last_line_that_matches_names_the_owners(path, owners):
     ("lines", "owners"),
     [("/a/ @folder\n*x.md @name", ("@name",)), ("*x.md @name\n/a/ @folder", ("@folder",))],
 )
-def test_a_folder_is_worth_no_more_than_a_name(lines, owners):
+def test_a_folder_pattern_has_no_priority_over_a_name(lines, owners):
     assert owners_of("a/x.md", text=lines) == owners
 
 
@@ -64,13 +64,13 @@ def test_a_file_with_a_space_in_its_name_matches_a_star():
     assert owners_of("docs/a b.md", text="/docs/*.md @asha") == ("@asha",)
 
 
-def test_who_the_front_matter_names_comes_before_every_line():
+def test_owners_in_front_matter_override_every_line():
     assert parse_owners(FILE).of("02_nci_core/page.md", "Ravi Rao") == Ownership(
         owners=("Ravi Rao",), source=OwnerSource.FRONT_MATTER
     )
 
 
-def test_a_line_without_owners_leaves_nobody():
+def test_a_line_without_owners_removes_the_owners():
     assert parse_owners(FILE).of("02_nci_core/drafts/x.md", None) == NOBODY
     assert Owners().of("x.md", None) == NOBODY
     assert Owners().of("x.md", "  ") == NOBODY
@@ -85,7 +85,7 @@ def test_a_line_without_owners_leaves_nobody():
         ("asha@example.org ravi@example.org", ("asha@example.org", "ravi@example.org")),
     ],
 )
-def test_a_field_names_several_only_where_each_is_an_owner_of_its_own(named, owners):
+def test_a_field_is_split_only_where_each_part_is_a_handle_or_an_address(named, owners):
     assert owners_of("x.md", named=named) == owners
 
 
@@ -104,13 +104,13 @@ def test_a_field_names_several_only_where_each_is_an_owner_of_its_own(named, own
         ("drafts\\", "line 1: the line ends with a backslash"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_named(text, message):
+def test_an_unreadable_line_is_reported_by_number(text, message):
     with pytest.raises(ValueError, match=message):
         parse_owners(text)
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused_with_a_line(text):
+def test_any_text_is_read_or_refused_with_a_line_number(text):
     complaint = "line 0"
     try:
         parse_owners(text).of("02_nci_core/page.md", None)
@@ -124,7 +124,7 @@ def route(name, **conditions):
 
 
 @pytest.mark.parametrize("name", ["@Asha", "asha", " ASHA ", "a.rao@example.org"])
-def test_a_route_answers_for_the_names_that_its_person_goes_by(name):
+def test_a_route_answers_for_all_names_of_its_person(name):
     routes = [
         route("asha", owners=("@asha", "A.Rao@example.org")),
         route("ravi", owners=("ravi",)),
@@ -135,7 +135,7 @@ def test_a_route_answers_for_the_names_that_its_person_goes_by(name):
     assert [one.name for one in answering] == ["asha"]
 
 
-def test_a_route_that_is_not_told_of_the_review_does_not_answer_for_it():
+def test_a_route_without_the_review_does_not_answer_for_it():
     subject = Subject(path="02_nci_core/x.md", owners=("asha",))
     for conditions in ({"kinds": ("held",)}, {"paths": ("/01_suchi_oncotalks/",)}):
         assert answering_routes(subject, [route("asha", owners=("asha",), **conditions)]) == []

@@ -37,7 +37,7 @@ def months_later(day, months):
 
 
 @pytest.mark.parametrize("months", range(1, 25))
-def test_every_due_date_is_the_oracles(months):
+def test_every_due_date_equals_the_oracles(months):
     cadence = parse_cadence(f"{months} months")
     wrong = [day for day in DAYS if due_on(day, cadence) != months_later(day, months)]
     assert wrong == []
@@ -47,7 +47,7 @@ def test_every_due_date_is_the_oracles(months):
     ("word", "months"),
     [("monthly", 1), ("quarterly", 3), ("semiannual", 6), ("annual", 12), ("biennial", 24)],
 )
-def test_the_words_of_the_library_are_months(word, months):
+def test_the_frequency_words_of_the_library_are_months(word, months):
     cadence = parse_cadence(word)
     assert all(due_on(day, cadence) == months_later(day, months) for day in DAYS)
 
@@ -69,7 +69,7 @@ def test_due_dates_are_clamped_to_the_months_end(reviewed, frequency, due):
     assert due_on(reviewed, parse_cadence(frequency)) == due
 
 
-def test_what_is_reviewed_as_needed_is_never_due():
+def test_a_document_reviewed_as_needed_is_never_due():
     assert due_on(date(2026, 1, 1), parse_cadence("as_needed")) is None
 
 
@@ -105,7 +105,7 @@ def test_any_text_is_a_frequency_or_none(text):
 
 
 @given(UNITS, st.sampled_from(["0", "00", "0000"]))
-def test_an_interval_of_nothing_is_no_frequency(unit, zero):
+def test_an_empty_interval_is_not_a_frequency(unit, zero):
     assert parse_cadence(f"{zero} {unit}s") is None
     assert parse_cadence(f"P{zero}{unit[0].upper()}") is None
 
@@ -117,7 +117,7 @@ def test_an_interval_of_nothing_is_no_frequency(unit, zero):
         *("P", "PT6H", "P1Y2", "p6m", "P-6M", "P1D1M", "every 6 months", "6 months ago"),
     ],
 )
-def test_what_is_no_frequency_is_none(text):
+def test_a_text_that_is_not_a_frequency_gives_none(text):
     assert parse_cadence(text) is None
 
 
@@ -150,13 +150,13 @@ def test_states_change_on_their_day(days_left, state):
     assert state_of(days_left) is state
 
 
-def test_where_nobody_steps_in_a_review_stays_overdue():
+def test_a_review_without_escalation_stays_overdue():
     clock = Clock(due_on=date(2020, 1, 1), exempt=False)
     ladder = Ladder(lead_days=(3,), repeat_days=7)
     assert review_state(clock, today=TODAY, ladder=ladder) is ReviewState.OVERDUE
 
 
-def test_states_of_no_due_date_are_exempt_or_unknown():
+def test_a_review_without_a_due_date_is_exempt_or_unknown():
     def state(due, *, exempt):
         clock = Clock(due_on=due, exempt=exempt)
         return review_state(clock, today=date(2026, 1, 1), ladder=LADDER)
@@ -178,7 +178,7 @@ def test_an_acknowledgement_changes_no_state():
     assert state_of(-1, acknowledged_until=date.max) is ReviewState.OVERDUE
 
 
-def test_a_planned_review_is_upcoming_from_its_day_on_and_due_on_its_own():
+def test_a_planned_review_is_upcoming_from_its_planned_day_and_due_on_its_due_date():
     assert state_of(80, planned_on=TODAY) is ReviewState.UPCOMING
     assert state_of(80, planned_on=TODAY + timedelta(days=1)) is ReviewState.CURRENT
     assert state_of(0, planned_on=TODAY) is ReviewState.DUE
@@ -205,7 +205,7 @@ LEADS = Leads.of({"annual": (7, 30), "quarterly": (14, 3), "monthly": (3,)})
         (None, (3,)),
     ],
 )
-def test_a_frequency_takes_the_leads_of_the_longest_one_that_it_holds(frequency, days):
+def test_a_frequency_takes_the_leads_of_the_longest_named_one_within_it(frequency, days):
     assert LEADS.for_frequency(frequency) == days
 
 
@@ -260,7 +260,7 @@ def test_the_first_default_that_fits_fills_a_missing_frequency():
     assert clock(frequency="annual", defaults=defaults).due_on == date(2027, 1, 31)
 
 
-def test_a_default_may_exempt():
+def test_a_default_can_make_a_document_exempt():
     defaults = (DefaultFrequency(frequency="as_needed"),)
     assert clock(frequency=None, defaults=defaults) == Clock(due_on=None, exempt=True)
 

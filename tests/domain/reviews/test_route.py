@@ -1,4 +1,4 @@
-"""Routes: each condition that is set has to hold, and an empty one takes everything."""
+"""Routes: every condition that is set must hold, and a route without conditions takes everything."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_a_route_takes_only_its_kinds():
         {"paths": ("02_nci_core/",), "tags": ("support",), "owners": ("ada@example.org",)},
     ],
 )
-def test_a_route_takes_what_fits_its_conditions(conditions):
+def test_a_route_takes_documents_that_match_its_conditions(conditions):
     assert route(**conditions).takes("review", PAGE)
 
 
@@ -55,12 +55,12 @@ def test_a_route_takes_what_fits_its_conditions(conditions):
         {"source_types": ("02_nci_core",), "tags": ("glossary",)},
     ],
 )
-def test_every_condition_has_to_hold(conditions):
+def test_every_condition_must_hold(conditions):
     assert not route(**conditions).takes("review", PAGE)
 
 
 @pytest.mark.parametrize("condition", ["source_types", "owners", "tags"])
-def test_a_file_known_by_its_path_alone_fits_no_other_condition(condition):
+def test_a_file_with_only_a_path_matches_no_other_condition(condition):
     unread = Subject(path="02_nci_core/broken.md")
     assert not route(**{condition: ("02_nci_core",)}).takes("refused", unread)
     assert route(paths=("02_nci_core/",)).takes("refused", unread)

@@ -1,4 +1,4 @@
-"""The load by week, and earlier reviews in place of a mountain on one day."""
+"""The load by week, and earlier reviews instead of hundreds on one day."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -34,7 +34,7 @@ def load_of(proposal, reviews):
     return places
 
 
-def test_a_mountain_of_one_day_becomes_even_weeks():
+def test_many_reviews_due_on_one_day_are_spread_evenly_over_weeks():
     reviews = [a_review(number) for number in range(1349)]
     proposal = spread(reviews, today=MONDAY, per_week=113)
     assert (proposal.needed, proposal.unfit) == (113, ())
@@ -46,7 +46,7 @@ def test_a_mountain_of_one_day_becomes_even_weeks():
     assert {day.weekday() for day in days} == {0, 1, 2, 3, 4}
 
 
-def test_what_does_not_fit_is_the_least_risky_and_is_told_what_would_do():
+def test_the_least_risky_reviews_do_not_fit_and_the_needed_number_is_returned():
     reviews = [a_review(number, risk="ABC"[number % 3]) for number in range(1349)]
     proposal = spread(reviews, today=MONDAY, per_week=25)
     assert (len(proposal.unfit), proposal.needed) == (1049, 113)
@@ -55,7 +55,7 @@ def test_what_does_not_fit_is_the_least_risky_and_is_told_what_would_do():
     assert {risks[path] for path in proposal.planned} == {"A"}
 
 
-def test_without_a_number_everything_has_a_place_and_one_less_would_not_do():
+def test_the_default_number_is_the_smallest_that_fits_everything():
     reviews = [a_review(number) for number in range(100)]
     proposal = spread(reviews, today=MONDAY)
     assert (proposal.per_week, proposal.unfit) == (9, ())
@@ -78,14 +78,14 @@ def test_the_riskiest_and_then_the_oldest_go_first():
     assert [review.path for review in proposal.stays] == ["0001.md"]
 
 
-def test_what_fits_where_it_is_due_is_left_alone():
+def test_reviews_that_fit_on_their_due_dates_are_not_planned():
     reviews = [a_review(number, due_on=DUE + number * timedelta(weeks=1)) for number in range(5)]
     proposal = spread(reviews, today=MONDAY, per_week=1)
     assert proposal.planned == {}
     assert len(proposal.stays) == 5
 
 
-def test_what_is_overdue_comes_first_and_takes_places_without_a_day():
+def test_overdue_reviews_come_first_and_take_places_without_a_day():
     overdue = [a_review(number, due_on=MONDAY - timedelta(days=1)) for number in range(3)]
     coming = [a_review(number, due_on=MONDAY + timedelta(weeks=2)) for number in range(10, 13)]
     proposal = spread([*overdue, *coming], today=MONDAY, per_week=2)
@@ -105,7 +105,7 @@ def test_at_a_weekend_the_plan_begins_on_monday():
     assert min(proposal.planned.values()) == date(2026, 1, 19)
 
 
-def test_in_the_middle_of_a_week_nothing_is_planned_for_its_past():
+def test_nothing_is_planned_for_past_days_of_the_current_week():
     wednesday = MONDAY + timedelta(days=2)
     reviews = [a_review(number, due_on=MONDAY + timedelta(days=9)) for number in range(20)]
     proposal = spread(reviews, today=wednesday, per_week=10)
@@ -144,7 +144,7 @@ def test_each_review_has_one_place_never_late_and_never_in_the_past(reviews, tod
 
 
 @given(many_reviews, todays, st.integers(1, 20))
-def test_no_week_has_too_many_but_for_what_is_told_not_to_fit(reviews, today, per_week):
+def test_no_week_has_too_many_except_reviews_reported_as_not_fitting(reviews, today, per_week):
     proposal = spread(reviews, today=today, per_week=per_week)
     load = load_of(proposal, reviews)
     for review in proposal.unfit:
@@ -159,7 +159,7 @@ def test_no_week_has_too_many_but_for_what_is_told_not_to_fit(reviews, today, pe
 
 
 @given(many_reviews, todays, st.integers(1, 20))
-def test_everything_fits_exactly_from_the_number_on_that_is_told(reviews, today, per_week):
+def test_everything_fits_from_the_returned_number_on(reviews, today, per_week):
     proposal = spread(reviews, today=today, per_week=per_week)
     assert bool(proposal.unfit) == (per_week < proposal.needed)
 
@@ -173,7 +173,7 @@ def test_the_order_of_the_reviews_does_not_matter(reviews, today, per_week, rand
 
 
 @given(many_reviews, todays, st.integers(1, 20))
-def test_of_two_reviews_due_at_once_the_more_urgent_is_not_done_later(reviews, today, per_week):
+def test_of_two_reviews_due_on_one_day_the_more_urgent_is_never_later(reviews, today, per_week):
     proposal = spread(reviews, today=today, per_week=per_week)
     week = {path: monday_of(day) for path, day in proposal.planned.items()}
     week |= {review.path: monday_of(review.due_on) for review in proposal.stays}
@@ -220,7 +220,7 @@ def test_a_planned_review_counts_in_the_week_of_its_plan():
     assert ahead.overdue == 1
 
 
-def test_the_pace_counts_each_document_as_often_as_it_comes_up():
+def test_the_pace_counts_each_document_by_its_frequency():
     reviews = [
         *(a_review(n, last_reviewed=DUE - timedelta(weeks=13)) for n in range(13)),
         *(a_review(n, last_reviewed=DUE - timedelta(weeks=52)) for n in range(100, 152)),

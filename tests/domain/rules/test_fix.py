@@ -1,4 +1,4 @@
-"""Fixing: only the spans change, and twice is once."""
+"""Fixing changes only the spans and is idempotent."""
 
 import re
 import string
@@ -67,7 +67,7 @@ def test_line_ends_and_a_byte_order_mark_stay(fixed, line_end, bom):
         "2026-10-01: lastReviewed",
     ],
 )
-def test_what_is_no_date_alone_or_has_quotes_stays(fixed, line):
+def test_a_quoted_date_and_a_text_around_a_date_stay(fixed, line):
     text = HEAD.replace("lastReviewed: 2026-10-01 # by Asha", line)
     assert fixed(text).decode() == text
 
@@ -89,19 +89,19 @@ def test_a_date_without_quotes_is_found_with_its_place():
     assert (span.line, span.column, span.end_line, span.end_column) == (7, 15, 7, 25)
 
 
-def test_a_word_is_fixed_only_when_asked(fixed):
+def test_a_word_is_fixed_only_on_request(fixed):
     text = HEAD.replace("quarterly", "quaterly").replace("2026-10-01", "'2026-10-01'")
     assert fixed(text).decode() == text
     assert fixed(text, words=True).decode() == text.replace("quaterly", "quarterly")
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
-def test_the_quotes_of_a_word_stay(fixed, quote):
+def test_a_fixed_word_keeps_its_quotes(fixed, quote):
     text = HEAD.replace("status: active", f"status: {quote}Actve{quote}")
     assert f"status: {quote}active{quote}\n" in fixed(text, words=True).decode()
 
 
-def test_a_word_in_a_block_is_left_to_its_author(fixed):
+def test_a_word_in_a_block_is_not_fixed(fixed):
     text = HEAD.replace("status: active", "status: >-\n  actve")
     assert "status: >-\n  actve\n" in fixed(text, words=True).decode()
 
@@ -118,7 +118,7 @@ def test_a_word_in_a_block_is_left_to_its_author(fixed):
         ("q" * 100_000, None),
     ],
 )
-def test_a_frequency_that_was_meant(given, meant):
+def test_a_misspelled_frequency_is_fixed(given, meant):
     words = ("monthly", "quarterly", "semiannual", "annual", "biennial", "as_needed")
     assert only_near(given, words) == meant
 
@@ -143,12 +143,12 @@ def test_an_edit_that_does_not_fit_fixes_nothing(examined, rules):
     assert fix(other, edits) == other
 
 
-def test_an_edit_names_the_rule_that_it_obeys(examined, rules):
+def test_an_edit_names_its_rule(examined, rules):
     [edit] = edits_of(examined(HEAD).seed, (), rules, words=False)
     assert (edit.rule, edit.old, edit.new) == ("unquoted-date", "2026-10-01", "'2026-10-01'")
 
 
-def test_an_edit_that_would_read_otherwise_than_meant_is_not_made(examined, rules):
+def test_an_edit_that_would_read_differently_is_not_made(examined, rules):
     [edit] = edits_of(examined(HEAD).seed, (), rules, words=False)
     for wrong in (
         replace(edit, value="2026-10-02"),
@@ -165,13 +165,13 @@ def test_a_date_in_the_first_field_gets_quotes(fixed):
     assert "---\nseen: '2026-01-02'\n" in fixed(first).decode()
 
 
-def test_a_word_is_no_longer_than_sixty_letters():
+def test_a_fixable_word_has_at_most_sixty_letters():
     assert only_near("a" * 60, ["a" * 60]) == "a" * 60
     assert only_near("a" * 61, ["a" * 61]) is None
     assert only_near("A-B", ["ab", "a_b"]) is None
 
 
-def test_a_file_that_is_no_seed_is_not_fixed(fixed):
+def test_a_file_that_is_not_a_seed_is_not_fixed(fixed):
     assert fixed(b"lastReviewed: 2026-10-01\n") == b"lastReviewed: 2026-10-01\n"
 
 
@@ -203,7 +203,7 @@ def files(draw):
 
 @settings(max_examples=300, deadline=None)
 @given(data=files(), words=st.booleans())
-def test_only_the_spans_change_and_twice_is_once(examined, rules, data, words):
+def test_only_the_spans_change_and_fixing_is_idempotent(examined, rules, data, words):
     result = examined(data)
     if result.seed is None:
         return
@@ -231,7 +231,7 @@ def test_only_the_spans_change_and_twice_is_once(examined, rules, data, words):
 
 
 @pytest.mark.corpus
-def test_a_real_library_without_its_quotes_gets_them_back_byte_for_byte(corpus, fixed):
+def test_fixing_restores_the_quotes_of_a_real_library_byte_for_byte(corpus, fixed):
     pages = sorted(corpus.rglob("*.md"))
     changed = 0
     for path in pages:

@@ -1,4 +1,4 @@
-"""Every rule is documented, and severities are the team's, but for what protects the store."""
+"""Every rule is documented, and a team sets every severity except of rules that protect the store."""
 
 from datetime import date
 
@@ -44,11 +44,11 @@ def test_a_rule_is_known_by_its_code_and_its_name(name):
 
 
 @pytest.mark.parametrize("name", ["", "CS999", "value", "CS"])
-def test_anything_else_is_no_rule(name):
+def test_anything_else_is_not_a_rule(name):
     assert code_of(name) is None
 
 
-def test_what_stands_before_reading_a_document_is_protected():
+def test_rules_that_prevent_reading_a_document_are_protected():
     assert {codes.TOO_LARGE, codes.YAML_ALIAS, codes.CONTROL_CHARACTER} <= PROTECTED
     assert not {codes.YAML_TRAP, codes.MISSING_FIELD, codes.BODY_SHRANK} & PROTECTED
 
@@ -70,11 +70,11 @@ def test_a_rule_that_is_off_is_silent(schema):
 
 
 @pytest.mark.parametrize("code", sorted(OFF_BY_DEFAULT))
-def test_rules_that_most_pages_break_speak_only_when_asked(schema, code):
+def test_rules_that_most_pages_break_are_off_by_default(schema, code):
     assert examined(schema, VALID, {}).problems == ()
-    told = examined(schema, VALID, {code: Severity.WARNING})
-    assert [(p.code, p.severity) for p in told.problems] == [(code, Severity.WARNING)]
-    assert told.facts is not None
+    result = examined(schema, VALID, {code: Severity.WARNING})
+    assert [(p.code, p.severity) for p in result.problems] == [(code, Severity.WARNING)]
+    assert result.facts is not None
 
 
 def test_an_owner_or_a_reviewer_is_an_owner(schema):
@@ -89,7 +89,7 @@ def test_a_schema_without_a_list_of_required_fields_is_refused_in_one_line(schem
         compile_rules({**schema, "required": required}, Fields())
 
 
-def test_a_summary_is_the_first_sentence_without_its_stop():
+def test_a_summary_is_the_first_sentence_without_its_full_stop():
     assert Entry("It is empty. Mostly by v1.2 of it.", "a", "b").summary == "It is empty"
     assert Entry("`v1.2` is no date.", "a", "b").summary == "`v1.2` is no date"
     assert Entry("X marks it.", "a", "b").summary == "X marks it"

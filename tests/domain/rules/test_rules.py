@@ -1,4 +1,4 @@
-"""The rules: what metadata and body have to be, told with a code, a place and a way to fix it."""
+"""The rules on metadata and body: each problem has a code, a place and a hint how to fix it."""
 
 import json
 import re
@@ -46,7 +46,7 @@ def place(problem):
 # The table
 
 
-def test_every_code_has_a_rule_of_its_own():
+def test_every_code_has_its_own_rule():
     names = [rule for rule, _ in CODES.values()]
     assert len(set(names)) == len(names)
     assert all(code.startswith("CS") and len(code) == 5 for code in CODES)
@@ -64,7 +64,7 @@ def test_a_valid_document_has_facts_and_no_problems(spoiled):
     assert examined.seed.metadata["tags"] == ["nausea", "side-effects"]
 
 
-def test_the_sample_documents_are_fine(examined):
+def test_the_sample_documents_are_valid(examined):
     paths = sorted(SEEDS.rglob("*.md"))
     assert len(paths) >= 4
     for path in paths:
@@ -89,7 +89,7 @@ def test_a_reviewed_date_may_be_quoted_and_may_be_today(spoiled):
         "P1Y",
     ],
 )
-def test_every_frequency_of_the_library_is_taken(spoiled, frequency):
+def test_every_frequency_of_the_library_is_accepted(spoiled, frequency):
     assert spoiled("quarterly", frequency).problems == ()
 
 
@@ -110,7 +110,7 @@ def test_an_exempt_document_needs_no_review_date(spoiled):
 
 
 @pytest.mark.parametrize("name", ["title", "version", "status", "source"])
-def test_a_missing_field_is_told_at_the_closing_fence(spoiled, name):
+def test_a_missing_field_is_reported_at_the_closing_fence(spoiled, name):
     lines = {
         "title": "title: When you feel sick\n",
         "version": "version: v1\n",
@@ -146,7 +146,7 @@ def test_the_hint_of_a_missing_field_lists_the_choices_and_proposes_none(spoiled
         (["2026-01-15"], "write `source: …`, such as YYYY-MM-DD"),
     ],
 )
-def test_a_single_example_is_no_hint_for_a_missing_field_unless_it_is_a_form(
+def test_a_single_example_is_a_hint_for_a_missing_field_only_if_it_is_a_form(
     schema, examples, hint
 ):
     source = {**schema["properties"]["source"], "examples": examples}
@@ -176,7 +176,7 @@ def test_no_hint_of_a_field_proposes_a_value_as_a_fact(schema, written):
 
 
 @pytest.mark.parametrize("nothing", ["", "''", '"  "'])
-def test_an_empty_field_counts_as_missing_and_is_told_at_its_name(spoiled, nothing):
+def test_an_empty_field_counts_as_missing_and_is_reported_at_its_name(spoiled, nothing):
     problem = only(spoiled("title: When you feel sick", f"title: {nothing}"))
     assert problem.code == codes.MISSING_FIELD
     assert problem.message == "`title` is empty"
@@ -201,31 +201,31 @@ def test_a_word_far_from_the_vocabulary_gets_the_vocabulary(spoiled):
 
 
 @pytest.mark.parametrize("written", ["1", "V1", "v", "v1.", "version 1"])
-def test_a_version_is_v_and_a_number(spoiled, written):
+def test_a_version_is_the_letter_v_and_a_number(spoiled, written):
     problem = only(spoiled("version: v1", f"version: {written}"))
     assert problem.code == codes.WRONG_FORM
     assert problem.hint == "for example v1, v2, v2.1"
 
 
-def test_a_text_where_a_list_is_asked_for_is_told_how_to_write_a_list(spoiled):
+def test_a_text_in_place_of_a_list_gets_a_hint_on_how_to_write_a_list(spoiled):
     problem = only(spoiled("tags:\n- nausea\n- side-effects", "tags: nausea"))
     assert problem.code == codes.WRONG_TYPE
     assert problem.hint == "write `tags: [nausea]`"
 
 
-def test_a_list_where_a_text_is_asked_for_is_refused_as_a_whole(spoiled):
+def test_a_list_in_place_of_a_text_is_refused_as_a_whole(spoiled):
     problem = only(spoiled("source: SCCF", "source:\n  - NCI\n  - SCCF"))
     assert problem.code == codes.WRONG_TYPE
     assert place(problem) == (6, 3, 7, 9)
 
 
-def test_an_item_is_told_by_its_number(spoiled):
+def test_an_item_of_a_list_is_reported_by_its_number(spoiled):
     problem = only(spoiled("- side-effects", "- {a: b}"))
     assert problem.message == "item 2 of `tags` must be text"
     assert place(problem) == (11, 3, 11, 9)
 
 
-def test_a_field_that_is_wrong_as_a_whole_is_told_by_its_name(spoiled):
+def test_a_field_that_is_wrong_as_a_whole_is_reported_by_its_name(spoiled):
     assert only(spoiled("source: SCCF", "source: [SCCF]")).message == "`source` must be text"
     assert only(spoiled("- nausea", "- ''")).message == "item 1 of `tags` is empty"
 
@@ -235,7 +235,7 @@ def test_a_block_of_text_ends_with_its_last_line(spoiled):
     assert place(problem) == (3, 10, 5, 6)
 
 
-def test_a_field_that_the_schema_fixes_is_told_what_it_may_be(schema):
+def test_a_field_with_a_constant_value_in_the_schema_gets_it_as_a_hint(schema):
     fixed = {**schema["properties"], "source": {"anyOf": [{"const": "SCCF"}, {"enum": ["NCI"]}]}}
     rules = compile_rules({**schema, "properties": fixed}, Fields())
     head = "title: a\nversion: v1\nstatus: inactive\nsource: x"
@@ -245,12 +245,12 @@ def test_a_field_that_the_schema_fixes_is_told_what_it_may_be(schema):
     assert only(examined).hint == "it may be NCI"
 
 
-def test_a_script_is_no_address_of_a_page(spoiled):
+def test_a_script_url_is_not_the_address_of_a_page(spoiled):
     problem = only(spoiled("source: SCCF", "source: SCCF\nurl: javascript:alert(1)"))
     assert problem.code == codes.WRONG_FORM
 
 
-def test_all_problems_are_told_in_the_order_of_the_file(spoiled):
+def test_all_problems_are_reported_in_the_order_of_the_file(spoiled):
     examined = spoiled(
         "version: v1\nstatus: active\nsource: SCCF\nsourceType: 02_nci_core",
         "version: 1\nstatus: activ\nsourceType: 02_nci",
@@ -265,7 +265,7 @@ def test_all_problems_are_told_in_the_order_of_the_file(spoiled):
     assert examined.seed is not None
 
 
-def test_places_hold_with_crlf_and_a_byte_order_mark(examined):
+def test_places_are_right_with_crlf_and_a_byte_order_mark(examined):
     lines = ["\ufeff---", "title: Ünïcödé", "version: v1", "status: activ", "source: x", "---", "b"]
     problem = next(p for p in examined("\r\n".join(lines)).problems if p.code == codes.NOT_ALLOWED)
     assert place(problem) == (4, 9, 4, 14)
@@ -334,7 +334,7 @@ def test_an_empty_review_date_is_a_missing_one(spoiled):
 # Unknown fields
 
 
-def test_an_unknown_field_is_kept_and_told(spoiled):
+def test_an_unknown_field_is_kept_and_reported(spoiled):
     examined = spoiled("source: SCCF", "source: SCCF\npublished_at: 2011-10-27")
     problem = only(examined)
     assert (problem.code, problem.severity) == (codes.UNKNOWN_FIELD, Severity.INFO)
@@ -353,14 +353,14 @@ def test_a_misspelled_field_gets_a_suggestion(spoiled, written):
     assert codes.NO_REVIEW_DATE in {p.code for p in problems}
 
 
-def test_thousands_of_unknown_fields_are_summed_up(spoiled):
+def test_thousands_of_unknown_fields_are_summarized(spoiled):
     unknown = "".join(f"field{n}: x\n" for n in range(3000))
     problems = spoiled("source: SCCF\n", f"source: SCCF\n{unknown}").problems
     assert len(problems) == MOST_FINDINGS + 1
     assert problems[-1].message == f"{3000 - MOST_FINDINGS} more fields are not in the schema"
 
 
-def test_a_field_more_than_is_told_is_summed_up(spoiled):
+def test_one_field_beyond_the_limit_is_summarized(spoiled):
     def unknown(number):
         return "source: SCCF\n" + "".join(f"zz{n}: x\n" for n in range(number))
 
@@ -372,7 +372,7 @@ def test_a_field_more_than_is_told_is_summed_up(spoiled):
     assert place(problems[-1])[0] == 6 + MOST_FINDINGS
 
 
-def test_no_more_is_told_of_one_schema_than_helps(spoiled):
+def test_the_number_of_reported_schema_problems_is_limited(spoiled):
     items = "".join(f"- [{n}]\n" for n in range(3 * MOST_FINDINGS))
     problems = spoiled("- nausea\n- side-effects\n", items).problems
     assert len(problems) == MOST_FINDINGS
@@ -394,7 +394,7 @@ def test_a_wrong_value_is_shown_in_sixty_characters(spoiled, written, shown):
         ("2026-11-25", "2026-11-25 is in the future: today is 2026-11-24"),
     ],
 )
-def test_what_is_wrong_with_a_review_date_is_said(spoiled, written, message):
+def test_a_wrong_review_date_is_reported_with_its_reason(spoiled, written, message):
     problem = only(spoiled("lastReviewed: 2026-10-01", f"lastReviewed: {written}"))
     assert problem.message == message
 
@@ -407,7 +407,7 @@ def test_what_is_wrong_with_a_review_date_is_said(spoiled, written, message):
         ("q" * 61, "it may be monthly, quarterly, ", False),
     ],
 )
-def test_a_frequency_that_was_meant_is_suggested(spoiled, written, hint, fixable):
+def test_a_misspelled_frequency_gets_a_suggestion(spoiled, written, hint, fixable):
     problem = only(spoiled("reviewFrequency: quarterly", f"reviewFrequency: {written}"))
     assert problem.hint.startswith(hint)
     assert problem.hint.rstrip(")").endswith("6 months, 90 days, P6M")
@@ -437,7 +437,7 @@ def test_a_body_of_blanks_is_refused(spoiled):
         "You don\u2019t have permission to access this resource.",
     ],
 )
-def test_what_a_crawler_got_instead_of_a_page_is_refused(spoiled, text):
+def test_an_error_page_that_a_crawler_saved_is_refused(spoiled, text):
     examined = spoiled("Tell your team when it began.", text)
     problem = only(examined)
     assert problem.code == codes.CRAWL_STUB
@@ -445,7 +445,7 @@ def test_what_a_crawler_got_instead_of_a_page_is_refused(spoiled, text):
     assert examined.facts is None
 
 
-def test_a_phrase_of_a_web_server_in_a_real_text_is_content(spoiled):
+def test_a_web_server_phrase_in_a_real_text_is_content(spoiled):
     assert spoiled("Tell your team", f"Please log in to the portal. {LONG}").problems == ()
 
 
@@ -464,7 +464,7 @@ def test_a_short_text_is_content(spoiled, text):
 
 
 @pytest.mark.parametrize(("words", "content"), [(59, False), (60, True)])
-def test_sixty_words_are_content_whatever_a_web_server_says_among_them(spoiled, words, content):
+def test_sixty_words_are_content_even_with_a_web_server_phrase(spoiled, words, content):
     # The heading has five words with its mark, and the phrase three.
     text = "404 not found" + " word" * (words - 8)
     examined = spoiled("Tell your team when it began.", text)
@@ -507,7 +507,7 @@ def test_another_vocabulary_is_another_schema_and_no_other_code(schema):
     assert hints == ['did you mean "resting"? (active, resting)', "it may be fortnightly, 1 week"]
 
 
-def test_another_library_has_other_field_names(schema):
+def test_a_library_may_have_other_field_names(schema):
     renamed = json.loads(
         json.dumps(schema)
         .replace("lastReviewed", "last_reviewed_on")
@@ -605,7 +605,7 @@ def test_hostile_front_matter_costs_little(examined, make):
 
 
 @pytest.mark.parametrize("make", HOSTILE_FRONT_MATTER.values(), ids=HOSTILE_FRONT_MATTER)
-def test_nothing_is_searched_again_and_again_in_hostile_front_matter(examined, monkeypatch, make):
+def test_hostile_front_matter_is_not_searched_repeatedly(examined, monkeypatch, make):
     """So much of it that a search of quadratic cost would not end within the limit of a test."""
     monkeypatch.setattr(front_matter, "MAX_BYTES", FIVE_MIB)
     assert examined(f"{HEAD}{make(64)}---\n").problems
@@ -623,7 +623,7 @@ def test_nothing_is_searched_again_and_again_in_hostile_front_matter(examined, m
     ],
     ids=lambda data: repr(data[50:75]),
 )
-def test_a_hostile_file_is_looked_at_in_a_few_passes(examined, data):
+def test_a_hostile_file_is_checked_in_a_few_passes(examined, data):
     steps_of(lambda: examined(data), most=3_000)
 
 
@@ -631,14 +631,14 @@ def test_a_hostile_file_is_looked_at_in_a_few_passes(examined, data):
 
 
 @pytest.mark.corpus
-def test_the_real_library_is_taken_but_for_its_broken_pages(corpus, examined):
-    refused, told = {}, Counter()
+def test_the_real_library_is_accepted_except_its_broken_pages(corpus, examined):
+    refused, reported = {}, Counter()
     for path in corpus.rglob("*.md"):
         result = examined(path.read_bytes())
         if result.facts is None:
             refused[path.name] = [problem.code for problem in result.problems]
         else:
-            told.update(problem.code for problem in result.problems)
+            reported.update(problem.code for problem in result.problems)
     stubs = [name for name, found in refused.items() if found == [codes.CRAWL_STUB]]
     assert len(stubs) == 7
     # One page more is an e-book's bytes taken for a text, and has an empty title.
@@ -648,5 +648,5 @@ def test_the_real_library_is_taken_but_for_its_broken_pages(corpus, examined):
             codes.GARBLED_TEXT,
         ]
     }
-    # Of the good pages one has a field that the schema does not know. Nothing else is told.
-    assert told == {codes.UNKNOWN_FIELD: 1}
+    # One of the good pages has a field that the schema does not know. Nothing else is reported.
+    assert reported == {codes.UNKNOWN_FIELD: 1}

@@ -1,4 +1,4 @@
-"""What only many files show: one address, one text, one review date."""
+"""Rules that need many files: a shared address, body or review date."""
 
 import pytest
 
@@ -24,26 +24,26 @@ def many(number, day="2025-12-30", start=0):
     return [an_entry(f"{n:04}.md", lastReviewed=day) for n in range(start, start + number)]
 
 
-def test_files_that_share_nothing_are_fine(rules):
+def test_files_that_share_nothing_are_valid(rules):
     entries = [an_entry("a.md", url="https://a.org/1"), an_entry("b.md", url="https://a.org/2")]
     assert check_library([*entries, an_entry("c.md"), an_entry("d.md")], rules) == {}
 
 
-def test_one_address_is_told_at_each_of_its_documents(rules):
+def test_a_shared_address_is_reported_at_each_document(rules):
     entries = [an_entry(f"{n}.md", title="x", url="https://a.org/1") for n in range(5)]
-    told = check_library(entries, rules)
-    assert set(told) == {f"{n}.md" for n in range(5)}
-    [problem] = told["1.md"]
+    reported = check_library(entries, rules)
+    assert set(reported) == {f"{n}.md" for n in range(5)}
+    [problem] = reported["1.md"]
     assert (problem.code, problem.severity) == (codes.SAME_URL, Severity.WARNING)
     assert (problem.span.line, problem.span.column, problem.span.end_column) == (3, 6, 21)
     assert problem.message.endswith("0.md, 2.md, 3.md and 1 more")
 
 
-def test_one_text_is_told_at_each_of_its_documents(rules):
-    told = check_library([an_entry("a.md", body="s"), an_entry("b.md", body="s")], rules)
-    assert [p.code for problems in told.values() for p in problems] == [codes.SAME_BODY] * 2
-    assert told["a.md"][0].message.endswith("b.md")
-    assert told["a.md"][0].span.line == 3
+def test_a_shared_body_is_reported_at_each_document(rules):
+    reported = check_library([an_entry("a.md", body="s"), an_entry("b.md", body="s")], rules)
+    assert [p.code for problems in reported.values() for p in problems] == [codes.SAME_BODY] * 2
+    assert reported["a.md"][0].message.endswith("b.md")
+    assert reported["a.md"][0].span.line == 3
 
 
 @pytest.mark.parametrize(
@@ -55,24 +55,24 @@ def test_one_text_is_told_at_each_of_its_documents(rules):
         (MANY_FILES, 0, False),
     ],
 )
-def test_a_date_on_most_of_many_files_is_told_once(rules, same, others, suspicious):
+def test_a_date_on_most_of_many_files_is_reported_once(rules, same, others, suspicious):
     rest = [an_entry(f"x{n}.md", lastReviewed=f"20{n % 90 + 10}-01-01") for n in range(others)]
-    told = check_library([*many(same), *rest], rules)
-    found = [(path, p.code) for path, problems in told.items() for p in problems]
+    reported = check_library([*many(same), *rest], rules)
+    found = [(path, p.code) for path, problems in reported.items() for p in problems]
     assert found == ([("0000.md", codes.SAME_REVIEW_DATE)] if suspicious else [])
 
 
-def test_a_team_decides_how_severe_that_is(schema):
+def test_a_team_decides_how_severe_a_shared_address_is(schema):
     entries = [an_entry("a.md", body="s"), an_entry("b.md", body="s")]
     for severity in (Severity.ERROR, None):
         rules = compile_rules(schema, Fields(), {codes.SAME_BODY: severity})
-        told = check_library(entries, rules)
-        assert [p.severity for problems in told.values() for p in problems] == (
+        reported = check_library(entries, rules)
+        assert [p.severity for problems in reported.values() for p in problems] == (
             [severity] * 2 if severity else []
         )
 
 
-def test_an_address_of_another_name_is_compared(schema):
+def test_a_renamed_address_field_is_compared(schema):
     rules = compile_rules(schema, Fields(url="source_url"))
     entries = [an_entry(f"{n}.md", source_url="https://a.org/1") for n in range(2)]
     assert len(check_library(entries, rules)) == 2
@@ -87,9 +87,9 @@ def test_an_address_of_another_name_is_compared(schema):
         (1205, "1.md, 2.md, 3.md and 1,201 more"),
     ],
 )
-def test_three_of_the_others_are_named(rules, number, others):
-    told = check_library([an_entry(f"{n}.md", body="s") for n in range(number)], rules)
-    assert told["0.md"][0].message == f"the body is the same as in {others}"
+def test_at_most_three_other_documents_are_named(rules, number, others):
+    reported = check_library([an_entry(f"{n}.md", body="s") for n in range(number)], rules)
+    assert reported["0.md"][0].message == f"the body is the same as in {others}"
 
 
 def test_an_address_is_compared_without_the_blanks_around_it(rules):
@@ -99,7 +99,7 @@ def test_an_address_is_compared_without_the_blanks_around_it(rules):
     assert check_library(empty, rules) == {}
 
 
-def test_without_its_front_matter_a_finding_stands_at_the_first_line(rules):
+def test_a_finding_without_front_matter_is_at_the_first_line(rules):
     entries = [
         LibraryEntry(path=path, metadata={"url": "https://a.org"}, body_sha256=path)
         for path in ("a.md", "b.md")
@@ -108,7 +108,7 @@ def test_without_its_front_matter_a_finding_stands_at_the_first_line(rules):
     assert (problem.span.line, problem.span.column) == (1, 1)
 
 
-def test_a_date_of_many_files_is_told_at_the_date(rules):
+def test_a_date_of_many_files_is_reported_at_the_date(rules):
     [problem] = check_library(many(1_201), rules)["0000.md"]
     assert problem.message == "1,201 of 1,201 files have the review date 2025-12-30"
     assert (problem.span.line, problem.span.column, problem.span.end_column) == (2, 15, 25)
@@ -119,7 +119,7 @@ def test_fifty_files_of_one_date_are_not_yet_suspicious(rules):
     assert set(check_library(many(51), rules)) == {"0000.md"}
 
 
-def test_a_text_that_is_told_stands_at_the_first_line_of_the_body(rules):
+def test_a_shared_body_is_reported_at_its_first_line(rules):
     [problem] = check_library([an_entry("a.md", body="s"), an_entry("b.md", body="s")], rules)[
         "a.md"
     ]

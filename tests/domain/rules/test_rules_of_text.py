@@ -54,7 +54,7 @@ def test_lost_characters_are_counted_beyond_the_first(spoiled, lost, more):
         (6, 500, codes.GARBLED_TEXT),
     ],
 )
-def test_five_lost_characters_and_more_than_one_in_a_hundred_are_no_text(
+def test_five_lost_characters_and_more_than_one_in_a_hundred_are_refused(
     examined, lost, characters, code
 ):
     body = "\ufffd" * lost + "x" * (characters - lost)
@@ -66,7 +66,7 @@ def test_five_lost_characters_and_more_than_one_in_a_hundred_are_no_text(
 
 
 @pytest.mark.parametrize("character", ["\x07", "\x0c", "\x1b", "\x7f", "\x85", "\x9b"])
-def test_a_control_character_in_the_text_is_told_at_its_place(spoiled, character):
+def test_a_control_character_in_the_body_is_reported_at_its_place(spoiled, character):
     problem = only(spoiled("your team", f"your {character}team{character}"))
     assert problem.code == codes.CONTROL_IN_TEXT
     assert place(problem) == (16, 11, 16, 12)
@@ -74,7 +74,7 @@ def test_a_control_character_in_the_text_is_told_at_its_place(spoiled, character
 
 
 @pytest.mark.parametrize("mark", ["\u202a", "\u202e", "\u2066", "\u2069"])
-def test_a_mark_that_reorders_text_is_told_in_body_and_metadata(spoiled, mark):
+def test_a_mark_that_reorders_text_is_reported_in_body_and_metadata(spoiled, mark):
     assert only(spoiled("your team", f"your {mark}team")).code == codes.REORDERED_TEXT
     problem = only(spoiled("source: SCCF", f"source: SC{mark}CF"))
     assert (problem.code, place(problem)) == (codes.REORDERED_TEXT, (5, 9, 5, 14))
@@ -89,12 +89,12 @@ def test_hidden_characters_are_counted_up_to_a_thousand(spoiled, number, more):
     assert problem.message == f"the body contains the control character U+0007{more}"
 
 
-def test_control_characters_are_told_before_marks(spoiled):
+def test_control_characters_are_reported_before_marks(spoiled):
     assert only(spoiled("your team", "\u202e\x07")).code == codes.CONTROL_IN_TEXT
 
 
 @pytest.mark.parametrize("text", ["क्\u200dष", "a\u200eb", "naïve – “quoted”\u00a0text", "a\tb"])
-def test_letters_of_all_scripts_and_their_joiners_are_fine(spoiled, text):
+def test_letters_of_all_scripts_and_their_joiners_are_valid(spoiled, text):
     assert spoiled(TEXT, text).problems == ()
 
 
@@ -186,7 +186,7 @@ def test_signs_and_plain_tags_are_content_in_a_long_text_too(spoiled, text, long
         "# [When you feel sick](https://example.org)",
     ],
 )
-def test_a_heading_that_says_the_title_or_is_none_is_fine(spoiled, heading):
+def test_a_heading_may_repeat_the_title_or_be_absent(spoiled, heading):
     assert spoiled("# When you feel sick", heading).problems == ()
 
 
@@ -208,14 +208,14 @@ def test_a_first_heading_of_another_page_is_an_info(spoiled, heading, where):
 @pytest.mark.parametrize(
     "link", ["[a](/b)", "[a](b/c?d)", "![a](pic.png)", "[a](../b)", "[a](<b>)"]
 )
-def test_a_relative_link_leads_nowhere_without_a_url(spoiled, link):
+def test_a_relative_link_is_a_problem_without_a_url(spoiled, link):
     problem = only(spoiled(TEXT, f"See {link} and {link}."))
     assert (problem.code, problem.severity) == (codes.RELATIVE_LINK, Severity.WARNING)
     assert "and 1 more" in problem.message
     assert problem.span.line == 16
 
 
-def test_a_relative_link_is_fine_with_a_url(examined):
+def test_a_relative_link_is_valid_with_a_url(examined):
     text = (
         "---\ntitle: a\nversion: v1\nstatus: inactive\nsource: x\nurl: https://example.org/a\n---\n"
     )
@@ -226,7 +226,7 @@ def test_a_relative_link_is_fine_with_a_url(examined):
     "link",
     ["https://a.org/b", "mailto:a@b.org", "tel:+1", "#place", "//a.org", "other.md", "../b/c.md#d"],
 )
-def test_a_whole_address_a_place_on_the_page_and_another_document_are_fine(spoiled, link):
+def test_absolute_urls_anchors_and_documents_are_valid_links(spoiled, link):
     assert spoiled(TEXT, f"See [a]({link}).").problems == ()
 
 
@@ -245,11 +245,11 @@ def test_further_relative_links_are_counted(spoiled):
         ("[a](javascript:b)", (16, 3, 16, 16)),
     ],
 )
-def test_a_program_is_told_at_its_place(spoiled, text, where):
+def test_a_program_is_reported_at_its_place(spoiled, text, where):
     assert place(only(spoiled(TEXT, text))) == where
 
 
-def test_a_heading_is_looked_for_at_the_beginning_only(spoiled):
+def test_a_heading_is_searched_only_at_the_beginning(spoiled):
     heading = "# When you feel sick"
     far = "word " * 800
     assert spoiled(heading, f"{far}\n\n# Another page").problems == ()
@@ -269,7 +269,7 @@ def test_a_heading_is_looked_for_at_the_beginning_only(spoiled):
         "```\n# Another page\n```",
     ],
 )
-def test_a_heading_that_begins_like_the_title_is_its_own(spoiled, heading):
+def test_a_heading_that_begins_like_the_title_is_accepted(spoiled, heading):
     assert spoiled("# When you feel sick", heading).problems == ()
 
 
@@ -314,7 +314,7 @@ def test_a_heading_that_begins_like_the_title_is_its_own(spoiled, heading):
         ("0x_", None),
     ],
 )
-def test_what_other_programs_read_is_told(written, meaning):
+def test_a_finding_shows_what_other_programs_read(written, meaning):
     assert yaml_1_1(written) == meaning
 
 
@@ -323,19 +323,19 @@ def test_what_other_programs_read_is_told(written, meaning):
 @example("0b_")
 @example("-0_")
 @example("1:5_0")
-def test_a_trap_is_what_a_yaml_1_1_reader_takes_for_no_text(text):
-    told = yaml_1_1(text)
+def test_a_trap_is_a_value_that_yaml_1_1_does_not_read_as_text(text):
+    reading = yaml_1_1(text)
     try:
         read = yaml.safe_load(f"a: {text}")
     except (yaml.YAMLError, ValueError, IndexError):
         return  # the reader itself refuses it
     value = read["a"] if isinstance(read, dict) and set(read) == {"a"} else None
     if isinstance(value, str) and value == text:
-        assert told is None or text.lower() in {"yes", "no", "on", "off", "y", "n"}
+        assert reading is None or text.lower() in {"yes", "no", "on", "off", "y", "n"}
     elif isinstance(value, int | float) and str(value) != text and not isinstance(value, bool):
-        assert told is not None
+        assert reading is not None
         if isinstance(value, int):
-            assert told == f"the number {value}"
+            assert reading == f"the number {value}"
 
 
 def test_a_value_without_quotes_is_a_warning_at_its_place(spoiled):
@@ -346,11 +346,11 @@ def test_a_value_without_quotes_is_a_warning_at_its_place(spoiled):
 
 
 @pytest.mark.parametrize("written", ["'no'", '"no"', "|-\n  no", ">-\n  no"])
-def test_a_value_in_quotes_is_the_same_for_all(spoiled, written):
+def test_a_quoted_value_is_the_same_for_all_readers(spoiled, written):
     assert spoiled("source: SCCF", f"source: {written}").problems == ()
 
 
-def test_a_trap_far_within_a_value_is_told(spoiled):
+def test_a_trap_late_in_a_value_is_reported(spoiled):
     problems = spoiled("tags:", "extra: [[a, {b: no}]]\ntags:").problems
     [problem] = [problem for problem in problems if problem.code == codes.YAML_TRAP]
     assert problem.severity is Severity.WARNING
@@ -382,11 +382,11 @@ def test_a_number_of_more_than_forty_digits_is_left_alone(spoiled):
         ("2001-1-1T1:00:00Z", "a point in time"),
     ],
 )
-def test_further_forms_of_yaml_1_1_are_told(written, meaning):
+def test_further_forms_of_yaml_1_1_are_reported(written, meaning):
     assert yaml_1_1(written) == meaning
 
 
-def test_a_value_in_quotes_does_not_silence_those_behind_it(spoiled):
+def test_a_quoted_value_does_not_hide_later_traps(spoiled):
     problem = only(
         spoiled("source: SCCF\nsourceType: 02", "source: 'no'\nowner: no\nsourceType: 02")
     )
@@ -394,13 +394,13 @@ def test_a_value_in_quotes_does_not_silence_those_behind_it(spoiled):
 
 
 @pytest.mark.parametrize("quoted", ["'no'", '"no"', "|\n  no", ">\n  no"])
-def test_each_kind_of_quotes_says_that_it_is_a_text(spoiled, quoted):
+def test_each_kind_of_quotes_makes_a_value_a_text(spoiled, quoted):
     assert codes.YAML_TRAP not in [
         p.code for p in spoiled("source: SCCF", f"source: {quoted}").problems
     ]
 
 
-def test_an_item_of_a_list_is_told_too(spoiled):
+def test_an_item_of_a_list_is_reported_too(spoiled):
     problem = only(spoiled("- nausea", "- 12:30"))
     assert (problem.code, place(problem)) == (codes.YAML_TRAP, (10, 3, 10, 8))
 
@@ -431,7 +431,7 @@ HEAD = "---\ntitle: a\nversion: v1\nstatus: inactive\nsource: x\n---\n"
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_hostile_text_is_looked_at_in_a_few_passes(examined, body):
+def test_hostile_text_is_checked_in_a_few_passes(examined, body):
     steps_of(lambda: examined(HEAD + body), most=3_000)
 
 
@@ -447,7 +447,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=30).map("".join), st.sampled_from(["no", "a", "'no'", "\u202ex"]))
-def test_every_place_lies_in_the_file_and_has_an_extent(examined, body, title):
+def test_every_place_is_in_the_file_and_has_an_extent(examined, body, title):
     head = f"---\ntitle: {title}\nversion: v1\nstatus: active\nsource: x\n---\n"
     lines = (head + body).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for problem in examined(head + body).problems:

@@ -1,4 +1,4 @@
-"""What is taken from a team's schema: words, examples, what is required, and how severe rules are."""
+"""What rules take from a team's schema: words, examples, required fields and severities."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def compiled(severities=None, **properties):
         ({"oneOf": [{"enum": ["a"]}], "allOf": [{"enum": ["b"]}], "enum": ["c"]}, ("c", "a", "b")),
     ],
 )
-def test_the_words_of_a_field_are_found_wherever_the_schema_lists_them(schema, words):
+def test_the_allowed_words_of_a_field_are_found_anywhere_in_the_schema(schema, words):
     assert compiled(field=schema).words["field"] == words
 
 
@@ -47,13 +47,13 @@ def test_examples_are_texts(schema, examples):
     assert compiled(field=schema).examples["field"] == examples
 
 
-def test_known_and_required_fields_are_the_schemas():
+def test_known_and_required_fields_come_from_the_schema():
     rules = compiled(field={})
     assert rules.known == {*NEEDED, "field"}
     assert rules.required == {"title", "version", "status"}
 
 
-def test_a_team_makes_rules_milder_or_silent_and_asks_for_others():
+def test_a_team_can_weaken_silence_or_enable_rules():
     rules = compiled(
         {
             codes.SAME_URL: Severity.ERROR,
@@ -71,7 +71,7 @@ def test_a_team_makes_rules_milder_or_silent_and_asks_for_others():
     ]
 
 
-def test_without_a_team_the_rules_are_as_severe_as_the_table_says():
+def test_rules_have_the_severities_of_the_table_by_default():
     assert compiled().off == OFF_BY_DEFAULT
     assert compiled().severities == {}
 
@@ -95,7 +95,7 @@ def test_a_schema_requires_what_every_document_has(name):
 @pytest.mark.parametrize(
     "wrong", [{"type": "txt"}, {"$ref": "https://example.org/other.json"}, {"pattern": "("}]
 )
-def test_a_schema_that_is_none_or_would_be_fetched_is_refused_in_one_line(wrong):
+def test_an_invalid_or_remote_schema_is_refused_in_one_line(wrong):
     with pytest.raises(ValueError, match="the schema is not a JSON Schema: ") as caught:
         compiled(field=wrong)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The codes of the rules: in settings, reports and baselines of teams, so they never change."""
+"""The codes of the rules never change, because settings, reports and baselines of teams contain them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_every_constant_is_a_code_of_the_table():
     assert {value for value in constants if isinstance(value, str)} == set(CODES)
 
 
-def test_no_setting_changes_what_forbids_to_read_a_document():
+def test_no_setting_changes_rules_that_prevent_reading_a_document():
     assert sorted(PROTECTED) == [code for code in CODES if code < "CS023"]
     assert {CODES[code][1] for code in PROTECTED} == {Severity.ERROR}
 
@@ -85,14 +85,14 @@ def test_rules_that_most_good_pages_break_are_off():
 @pytest.mark.parametrize(
     "name", ["CS021", "cs021", " CS021\n", "field-name", "field_name", " Field-Name "]
 )
-def test_a_rule_is_meant_however_it_is_written(name):
+def test_a_rule_is_found_by_any_spelling(name):
     assert code_of(name) == "CS021"
 
 
 def test_a_problem_has_the_rule_and_severity_of_its_code():
-    told = found(codes.UNKNOWN_FIELD, "the field is not known")
-    assert (told.code, told.rule, told.severity) == ("CS040", "unknown-field", Severity.INFO)
-    assert (told.hint, told.span, told.fixable) == ("", Span.at_line(1), False)
+    built = found(codes.UNKNOWN_FIELD, "the field is not known")
+    assert (built.code, built.rule, built.severity) == ("CS040", "unknown-field", Severity.INFO)
+    assert (built.hint, built.span, built.fixable) == ("", Span.at_line(1), False)
     span = Span(line=2, end_line=2, end_column=5)
-    told = found(codes.UNKNOWN_FIELD, "message", hint="hint", span=span, fixable=True)
-    assert (told.message, told.hint, told.span, told.fixable) == ("message", "hint", span, True)
+    built = found(codes.UNKNOWN_FIELD, "message", hint="hint", span=span, fixable=True)
+    assert (built.message, built.hint, built.span, built.fixable) == ("message", "hint", span, True)

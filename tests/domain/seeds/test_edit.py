@@ -1,4 +1,4 @@
-"""Fields are set where they stand, and not one byte more changes."""
+"""Fields are set in place, and no other byte changes."""
 
 import json
 
@@ -54,7 +54,7 @@ def test_values_change_between_their_quotes_and_nothing_else(mark, line_end):
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_a_missing_field_is_the_last_line_before_the_fence(line_end):
+def test_a_missing_field_is_added_before_the_closing_fence(line_end):
     data = HEAD.replace("\n", line_end)
     last = f"tags: [ nausea,  'side-effects' ]{line_end}"
     one_change(data, last, f"{last}reviewedBy: Asha Rao{line_end}", reviewedBy="Asha Rao")
@@ -77,7 +77,7 @@ def test_a_missing_field_is_the_last_line_before_the_fence(line_end):
         ("owner:\tAsha\t", "owner:\tMeera\t"),
     ],
 )
-def test_every_way_to_write_a_value(line, expected):
+def test_every_form_of_a_value_can_be_changed(line, expected):
     one_change(f"---\na: 1\n{line}\nz: 2\n---\nx\n", line, expected, owner="Meera")
 
 
@@ -98,7 +98,7 @@ def test_every_way_to_write_a_value(line, expected):
         ("title: x\n# the end", "title: x\n# the end\nowner: Meera"),
     ],
 )
-def test_every_form_of_front_matter(line, expected):
+def test_every_form_of_front_matter_can_be_edited(line, expected):
     if expected.endswith("  owner: Meera"):
         line, expected = line.rstrip("\n") + "\n", expected.replace("\n\n", "\n")
         one_change(f"---\n{line}---\nx\n", line, f"{expected}\n", owner="Meera")
@@ -132,12 +132,12 @@ def test_a_value_gets_quotes_where_some_reader_of_yaml_needs_them(value, written
     one_change("---\na: 1\n---\nx\n", "a: 1\n", f"a: 1\nowner: {written}\n", owner=value)
 
 
-def test_a_date_without_quotes_gets_them():
+def test_a_date_without_quotes_gets_quotes():
     before = "---\nlastReviewed: 2026-10-01\n---\nx\n"
     one_change(before, "2026-10-01", "'2026-11-24'", lastReviewed="2026-11-24")
 
 
-def test_what_reads_as_meant_already_stays():
+def test_a_value_that_already_reads_as_intended_stays():
     data = b"---\nlastReviewed: 2026-10-01 \nowner: Asha\n---\nx"
     assert set_fields(data, {"lastReviewed": "2026-10-01", "owner": "Asha"}) == data
 
@@ -155,7 +155,7 @@ def test_what_reads_as_meant_already_stays():
         ("---\na: 1\n...\n---\nx\n", "Meera", 1, "of this form: edit the file"),
     ],
 )
-def test_what_cannot_be_set_says_why(data, value, line, reason):
+def test_a_value_that_cannot_be_set_gives_a_reason(data, value, line, reason):
     refused = set_fields(data.encode(), {"owner": value})
     assert isinstance(refused, NotSet)
     assert reason in refused.reason

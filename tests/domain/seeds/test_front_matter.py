@@ -1,4 +1,4 @@
-"""What is told of front matter that cannot be read: where, and how to fix it."""
+"""Unreadable front matter is reported with its place and how to fix it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_each_way_to_break_yaml_has_a_hint_that_fixes_it(text, hint):
         ("just text\n", codes.NOT_FIELDS, "just text"),
     ],
 )
-def test_what_is_refused_is_pointed_at(text, code, part):
+def test_a_refusal_points_at_its_place(text, code, part):
     assert refused(text).code == code
     assert marked(text) == part
 
@@ -102,7 +102,7 @@ def test_what_is_refused_is_pointed_at(text, code, part):
         ("title: a\x1bb\n", "the front matter contains the control character U+001B"),
     ],
 )
-def test_the_message_says_what_is_there(text, message):
+def test_the_message_shows_what_was_found(text, message):
     assert str(refused(text)) == message
 
 
@@ -140,7 +140,7 @@ def test_lists_and_nesting_are_taken_up_to_their_limits():
         ("# Nausea\n", "the file has no front matter"),
     ],
 )
-def test_a_text_that_does_not_begin_with_a_fence_is_told_why(text, message):
+def test_a_text_without_an_opening_fence_is_refused_with_a_reason(text, message):
     error = not_split(text)
     assert (error.code, str(error)) == (codes.NO_FRONT_MATTER, message)
     assert (error.start, error.end) == (0, 0)
@@ -158,18 +158,18 @@ def test_a_text_that_does_not_begin_with_a_fence_is_told_why(text, message):
         ("---\na: x\n---\n---\n", ("a: x\n", "---\n")),
     ],
 )
-def test_front_matter_and_body_are_what_stands_between_and_behind_the_fences(text, parts):
+def test_front_matter_is_between_the_fences_and_the_body_after_them(text, parts):
     assert HANDLER.detect(text)
     front_matter, body = HANDLER.split(text)
     assert (front_matter.removesuffix("\n"), body) == (parts[0].removesuffix("\n"), parts[1])
 
 
-def test_a_fence_that_is_never_closed_is_pointed_at():
+def test_an_unclosed_fence_is_reported_at_its_place():
     error = not_split("---\na: x\n")
     assert (error.code, error.start, error.end) == (codes.UNCLOSED_FRONT_MATTER, 0, 3)
 
 
-def test_front_matter_that_is_too_large_is_told_with_the_limit():
+def test_too_large_front_matter_is_refused_with_the_limit():
     error = not_split(f"---\na: {'x' * 70_000}\n---\n")
     assert (error.code, str(error)) == (
         codes.FRONT_MATTER_TOO_LARGE,

@@ -1,4 +1,4 @@
-"""Front matter read by one pattern: the same answer as the YAML parser's, or none."""
+"""Front matter read by one pattern: the same result as from the YAML parser, or none."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_events(front_matter):
 @example("a: b")
 @example("")
 @settings(max_examples=1500, deadline=None)
-def test_what_is_read_by_the_pattern_is_what_the_parser_reads(front_matter):
+def test_the_pattern_reads_what_the_parser_reads(front_matter):
     plainly = read_plain_fields(front_matter)
     if plainly is not None:
         assert list(plainly.items()) == list((read_events(front_matter) or {}).items())
@@ -79,12 +79,12 @@ def test_what_is_read_by_the_pattern_is_what_the_parser_reads(front_matter):
         ('title: "जी मिचलाना"\n', {"title": "जी मिचलाना"}),
     ],
 )  # fmt: skip
-def test_fields_as_most_pages_have_them_need_no_parser(front_matter, fields):
+def test_the_fields_of_most_pages_need_no_parser(front_matter, fields):
     if fields is not None:
         assert read_plain_fields(front_matter) == fields
     assert SeedHandler().load(front_matter) == (fields or {"title": "It's plain"})
 
 
-def test_more_than_a_page_has_is_left_to_the_parser():
+def test_very_long_lists_are_left_to_the_parser():
     assert read_plain_fields("tags:\n" + "- a\n" * 626) is None
     assert read_plain_fields(f"tags: [{', '.join('a' * 836)}]\n") is None

@@ -33,7 +33,7 @@ def a_problem(severity):
     return Problem(code="CS001", rule="x", severity=severity, message="x")
 
 
-def test_a_problem_is_kept_field_by_field_and_read_as_it_was():
+def test_a_problem_survives_storing_and_reading():
     assert PROBLEM.as_json() == STORED
     assert read_problem(STORED) == PROBLEM
 
@@ -44,10 +44,10 @@ def test_a_severity_is_a_word(severity):
     assert read_problem(stored).as_json()["severity"] == severity
 
 
-def test_without_a_place_a_problem_stands_at_the_first_line_and_cannot_be_fixed():
-    told = a_problem(Severity.INFO)
-    assert told.span == Span(line=1, column=1, end_line=1, end_column=1) == Span.at_line(1)
-    assert (told.hint, told.fixable) == ("", False)
+def test_a_problem_without_a_place_is_at_the_first_line_and_cannot_be_fixed():
+    built = a_problem(Severity.INFO)
+    assert built.span == Span(line=1, column=1, end_line=1, end_column=1) == Span.at_line(1)
+    assert (built.hint, built.fixable) == ("", False)
 
 
 @pytest.mark.parametrize(
@@ -59,5 +59,5 @@ def test_without_a_place_a_problem_stands_at_the_first_line_and_cannot_be_fixed(
         ((Severity.WARNING, Severity.ERROR), True),
     ],
 )
-def test_an_error_alone_refuses_a_file(severities, refused):
+def test_only_an_error_refuses_a_file(severities, refused):
     assert refuses(tuple(map(a_problem, severities))) is refused

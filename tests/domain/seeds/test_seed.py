@@ -70,16 +70,16 @@ def test_mixed_line_ends_are_accepted():
     assert (seed.body, seed.body_line) == ("text\nmore\n", 5)
 
 
-def test_blanks_may_follow_a_fence():
+def test_spaces_may_follow_a_fence():
     assert seed_of("--- \t\ntitle: One\n---  \ntext").body == "text"
 
 
-def test_a_line_of_hyphens_in_the_body_is_text():
+def test_a_line_of_hyphens_in_the_body_belongs_to_the_body():
     assert seed_of("---\ntitle: One\n---\nabove\n---\nbelow\n").body == "above\n---\nbelow\n"
 
 
 @pytest.mark.parametrize("line", ["----", "--- x", " ---", "---x"])
-def test_only_three_hyphens_alone_close_front_matter(line):
+def test_only_a_line_of_three_hyphens_closes_front_matter(line):
     assert problem_of(f"---\ntitle: One\n{line}\n").code == codes.UNCLOSED_FRONT_MATTER
 
 
@@ -87,13 +87,13 @@ def test_a_body_may_be_missing():
     assert seed_of("---\ntitle: One\n---").body == ""
 
 
-def test_scalars_stay_what_was_written():
+def test_scalars_stay_as_written():
     written = ["no", "010", "12:30:45", "1.0", "~", "null", "2026-01-15", "0x1F", "1_000", "true"]
     seed = seed_of(fields("\n".join(f"f{n}: {value}" for n, value in enumerate(written))))
     assert list(seed.metadata.values()) == written
 
 
-def test_an_empty_value_is_an_empty_text():
+def test_an_empty_value_is_an_empty_string():
     assert seed_of(fields("owner:\ntags:\n- a\n-")).metadata == {"owner": "", "tags": ["a", ""]}
 
 
@@ -170,7 +170,7 @@ def test_nesting_is_allowed_up_to_the_limit():
         (b'---\ntitle: "One\\e[1m"\n---\n', codes.CONTROL_CHARACTER),
     ],
 )
-def test_each_fault_has_its_code_and_says_how_to_fix_it(data, code):
+def test_each_fault_has_its_code_and_a_hint(data, code):
     problem = problem_of(data)
     assert problem.code == code
     assert (problem.rule, problem.severity) == codes.CODES[code]
@@ -198,16 +198,16 @@ def test_an_asterisk_in_quotes_is_text():
         ("---\ntitle: One\n", 1, 1, 4),
     ],
 )
-def test_a_fault_is_told_with_its_place(data, line, column, end_column):
+def test_a_fault_is_reported_with_its_place(data, line, column, end_column):
     span = problem_of(data).span
     assert (span.line, span.column, span.end_column) == (line, column, end_column)
 
 
-def test_a_second_field_of_the_same_name_tells_where_the_first_is():
+def test_a_duplicate_field_shows_where_the_first_is():
     assert "first in line 2" in problem_of("---\ntitle: One\nx: y\ntitle: Two\n---\n").message
 
 
-def test_a_byte_that_is_not_utf8_is_told_with_offset_line_and_a_guess():
+def test_a_byte_that_is_not_utf8_is_reported_with_offset_line_and_a_guess():
     problem = problem_of("---\ntitle: é caf".encode() + b"\xe9\n---\n")
     assert "byte 17 is 0xe9" in problem.message
     assert "'é'" in problem.message
@@ -228,7 +228,7 @@ def test_a_byte_that_is_not_utf8_is_told_with_offset_line_and_a_guess():
 @pytest.mark.parametrize(
     ("byte", "code"), [(b"\xb5", codes.NOT_UTF8), (b"\0", codes.NUL_BYTE)], ids=["utf8", "nul"]
 )
-def test_a_bad_byte_is_told_at_its_character_whatever_ends_the_lines(
+def test_a_bad_byte_is_reported_at_its_character_with_any_line_ends(
     before, line, column, byte, code
 ):
     problem = problem_of(before + byte + b" g")
@@ -249,7 +249,7 @@ def test_a_file_of_nothing_but_blanks_is_empty(data):
     assert problem_of(data).code == codes.EMPTY_FILE
 
 
-def test_utf16_is_named_as_such():
+def test_utf16_is_named_in_the_message():
     assert "UTF-16" in problem_of("---\ntitle: One\n---\n".encode("utf-16")).message
 
 
@@ -257,7 +257,7 @@ def test_fences_of_typographic_dashes_are_explained():
     assert "three hyphens" in problem_of("\u2014-\ntitle: One\n\u2014-\n").hint
 
 
-def test_front_matter_may_be_64_kib_and_no_more():
+def test_front_matter_may_have_at_most_64_kib():
     filler = "# " + "x" * (MAX_BYTES - len("title: One\n# \n")) + "\n"
     assert len(f"title: One\n{filler}") == MAX_BYTES
     assert isinstance(parse_seed(f"---\ntitle: One\n{filler}---\n".encode()), Seed)
@@ -356,7 +356,7 @@ YAML_PIECES = st.sampled_from(
 
 
 @given(st.lists(YAML_PIECES, max_size=60))
-def test_any_heap_of_yaml_is_a_seed_or_a_problem(pieces):
+def test_any_yaml_is_a_seed_or_a_problem(pieces):
     checked(f"---\n{''.join(pieces)}\n---\n".encode())
 
 
@@ -387,7 +387,7 @@ PLAIN_TEXT = st.text(
     st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r")),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_what_was_written_is_read(metadata, body, end):
+def test_a_written_seed_reads_back_equal(metadata, body, end):
     front_matter = SeedHandler().export(metadata, default_style="'", width=10**6)
     text = f"---\n{front_matter}\n---\n{body}".replace("\n", end)
     seed = seed_of(text)
@@ -422,12 +422,12 @@ def test_facts_are_read_from_metadata():
     )
 
 
-def test_the_reviewer_answers_where_no_owner_is_named():
+def test_the_reviewer_answers_without_an_owner():
     assert read_facts({"owner": "", "reviewerName": "Grace"}, Fields()).owner == "Grace"
     assert read_facts({}, Fields()).owner is None
 
 
-def test_facts_of_no_metadata_are_none():
+def test_facts_without_metadata_are_none():
     nothing = Facts(
         title="",
         status="",
@@ -443,7 +443,7 @@ def test_facts_of_no_metadata_are_none():
     assert read_facts(odd, Fields()) == nothing
 
 
-def test_a_tag_alone_is_a_list_of_one():
+def test_a_single_tag_is_a_list_of_one():
     assert read_facts({"tags": " nausea "}, Fields()).tags == ("nausea",)
 
 
@@ -476,7 +476,7 @@ def test_the_fields_have_their_usual_names():
     )
 
 
-def test_field_names_are_the_librarys():
+def test_field_names_come_from_the_library():
     names = Fields(last_reviewed="last_reviewed_on", review_frequency="review_in")
     facts = read_facts({"last_reviewed_on": "2026-01-15", "review_in": "6 months"}, names)
     assert facts.last_reviewed == date(2026, 1, 15)
@@ -524,7 +524,7 @@ def test_a_text_without_a_fence_is_a_plain_note(data):
         b"\xff\xfe-\0-\0",
     ],
 )
-def test_a_fence_or_an_empty_file_is_no_plain_note(data):
+def test_a_fence_or_an_empty_file_is_not_a_plain_note(data):
     assert not is_plain_note(data)
 
 
@@ -536,7 +536,7 @@ def test_a_fence_or_an_empty_file_is_no_plain_note(data):
         '\ufeff---\n"status" : "deprecated" # for good\n---\n',
     ],
 )
-def test_a_retraction_is_seen_without_parsing(text):
+def test_a_retraction_is_recognized_without_parsing(text):
     assert looks_retracted(text.encode(), Fields())
 
 
@@ -549,25 +549,25 @@ def test_a_retraction_is_seen_without_parsing(text):
         "---\nstatus: inactivex\n---\n",
     ],
 )
-def test_an_active_document_is_not_taken_for_a_retraction(text):
+def test_an_active_document_is_not_recognized_as_a_retraction(text):
     assert not looks_retracted(text.encode(), Fields())
 
 
-def test_a_retraction_is_seen_under_the_librarys_own_name():
+def test_a_retraction_is_recognized_under_the_librarys_field_name():
     assert looks_retracted(b"---\nstate+: inactive\n---\n", Fields(status="state+"))
 
 
-def test_the_sha256_of_a_body_is_that_of_its_utf8():
+def test_the_sha256_of_a_body_is_taken_of_its_utf8_bytes():
     assert body_sha256("é") == "4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c"
 
 
-def test_a_retraction_is_looked_for_where_front_matter_may_be():
+def test_a_retraction_is_searched_only_where_front_matter_can_be():
     filler = b"a: " + b"x" * MAX_BYTES
     assert not looks_retracted(b"---\n" + filler + b"\nstatus: inactive\n---\n", Fields())
     assert looks_retracted(b"---\nstatus: inactive\n" + filler, Fields())
     assert not looks_retracted(b"---\n---\nstatus: inactive\n", Fields())
 
 
-def test_front_matter_that_is_not_closed_yet_may_retract():
+def test_unclosed_front_matter_can_retract():
     assert looks_retracted(b"---\nstatus: inactive", Fields())
     assert looks_retracted(b"status: inactive\n---\n", Fields())

@@ -70,12 +70,12 @@ def test_an_address_of_the_internet_is_public(address):
         "ff0e::1",
     ],
 )
-def test_every_other_address_is_not(address):
+def test_every_other_address_is_not_public(address):
     assert not is_public(ip_address(address))
 
 
 @given(st.ip_addresses(v=4))
-def test_an_address_in_another_dress_is_as_public_as_before(address):
+def test_an_embedded_address_is_as_public_as_the_plain_one(address):
     number = int(address)
     dressed = [
         IPv6Address(0xFFFF << 32 | number),
@@ -86,7 +86,7 @@ def test_an_address_in_another_dress_is_as_public_as_before(address):
 
 
 @given(st.ip_addresses())
-def test_a_public_address_is_never_one_of_the_own_network(address):
+def test_a_public_address_is_never_in_a_private_network(address):
     if is_public(address):
         inside = (address.is_private, address.is_loopback, address.is_link_local)
         assert not any((*inside, address.is_multicast, address.is_unspecified))

@@ -63,7 +63,7 @@ def test_a_title_mentions_nobody_and_forges_no_link(web, mention):
     assert body["message"].replace("\u200b", "") == f"- {mention} \\n :smile: *x*"
 
 
-def test_what_is_no_mention_stays():
+def test_text_that_is_not_a_mention_stays():
     text = "a < b, 3 @ 4, [1] (2), x > y"
     assert harmless(text) == text
 
@@ -76,7 +76,7 @@ def test_control_characters_do_not_reach_the_service(web):
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
-def test_a_service_that_refuses_is_worth_another_try(web, status):
+def test_a_refusing_service_is_tried_again(web, status):
     web.status = status
     with pytest.raises(ChannelError) as caught:
         ChatChannel(url(web)).send(message())
@@ -85,7 +85,7 @@ def test_a_service_that_refuses_is_worth_another_try(web, status):
     assert str(status) in str(caught.value)
 
 
-def test_a_service_that_is_not_there_is_worth_another_try(web):
+def test_an_unreachable_service_is_tried_again(web):
     channel = ChatChannel(f"json://127.0.0.1:1/{SECRET}")
     with pytest.raises(ChannelError) as caught:
         channel.send(message())

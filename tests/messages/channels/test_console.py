@@ -41,7 +41,7 @@ def test_no_control_character_of_a_document_reaches_the_terminal():
     assert "x\\x1b]0;pwned\\x07\\ry\\u202e" in stream.getvalue()
 
 
-def test_a_stream_that_knows_only_ascii_gets_the_message_too():
+def test_an_ascii_stream_gets_the_message_too():
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     ConsoleChannel(stream).send(message(text="naïve \ud800"))
@@ -49,7 +49,7 @@ def test_a_stream_that_knows_only_ascii_gets_the_message_too():
     assert b"na\\xefve \\ud800" in raw.getvalue()
 
 
-def test_a_closed_stream_is_worth_another_try():
+def test_a_closed_stream_is_tried_again():
     stream = io.StringIO()
     stream.close()
     with pytest.raises(ChannelError) as caught:

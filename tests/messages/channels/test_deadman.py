@@ -12,7 +12,7 @@ def url(web, query=""):
     return f"http://127.0.0.1:{web.port}/ping/{TOKEN}{query}"
 
 
-def test_all_well_asks_the_url(web):
+def test_good_health_requests_the_url(web):
     web.answer = b"OK"
     assert ping(url(web), ok=True)
     assert [(r.method, r.path) for r in web.requests] == [("GET", f"/ping/{TOKEN}")]
@@ -27,7 +27,7 @@ def test_all_well_asks_the_url(web):
         ("%2Fa%20b", "%2Fa%20b/fail"),
     ],
 )
-def test_not_well_asks_the_url_of_failure(web, query, asked):
+def test_bad_health_requests_the_failure_url(web, query, asked):
     assert ping(url(web, query), ok=False)
     assert web.paths == [f"/ping/{TOKEN}{asked}"]
 
@@ -36,7 +36,7 @@ def test_not_well_asks_the_url_of_failure(web, query, asked):
     ("status", "answer"),
     [(404, b"not found"), (500, b""), (301, b""), (200, b"OK (not found)\n")],
 )
-def test_a_sign_that_the_service_does_not_take_is_told(web, caplog, status, answer):
+def test_a_ping_that_the_service_refuses_is_reported(web, caplog, status, answer):
     web.status, web.answer = status, answer
     assert not ping(url(web), ok=True)
     assert f"the ping did not reach 127.0.0.1: {status}" in caplog.text
@@ -47,7 +47,7 @@ def test_a_sign_that_the_service_does_not_take_is_told(web, caplog, status, answ
     "bad",
     ["", "nonsense", "ftp://example.org/x", "https://", f"http://[/{TOKEN}", "https://a b/\x00"],
 )
-def test_a_url_that_is_none_is_told_and_stops_nothing(caplog, bad):
+def test_an_invalid_url_is_reported_and_stops_nothing(caplog, bad):
     assert not ping(bad, ok=True)
     assert "its URL cannot be used" in caplog.text
     assert TOKEN not in caplog.text
@@ -59,13 +59,13 @@ def test_plain_http_stays_on_this_machine(caplog, host):
     assert f"did not reach {host}: connections to its addresses are not allowed" in caplog.text
 
 
-def test_https_goes_wherever_the_settings_say(start_web, server_tls, trust):
+def test_https_is_allowed_to_any_configured_host(start_web, server_tls, trust):
     web = start_web(tls=server_tls)
     trust()
     assert ping(f"https://127.0.0.1:{web.port}/{TOKEN}", ok=True)
 
 
-def test_a_service_that_is_not_there_or_silent_stops_nothing(web, caplog):
+def test_an_unreachable_or_silent_service_stops_nothing(web, caplog):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert not ping(f"http://127.0.0.1:{unused.getsockname()[1]}/{TOKEN}", ok=True)

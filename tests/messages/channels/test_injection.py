@@ -1,4 +1,4 @@
-"""What a document says of itself goes through every channel, to a real server, and stays words.
+"""Texts from a document pass through every channel to a real server and stay plain words.
 
 No header, recipient, part, mention, link, markup or control character comes from a title, a path, an
 owner's name or a problem's message.
@@ -196,7 +196,7 @@ def message(request):
     return request.param
 
 
-def test_mail_gets_no_header_no_recipient_no_part_and_no_markup(start_post, message, subtests):
+def test_a_title_adds_no_header_recipient_part_or_markup_to_a_mail(start_post, message, subtests):
     post = start_post()
     settings = EmailChannel(host="127.0.0.1", port=post.port, sender="Sync <sync@charity.example>")
     channel = MailChannel(settings, clock=lambda: NOW)
@@ -227,7 +227,7 @@ def test_mail_gets_no_header_no_recipient_no_part_and_no_markup(start_post, mess
 
 
 @pytest.mark.parametrize("service", ["json", "mmost"])
-def test_chats_get_no_mention_no_link_and_no_field(web, message, subtests, service):
+def test_a_title_adds_no_mention_link_or_field_to_a_chat(web, message, subtests, service):
     """Mattermost is one that acts on mentions and on Markdown, and may stand anywhere."""
     url = f"{service}://127.0.0.1:{web.port}/3ccdd113474722377935511fc85d3dd4"
     channel = ChatChannel(url)
@@ -247,7 +247,7 @@ def test_chats_get_no_mention_no_link_and_no_field(web, message, subtests, servi
                     assert not UNSAFE.search(re.sub(r"\r?\n", "", body[words]))
 
 
-def test_the_terminal_gets_no_control_character(message, subtests):
+def test_a_title_sends_no_control_character_to_the_terminal(message, subtests):
     for name, hostile in HOSTILE.items():
         with subtests.test(name):
             stream = io.StringIO()
@@ -256,7 +256,7 @@ def test_the_terminal_gets_no_control_character(message, subtests):
             assert stream.getvalue().splitlines()[1].startswith("─── Content Sync: ")
 
 
-def test_a_webhook_gets_no_header_and_no_field(web, message, subtests):
+def test_a_title_adds_no_header_or_field_to_a_webhook(web, message, subtests):
     url = f"http://127.0.0.1:{web.port}/hook"
     settings = WebhookSettings(url=Secret(url), secret=Secret(SECRET), allow_private=("127.0.0.1",))
     channel = WebhookChannel(settings)
@@ -279,7 +279,7 @@ def test_a_webhook_gets_no_header_and_no_field(web, message, subtests):
             assert not UNSAFE.search(re.sub(r"[\n\t]", "", whole["data"]["text"]))
 
 
-def test_the_stream_gets_no_field(redis_url, subtests):
+def test_a_title_adds_no_field_to_the_stream(redis_url, subtests):
     events = [
         Event(
             id=number,
@@ -307,7 +307,7 @@ def test_the_stream_gets_no_field(redis_url, subtests):
 
 
 @pytest.mark.parametrize("name", ["a format string", "a template", "a raw block"])
-def test_what_a_title_has_between_braces_is_words(name):
+def test_braces_in_a_title_are_plain_text(name):
     message = composed(HOSTILE[name])
     assert f"T {HOSTILE[name]}" in message.text
     assert f"T {HOSTILE[name]}" in "".join(seen(message.html).words)

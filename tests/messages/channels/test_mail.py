@@ -138,7 +138,7 @@ def test_a_message_with_html_shows_the_same_as_text(start_post):
         ("<?php x ?>", "a processing instruction"),
     ],
 )
-def test_html_that_loads_or_runs_something_stays_away(start_post, caplog, html, because):
+def test_html_that_loads_or_runs_something_is_not_sent(start_post, caplog, html, because):
     post = start_post()
     channel(post.port).send(message(html=f"<html><body>{html}</body></html>"))
 
@@ -147,7 +147,7 @@ def test_html_that_loads_or_runs_something_stays_away(start_post, caplog, html, 
     assert because in caplog.text
 
 
-def test_messages_about_one_thing_are_one_thread(start_post):
+def test_messages_about_one_document_are_one_thread(start_post):
     post = start_post()
     long = "document-" + "7" * 120
     for number, thread in enumerate(["document-7", "document-7", long]):
@@ -164,7 +164,7 @@ def test_messages_about_one_thing_are_one_thread(start_post):
     assert third["References"].strip() == f"<{long}@charity.example>"
 
 
-def test_the_list_may_have_a_name_of_its_own(start_post):
+def test_the_list_id_can_be_configured(start_post):
     post = start_post()
     channel(post.port, list_id="reviews.charity.example").send(message())
     assert received(post)["List-Id"] == "Content Sync <reviews.charity.example>"
@@ -183,7 +183,7 @@ def test_a_long_domain_makes_no_encoded_id(start_post):
 @pytest.mark.parametrize(
     "list_id", ["reviews", "a b.example", "a.example>\r\nBcc: x", "é.example", "a." + "b" * 300]
 )
-def test_a_list_id_that_is_none_cannot_be_opened(list_id):
+def test_an_invalid_list_id_cannot_be_opened(list_id):
     with pytest.raises(ConfigurationError, match="list_id"):
         channel(25, list_id=list_id)
 
@@ -217,7 +217,7 @@ def test_header_text_is_one_line_without_encoded_words(text):
     assert len(shown.splitlines()) <= 1
 
 
-def test_a_message_whose_headers_read_back_otherwise_is_not_sent(start_post, monkeypatch):
+def test_a_message_whose_headers_parse_differently_is_not_sent(start_post, monkeypatch):
     """The last defence: even without the cleaning, a second header never leaves the house."""
     monkeypatch.setattr("worker.messages.channels.mail.header_text", lambda text: text)
     post = start_post()
@@ -242,7 +242,7 @@ def test_a_message_whose_headers_read_back_otherwise_is_not_sent(start_post, mon
         ("group: a@example.org;, b@example.org",),
     ],
 )
-def test_what_is_no_recipient_is_refused_for_good(start_post, to):
+def test_an_invalid_recipient_is_refused_permanently(start_post, to):
     post = start_post()
     assert failure(channel(post.port), message(to=to)).permanent
     assert not post.envelopes
@@ -250,12 +250,12 @@ def test_what_is_no_recipient_is_refused_for_good(start_post, to):
 
 @pytest.mark.parametrize("name", ["id", "thread"])
 @pytest.mark.parametrize("bad", ["x>\r\nBcc: y", "", "a b", "nci/a.md", "é", "x" * 201])
-def test_an_id_that_is_none_is_refused_for_good(start_post, name, bad):
+def test_an_invalid_id_is_refused_permanently(start_post, name, bad):
     post = start_post()
     assert failure(channel(post.port), message(**{name: bad})).permanent
 
 
-def test_a_text_that_spells_the_boundary_makes_no_part(start_post):
+def test_a_text_that_contains_the_boundary_makes_no_part(start_post):
     """Nobody can know the id before it is drawn; if somebody did, nothing would be sent."""
     post = start_post()
     boundary = f"=_{hashlib.sha256(message().id.encode()).hexdigest()[:32]}"
@@ -267,7 +267,7 @@ def test_a_text_that_spells_the_boundary_makes_no_part(start_post):
     assert not post.envelopes
 
 
-def test_a_sender_that_is_no_address_cannot_be_opened():
+def test_an_invalid_sender_cannot_be_opened():
     with pytest.raises(ConfigurationError, match="not an e-mail address"):
         channel(25, sender="Content Sync")
 
@@ -283,7 +283,7 @@ def test_a_sender_that_is_no_address_cannot_be_opened():
         ("530 5.7.0 authentication required", False),
     ],
 )
-def test_a_refusal_is_permanent_or_passing_as_its_code_says(start_post, step, reply, permanent):
+def test_a_refusal_is_permanent_or_temporary_by_its_code(start_post, step, reply, permanent):
     post = start_post(replies={step: reply})
     error = failure(channel(post.port), message())
 
@@ -292,7 +292,7 @@ def test_a_refusal_is_permanent_or_passing_as_its_code_says(start_post, step, re
     assert f"127.0.0.1:{post.port}" in str(error)
 
 
-def test_recipients_refused_in_part_are_logged_and_the_message_counts_as_sent(start_post, caplog):
+def test_some_refused_recipients_are_logged_and_the_message_counts_as_sent(start_post, caplog):
     post = start_post(replies={"gone@example.org": "550 no such user\x1b[2J"})
     with caplog.at_level(logging.WARNING):
         channel(post.port).send(message(to=("editor@example.org", "gone@example.org")))
@@ -301,19 +301,19 @@ def test_recipients_refused_in_part_are_logged_and_the_message_counts_as_sent(st
     assert "not to gone@example.org: 550 no such user\\x1b[2J" in caplog.text
 
 
-def test_recipients_refused_for_different_reasons_are_worth_another_try(start_post):
+def test_recipients_refused_for_different_reasons_are_tried_again(start_post):
     post = start_post(replies={"a@example.org": "550 no such user", "b@example.org": "451 later"})
     error = failure(channel(post.port), message(to=("a@example.org", "b@example.org")))
     assert not error.permanent
 
 
-def test_a_goodbye_that_fails_does_not_repeat_the_message(start_post):
+def test_a_failed_quit_does_not_repeat_the_message(start_post):
     post = start_post(replies={"QUIT": "421 going away"})
     channel(post.port).send(message())
     assert len(post.envelopes) == 1
 
 
-def test_a_server_that_is_not_there_is_worth_another_try():
+def test_an_unreachable_server_is_tried_again():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -322,7 +322,7 @@ def test_a_server_that_is_not_there_is_worth_another_try():
     assert "refused" in str(error)
 
 
-def test_a_server_that_says_nothing_is_given_up_in_time():
+def test_a_silent_server_times_out():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = failure(channel(silent.getsockname()[1], timeout_seconds=0.2), message())
     assert not error.permanent
@@ -342,7 +342,7 @@ def test_starttls_encrypts_and_checks_the_certificate(start_post, server_tls, tr
     assert post.tls == [True]
 
 
-def test_the_login_goes_only_over_the_encrypted_connection(start_post, server_tls, trust):
+def test_the_login_is_sent_only_over_the_encrypted_connection(start_post, server_tls, trust):
     trust()
     post = start_post(
         tls_context=server_tls,
@@ -363,7 +363,7 @@ def test_the_login_goes_only_over_the_encrypted_connection(start_post, server_tl
     assert plain.logins == []
 
 
-def test_starttls_is_never_given_up_for_plain_text(start_post):
+def test_starttls_never_falls_back_to_plain_text(start_post):
     post = start_post()
     error = failure(channel(post.port, security="starttls"), message())
     assert not error.permanent
@@ -371,14 +371,14 @@ def test_starttls_is_never_given_up_for_plain_text(start_post):
     assert not post.envelopes
 
 
-def test_tls_from_the_first_byte(start_post, server_tls, trust):
+def test_smtps_uses_tls_from_the_first_byte(start_post, server_tls, trust):
     trust()
     post = start_post(implicit_tls=server_tls)
     channel(post.port, security="tls").send(message())
     assert len(post.envelopes) == 1
 
 
-def test_tls_to_a_server_that_speaks_plain_text_is_worth_another_try(start_post):
+def test_tls_to_a_plain_text_server_is_tried_again(start_post):
     post = start_post()
     error = failure(channel(post.port, security="tls"), message())
     assert not error.permanent
@@ -392,7 +392,7 @@ def test_the_login_is_used(start_post):
     assert len(post.envelopes) == 1
 
 
-def test_a_wrong_password_is_worth_another_try_and_never_shown(start_post, caplog):
+def test_a_wrong_password_is_tried_again_and_never_shown(start_post, caplog):
     post = start_post(auth=True)
     with caplog.at_level(logging.DEBUG):
         error = failure(channel(post.port, username="sync", password="hunter2secret"), message())
@@ -406,13 +406,13 @@ def test_a_wrong_password_is_worth_another_try_and_never_shown(start_post, caplo
     )
 
 
-def test_a_reply_that_echoes_the_password_is_not_repeated(start_post):
+def test_a_reply_that_echoes_the_password_is_not_shown(start_post):
     post = start_post(auth=True, replies={"MAIL": "550 tr0ub4dor is no good"})
     error = failure(channel(post.port, username="sync", password="tr0ub4dor"), message())
     assert "550 *** is no good" in str(error)
 
 
-def test_a_server_without_auth_is_worth_another_try(start_post):
+def test_a_server_without_auth_is_tried_again(start_post):
     post = start_post()
     error = failure(channel(post.port, username="sync", password="tr0ub4dor"), message())
     assert not error.permanent

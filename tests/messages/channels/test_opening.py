@@ -48,7 +48,7 @@ def test_every_channel_of_the_settings_is_opened_under_its_name():
         {"kind": "webhook", "url": "https://example.org/x", "secret": "whsec_secret-token"},
     ],
 )
-def test_a_channel_that_cannot_be_opened_is_named_and_its_secret_is_not(channel):
+def test_a_channel_that_cannot_be_opened_is_named_without_its_secret(channel):
     with pytest.raises(ConfigurationError, match=r"channels\.team: ") as caught:
         open_channels(settings(team=channel))
     assert "secret-token" not in str(caught.value)

@@ -57,20 +57,20 @@ def test_an_event_is_a_cloud_event_that_readers_can_filter(stream, client):
     }
 
 
-def test_the_time_is_utc_whatever_zone_it_came_in(stream, client):
+def test_the_time_is_utc_for_any_zone(stream, client):
     india = timezone(timedelta(hours=5, minutes=30))
     stream.publish([event(1, at=datetime(2026, 3, 30, 11, 30, tzinfo=india))])
     ((_, fields),) = client.xrange(KEY)
     assert json.loads(fields[b"event"])["time"] == "2026-03-30T06:00:00Z"
 
 
-def test_publishing_twice_is_publishing_once(stream, client):
+def test_publishing_is_idempotent(stream, client):
     assert stream.publish([event(1), event(2)]) == 2
     assert stream.publish([event(1), event(2), event(3)]) == 1
     assert [entry_id for entry_id, _ in client.xrange(KEY)] == [b"1-0", b"2-0", b"3-0"]
 
 
-def test_the_last_id_is_the_cursor_even_when_the_stream_was_emptied(stream, client):
+def test_the_last_id_is_the_cursor_even_of_an_emptied_stream(stream, client):
     assert stream.last_id() == 0
     stream.publish([event(5), event(9)])
     assert stream.last_id() == 9
@@ -82,7 +82,7 @@ def test_nothing_to_publish_needs_no_redis():
     assert EventStream("redis://127.0.0.1:1", key=KEY, max_length=10).publish([]) == 0
 
 
-def test_the_stream_keeps_about_its_length(redis_url, client):
+def test_the_stream_keeps_about_the_configured_length(redis_url, client):
     stream = EventStream(redis_url, key=KEY, max_length=100)
     stream.publish([event(number) for number in range(1, 2001)])
     stream.close()
@@ -90,7 +90,7 @@ def test_the_stream_keeps_about_its_length(redis_url, client):
     assert client.xrevrange(KEY, count=1)[0][0] == b"2000-0"
 
 
-def test_odd_paths_and_data_are_carried(stream, client):
+def test_unusual_paths_and_data_are_published_unchanged(stream, client):
     paths = ["हिन्दी/క.md", "a\nb\x00.md", "not-utf8-\udcff.md"]
     stream.publish([event(n, path=path, data={"title": path}) for n, path in enumerate(paths, 1)])
     sent = [json.loads(fields[b"event"]) for _, fields in client.xrange(KEY)]
@@ -104,14 +104,14 @@ def test_an_event_without_a_document_names_none(stream, client):
     assert json.loads(fields[b"event"])["data"] == {}
 
 
-def test_a_key_of_another_kind_is_an_error_not_an_empty_stream(stream, client):
+def test_a_key_of_another_type_is_an_error_not_an_empty_stream(stream, client):
     client.set(KEY, "not a stream")
     for call in (lambda: stream.publish([event(1)]), stream.last_id):
         with pytest.raises(BrokerUnavailableError, match="WRONGTYPE"):
             call()
 
 
-def test_no_redis_is_told_without_the_password():
+def test_a_missing_redis_is_reported_without_the_password():
     stream = EventStream("redis://:hunter2secret@127.0.0.1:1/0", key=KEY, max_length=10)
     for call in (lambda: stream.publish([event(1)]), stream.last_id):
         with pytest.raises(BrokerUnavailableError) as caught:
@@ -120,7 +120,7 @@ def test_no_redis_is_told_without_the_password():
         assert "hunter2secret" not in str(caught.value)
 
 
-def test_the_stream_is_beside_the_broker_unless_its_own_url_says_otherwise(tmp_path, monkeypatch):
+def test_the_stream_uses_the_redis_of_the_broker_unless_it_has_a_url(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert open_stream(load_settings()) is None
     assert open_stream(load_settings(broker_url="redis://127.0.0.1/0")) is not None

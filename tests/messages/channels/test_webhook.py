@@ -50,7 +50,7 @@ def failure(channel, message=message()):  # noqa: B008 - frozen
     return caught.value
 
 
-def test_a_receiver_verifies_the_message_with_the_library_of_the_standard(web):
+def test_a_receiver_verifies_the_message_with_the_standardwebhooks_library(web):
     to(web).send(message())
 
     (request,) = web.requests
@@ -85,7 +85,7 @@ def test_the_body_is_compact_json_with_the_time_in_utc(web):
     assert web.requests[0].headers["webhook-timestamp"] == str(int(moment.timestamp()))
 
 
-def test_a_repeat_has_the_same_id_and_a_time_of_its_own(web):
+def test_a_repeat_has_the_same_id_and_a_new_time(web):
     now = datetime.now(UTC)
     times = [now - timedelta(seconds=90)] * 2 + [now] * 2
     repeated = to(web, clock=lambda: times.pop(0))
@@ -105,14 +105,14 @@ def test_an_old_message_cannot_be_replayed(web):
         Webhook(SECRET).verify(web.requests[0].body, web.requests[0].headers)
 
 
-def test_both_secrets_verify_while_one_is_replaced(web):
+def test_both_secrets_verify_while_one_replaces_the_other(web):
     to(web, old_secret=OLD_SECRET).send(message())
     for secret in (SECRET, OLD_SECRET):
         Webhook(secret).verify(web.requests[0].body, web.requests[0].headers)
 
 
 @pytest.mark.parametrize("size", [24, 25, 26, 64])
-def test_a_secret_may_leave_out_its_padding(web, size):
+def test_a_secret_may_omit_its_padding(web, size):
     secret = ("whsec_" + base64.b64encode(b"\xff" * size).decode()).rstrip("=")
     to(web, secret=secret).send(message())
     Webhook(secret).verify(web.requests[0].body, web.requests[0].headers)
@@ -131,19 +131,19 @@ def test_a_secret_may_leave_out_its_padding(web, size):
     ],
 )
 @pytest.mark.parametrize("name", ["secret", "old_secret"])
-def test_a_secret_that_is_none_is_refused_and_not_shown(name, secret):
+def test_an_invalid_secret_is_refused_and_not_shown(name, secret):
     with pytest.raises(ConfigurationError, match=f"`{name}` is not `whsec_`") as caught:
         channel("https://example.org/x", **{name: secret})
     assert "hunter2secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "ftp://example.org/", "https://", "https://[::1/"])
-def test_a_url_that_is_none_cannot_be_opened(url):
+def test_an_invalid_url_cannot_be_opened(url):
     with pytest.raises(ConfigurationError, match="`url` cannot be used"):
         channel(url)
 
 
-def test_plain_http_goes_only_to_hosts_that_are_named(web):
+def test_plain_http_is_allowed_only_to_named_hosts(web):
     with pytest.raises(ConfigurationError, match="not https"):
         channel(f"http://hooks.example.org/{TOKEN}")
     channel(f"http://LOCALHOST:{web.port}/", allow_private=("localhost.",)).send(message())
@@ -169,13 +169,13 @@ def test_plain_http_goes_only_to_hosts_that_are_named(web):
         "[fe80::1]",
     ],
 )
-def test_an_address_in_the_own_network_cannot_be_opened(host):
+def test_a_private_address_cannot_be_opened(host):
     with pytest.raises(ConfigurationError, match="not a public address"):
         channel(f"https://{host}/{TOKEN}", allow_private=("127.0.0.2", "example.org"))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.1", "2130706433", "0x7f.1", "017700000001"])
-def test_a_name_for_an_address_in_the_own_network_is_not_connected_to(start_web, server_tls, host):
+def test_a_name_that_resolves_to_a_private_address_gets_no_connection(start_web, server_tls, host):
     web = start_web(tls=server_tls)
     error = failure(channel(f"https://{host}:{web.port}/{TOKEN}"))
 
@@ -184,7 +184,7 @@ def test_a_name_for_an_address_in_the_own_network_is_not_connected_to(start_web,
     assert not web.requests
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_connected_to(web, monkeypatch):
+def test_the_connection_uses_the_checked_address(web, monkeypatch):
     """A name that leads elsewhere the second time gains nothing: there is no second time."""
     real = socket.getaddrinfo
     asked = []
@@ -235,13 +235,13 @@ def test_tls_checks_the_certificate_for_the_name_and_not_for_the_address(
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_every_answer_of_success_is_one(web, status):
+def test_every_2xx_answer_is_a_success(web, status):
     web.status = status
     to(web).send(message())
 
 
 @pytest.mark.parametrize("status", [302, 303, 307, 408, 425, 429, 500, 502, 503, 504, 599])
-def test_a_receiver_that_is_out_of_order_is_worth_another_try(web, status):
+def test_a_failing_receiver_is_tried_again(web, status):
     web.status = status
     error = failure(to(web))
     assert not error.permanent
@@ -249,12 +249,12 @@ def test_a_receiver_that_is_out_of_order_is_worth_another_try(web, status):
 
 
 @pytest.mark.parametrize("status", [301, 304, 308, 400, 401, 403, 404, 410, 413, 422])
-def test_a_receiver_that_refuses_is_not_tried_again(web, status):
+def test_a_refusing_receiver_is_not_tried_again(web, status):
     web.status = status
     assert failure(to(web)).permanent
 
 
-def test_the_reason_is_told_in_one_line(web):
+def test_the_reason_is_shown_in_one_line(web):
     web.status, web.answer = 422, b"no such\nroute \x1b[2J" + b"x" * 100_000
     error = str(failure(to(web)))
     assert error.startswith("webhook 127.0.0.1: 422 Unprocessable Entity: no such route \\x1b[2Jx")
@@ -286,19 +286,19 @@ def test_a_redirect_is_not_followed(web, status):
         ("", None),
     ],
 )
-def test_the_time_that_a_receiver_asks_for_is_passed_on(web, asked, seconds):
+def test_the_delay_that_a_receiver_requests_is_returned(web, asked, seconds):
     web.status, web.headers = 429, {"Retry-After": asked}
     now = datetime(2026, 3, 30, 6, 0, tzinfo=UTC)
     assert failure(to(web, clock=lambda: now)).retry_after == seconds
 
 
-def test_a_date_to_come_again_is_counted_from_now(web):
+def test_a_retry_after_date_is_counted_from_now(web):
     web.status = 503
     web.headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(hours=1))}
     assert 3500 < failure(to(web)).retry_after <= 3600
 
 
-def test_a_receiver_that_is_not_there_is_worth_another_try():
+def test_an_unreachable_receiver_is_tried_again():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         error = failure(channel(f"http://127.0.0.1:{unused.getsockname()[1]}/{TOKEN}"))
@@ -306,20 +306,20 @@ def test_a_receiver_that_is_not_there_is_worth_another_try():
     assert "refused" in str(error)
 
 
-def test_a_name_that_is_not_found_is_worth_another_try():
+def test_an_unresolved_name_is_tried_again():
     error = failure(channel(f"https://nobody.invalid/{TOKEN}"))
     assert not error.permanent
     assert "webhook nobody.invalid: the host was not found" in str(error)
 
 
-def test_a_receiver_that_says_nothing_is_given_up_in_time(web):
+def test_a_silent_receiver_times_out(web):
     web.open.clear()
     error = failure(to(web, timeout_seconds=0.3))
     assert not error.permanent
     assert "timed out" in str(error)
 
 
-def test_a_receiver_that_talks_slowly_is_given_up_in_time():
+def test_a_slow_receiver_times_out():
     """Each byte comes in time; the answer never ends, and neither would a test that waited for it."""
     stop = threading.Event()
 
@@ -349,7 +349,7 @@ def test_a_receiver_that_talks_slowly_is_given_up_in_time():
     "answer",
     [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 500_000, b"\x16\x03\x01"],
 )
-def test_an_answer_that_is_no_http_is_worth_another_try(answer):
+def test_an_answer_that_is_not_http_is_tried_again(answer):
     def talk(server):
         connection, _ = server.accept()
         with connection:
@@ -367,7 +367,7 @@ def test_an_answer_that_is_no_http_is_worth_another_try(answer):
     assert not error.permanent
 
 
-def test_a_message_is_delivered_when_only_the_rest_of_the_answer_is_lost():
+def test_a_message_is_delivered_even_if_the_rest_of_the_answer_is_lost():
     def talk(server):
         connection, _ = server.accept()
         with connection:
@@ -381,7 +381,7 @@ def test_a_message_is_delivered_when_only_the_rest_of_the_answer_is_lost():
         thread.join()
 
 
-def test_the_proxy_of_the_environment_is_not_asked(web, start_web, monkeypatch):
+def test_the_proxy_of_the_environment_is_not_used(web, start_web, monkeypatch):
     proxy = start_web()
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
@@ -391,7 +391,7 @@ def test_the_proxy_of_the_environment_is_not_asked(web, start_web, monkeypatch):
     assert not proxy.requests
 
 
-def test_what_is_no_message_is_refused_for_good(web):
+def test_an_invalid_message_is_refused_permanently(web):
     for bad in ({"id": "a.b"}, {"id": "x\r\ny: z"}, {"id": ""}, {"id": "é"}):
         assert failure(to(web), message(**bad)).permanent
     for data in ({"x": float("nan")}, {"x": object()}):
@@ -399,7 +399,7 @@ def test_what_is_no_message_is_refused_for_good(web):
     assert not web.requests
 
 
-def test_a_name_that_is_not_utf8_is_carried(web):
+def test_a_name_that_is_not_utf8_is_sent_unchanged(web):
     to(web).send(message(data={"path": "nci/\udcff\x00.md"}))
     verified = Webhook(SECRET).verify(web.requests[0].body, web.requests[0].headers)
     assert verified["data"]["path"] == "nci/\udcff\x00.md"

@@ -86,16 +86,16 @@ def test_no_message_is_lost_and_at_most_one_repeats_for_each_kill(settings_file)
     notices = library.services.notices(None)
     assert Counter(n["state"] for n in notices) == {"sent": ROUTES * EACH}
 
-    told: dict[str, set[str]] = {}
+    sent: dict[str, set[str]] = {}
     ids = Counter()
     for envelope in post.envelopes:
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         text = message.get_body(("plain",)).get_content()
         ids[message["Message-ID"]] += 1
-        told.setdefault(message["Message-ID"], set()).update(
+        sent.setdefault(message["Message-ID"], set()).update(
             re.findall(r"^- (p\d+/\d\.md)", text, re.MULTILINE)
         )
-    pages = [page for pages in told.values() for page in pages]
+    pages = [page for pages in sent.values() for page in pages]
     assert sorted(pages) == sorted(n["path"] for n in notices), "each once, under one id"
     repeats = sum(ids.values()) - len(ids)
     assert 0 < repeats <= kills
