@@ -18,7 +18,7 @@ from worker.domain.seeds.front_matter import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, Se
 from worker.domain.seeds.problem import Problem
 from worker.domain.seeds.seed import Seed, body_sha256, is_plain_note, looks_retracted, parse_seed
 
-TESTS = str(Path(__file__).parents[1])
+TESTS = str(Path(__file__).parents[2])
 SAMPLES = [
     path.read_bytes() for path in sorted((Path(__file__).parents[3] / "seeds").rglob("*.md"))
 ]
