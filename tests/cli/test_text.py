@@ -386,6 +386,15 @@ def test_a_watcher_that_stopped_reporting_is_not_shown_as_healthy():
     assert "watching, but silent since 2026-03-30 05:30:10" in shown
 
 
+def test_a_watcher_that_was_stopped_is_not_called_silent():
+    watcher = a_status()["watcher"] | {"state": "stopped"}
+    for later in (timedelta(seconds=1), timedelta(hours=3)):
+        now = datetime.fromisoformat(watcher["seen_at"]) + later
+        shown = printed(views.glance(a_status(watcher=watcher), [], zone=KOLKATA, now=now))
+        assert "stopped since 2026-03-30 05:30:10, scanned" in shown
+        assert "silent" not in shown
+
+
 def test_status_lists_up_to_five_refused_files():
     refusals = [{"path": f"{n:02}.md", "problems": a_refusal()} for n in range(25)]
     shown = printed(views.glance(a_status(), refusals, zone=KOLKATA, now=NOW))

@@ -243,6 +243,10 @@ class Hosts:
     def well(self) -> bool:
         return doctor(self._settings, "watcher")[-1].ok
 
+    @property
+    def said(self) -> str:
+        return doctor(self._settings, "watcher")[-1].detail
+
 
 @pytest.fixture
 def hosts(sqlite_url: str):
@@ -258,8 +262,10 @@ def test_a_standby_watcher_on_this_host_is_healthy_while_it_reports(hosts: Hosts
     assert hosts.well
     hosts.say(here, "stands by", ago=WATCHER_SECONDS + 5)
     assert not hosts.well, "it is silent, and that another host's watcher leads does not help it"
+    assert hosts.said.startswith("silent, last heartbeat ")
     hosts.say(here, "stopped")
     assert not hosts.well
+    assert hosts.said.startswith("stopped, last heartbeat ")
 
 
 def test_a_dead_leader_on_this_host_is_unhealthy_though_another_host_took_over(hosts: Hosts):
@@ -268,6 +274,12 @@ def test_a_dead_leader_on_this_host_is_unhealthy_though_another_host_took_over(h
     assert hosts.well
     hosts.say("watcher", "watching", host="there")
     assert not hosts.well
+
+
+def test_a_part_that_is_late_is_called_silent_and_not_by_what_it_did_last(hosts: Hosts):
+    hosts.say("watcher", "watching", ago=WATCHER_SECONDS + 5)
+    assert not hosts.well
+    assert hosts.said.startswith("silent, last heartbeat ")
 
 
 def test_a_host_without_a_watcher_checks_the_leader(hosts: Hosts):

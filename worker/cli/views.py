@@ -174,7 +174,9 @@ def _watcher(watcher: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
     silent = seen_at is not None and now - datetime.fromisoformat(seen_at) > _SILENT_AFTER
     healthy = watcher["state"] in {"watching", "polling"} and not silent
     parts = [plain(watcher["state"], "green" if healthy else "red")]
-    if silent:
+    if watcher["state"] == "stopped":
+        parts.append(Text(f" since {local_time(seen_at, zone)}", "red"))
+    elif silent:
         parts.append(Text(f", but silent since {local_time(seen_at, zone)}", "red"))
     if scanned := watcher["last_scan"]:
         parts.append(Text(f", scanned the whole folder {_when(scanned, zone=zone, now=now)}"))

@@ -158,12 +158,12 @@ def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Che
     if row is None:
         yield Check(name=name, ok=False, detail="has never run on this store")
         return
-    age = (services.now() - row.at).total_seconds()
     state = str(row.data.get("state", "alive"))
+    silent = (services.now() - row.at).total_seconds() > within_seconds
     yield Check(
         name=name,
-        ok=age <= within_seconds and state != "stopped",
-        detail=_last_heard(services, state, row.at)
+        ok=not silent and state != "stopped",
+        detail=_last_heard(services, state, row.at, silent=silent)
         + (_lead(services, rows) if name == "watcher" else ""),
     )
 
@@ -179,18 +179,19 @@ def _watcher_of_this_host(services: Services) -> Iterator[Check]:
         if leads.ok or waiting is None:
             yield leads
             return
-    age = (services.now() - waiting.at).total_seconds()
-    well = age <= WATCHER_SECONDS and waiting.data["state"] == leases.STANDS_BY
+    state = waiting.data["state"]
+    silent = (services.now() - waiting.at).total_seconds() > WATCHER_SECONDS
     yield Check(
         name="watcher",
-        ok=well,
-        detail=_last_heard(services, waiting.data["state"], waiting.at) + _lead(services, rows),
+        ok=not silent and state == leases.STANDS_BY,
+        detail=_last_heard(services, state, waiting.at, silent=silent) + _lead(services, rows),
     )
 
 
-def _last_heard(services: Services, state: str, at: datetime) -> str:
+def _last_heard(services: Services, state: str, at: datetime, *, silent: bool) -> str:
     when = local_time(at, services.settings.zone)
-    return f"{state}, last heartbeat {ago(services.now() - at)} ({when})"
+    now = "silent" if silent and state != "stopped" else state
+    return f"{now}, last heartbeat {ago(services.now() - at)} ({when})"
 
 
 def _lead(services: Services, rows: Mapping[str, Any]) -> str:
@@ -237,7 +238,8 @@ def _forged_messages(services: Services) -> Iterator[Check]:
     yield Check(
         name="messages",
         ok=not recent,
-        detail=f"{sum(data['forged'] for data in forged)} forged, the last at {last}: unsigned, or "
+        detail=f"{sum(data['forged'] for data in forged)} forged, the last at "
+        f"{local_time(last, services.settings.zone)}: unsigned, or "
         "signed with another secret. Do all parts have the same broker_secret? Who else writes to Redis?",
     )
 
