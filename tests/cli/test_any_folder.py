@@ -75,6 +75,29 @@ def test_validate_shows_paths_relative_to_the_working_directory(project, folder,
     assert wrong["path"] == expected
 
 
+@pytest.mark.parametrize("folder", [".", "docs", "seeds", "seeds/sub"])
+def test_validate_takes_the_path_by_which_messages_name_a_document(project, folder):
+    write(project / "seeds" / "sub" / "nausea.md", a_seed(status="actve"))
+    result = run("validate", "sub/nausea.md", "--json", cwd=project / folder)
+    [wrong] = json.loads(result.stdout)["problems"]
+    assert (project / folder / wrong["path"]).resolve() == project / "seeds" / "sub" / "nausea.md"
+
+
+def test_a_file_beside_the_working_directory_goes_before_one_in_the_seeds_folder(project):
+    write(project / "docs" / "a.md", a_seed(status="actve"))
+    result = run("validate", "a.md", "--json", cwd=project / "docs")
+    [wrong] = json.loads(result.stdout)["problems"]
+    assert wrong["path"] == "a.md"
+    assert "here.md does not exist" in run("validate", "here.md", cwd=project).stderr
+
+
+def test_without_its_folder_a_document_is_not_called_deleted(project):
+    (project / "seeds").rename(project / "elsewhere")
+    result = run("reviewed", "a.md", cwd=project)
+    assert result.returncode == 2
+    assert f" {project}/seeds does not exist" in result.stderr
+
+
 @pytest.mark.parametrize("command", ["sync", "watch", "up", "validate"])
 def test_a_missing_seeds_folder_is_shown_by_its_absolute_path(tmp_path, command):
     write(tmp_path / "config" / "content-sync.toml", 'broker_url = "redis://localhost:1"\n')
@@ -82,8 +105,9 @@ def test_a_missing_seeds_folder_is_shown_by_its_absolute_path(tmp_path, command)
     env = {"CONTENT_SYNC_BROKER_URL": "memory://"} if command != "watch" else {}
     result = run(command, cwd=tmp_path / "docs", env=env)
     assert result.returncode == 2
-    assert f" {tmp_path}/seeds does not exist" in result.stderr
+    assert f" {tmp_path}/seeds does not exist: make it, run `content-sync init`" in result.stderr
     assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "var").exists()
 
 
 def test_a_missing_store_is_shown_by_its_absolute_path(tmp_path):

@@ -115,7 +115,6 @@ def test_a_wrong_date_is_a_usage_error_with_an_example(tmp_path, monkeypatch, ca
         ("reviewed", "a.md", "--by", "Asha\u202eRao"),
         ("due", "--within", "-1"),
         ("validate", "no-such-file.md"),
-        ("validate",),
     ],
 )
 def test_a_usage_error_is_one_line(tmp_path, monkeypatch, capsys, arguments):

@@ -107,7 +107,11 @@ def validate(
     from worker.settings.schema_file import load_rules
 
     output = "json" if as_json else output
-    named = existing(list(paths) or [seeds_from_here(settings)])
+    if not paths:
+        from worker.watch.root import require_folder
+
+        require_folder(settings.seeds)
+    named = existing(list(paths) or [seeds_from_here(settings)], settings)
     _refuse_mixtures(
         {
             "--fix-words needs --fix": fix_words and not fix,

@@ -170,12 +170,21 @@ class Inspector:
         return replace(file, data=data, problems=tuple(problems))
 
 
-def existing(paths: list[str]) -> list[str]:
-    """Return the paths; a path that does not exist is a usage error."""
-    for path in paths:
-        if path != STANDARD_INPUT and not os.path.lexists(path):
-            raise click.BadParameter(f"{Path(path).absolute()} does not exist", param_hint="PATH")
-    return paths
+def existing(paths: list[str], settings: Settings) -> list[str]:
+    """Return the paths; a path that does not exist is a usage error.
+
+    Other commands and messages name a document by its path in the seeds folder, so that works here, too.
+    """
+    return [path if path == STANDARD_INPUT else _existing(path, settings) for path in paths]
+
+
+def _existing(path: str, settings: Settings) -> str:
+    if os.path.lexists(path):
+        return path
+    in_seeds = settings.seeds / path
+    if os.path.lexists(in_seeds):
+        return os.path.relpath(in_seeds)
+    raise click.BadParameter(f"{Path(path).absolute()} does not exist", param_hint="PATH")
 
 
 def seeds_from_here(settings: Settings) -> str:

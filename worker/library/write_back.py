@@ -25,6 +25,7 @@ from worker.store import acknowledgements as table
 from worker.store.documents import LIVE, add_events, event_row
 from worker.store.library import find_document, find_refusal
 from worker.watch.read import Content, Unread
+from worker.watch.root import require_folder
 
 
 class NameNeededError(ContentSyncError):
@@ -231,6 +232,7 @@ def _seen(services: Services, path: str) -> Content:
     if isinstance(on_disk, Unread):
         raise WriteRefusedError(f"{place} cannot be read: {on_disk.detail}")
     if not isinstance(on_disk, Content):
+        require_folder(services.settings.seeds)
         raise WriteRefusedError(
             f"{Path(place).absolute()} does not exist; {restore} brings it back"
         )

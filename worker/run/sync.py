@@ -15,6 +15,7 @@ from worker.messages.silence_alarm import SYNC
 from worker.settings.model import Settings
 from worker.store.engine import Store
 from worker.store.migrate import migrate
+from worker.watch.root import require_folder
 from worker.watch.sync import sync_once
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def sync_folder(
 
     `begun` is a walk of the folder that has already begun.
     """
+    require_folder(settings.seeds)  # before the store, or else a wrong folder would get a database
     store = Store(settings.store_url.value)
     if store.is_sqlite:
         migrate(store)
