@@ -48,9 +48,12 @@ def test_no_arguments_print_the_help(tmp_path):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_each_command_has_an_example(command, capsys):
+def test_the_help_of_each_command_fits_80_columns_and_has_an_example(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     assert run_command([command, "--help"]) == 0
-    assert "Example: content-sync" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Example: content-sync" in shown
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
 
 
 def test_the_version_is_printed(tmp_path):

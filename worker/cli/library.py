@@ -41,7 +41,12 @@ def status(flags: Flags, *, as_json: bool) -> None:
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice(LIST_STATES), help="Only documents in this state.")
+@click.option(
+    "--state",
+    metavar="STATE",
+    type=click.Choice(LIST_STATES),
+    help=f"Only documents in this state: {', '.join(LIST_STATES)}.",
+)
 @click.option("--at", metavar="TIME", type=a_time, help="The library at this day or time.")
 @as_json
 @click.pass_obj

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 
     from worker.domain.folder.laws import Breaches
 
-#: The names of the counts, in the order in which they are shown.
-_COUNTED = (
-    *("documents", "versions", "bodies", "files", "refusals", "events", "notices"),
-    "acknowledgements",
-)
+#: The names of the counts, in the order in which they are shown, and of one thing of each.
+_COUNTED = {
+    "documents": "document",
+    "versions": "version",
+    "bodies": "body",
+    "files": "file",
+    "refusals": "refusal",
+    "events": "event",
+    "notices": "notice",
+    "acknowledgements": "acknowledgement",
+}
 
 
 @click.command
@@ -115,7 +121,9 @@ def _shown(findings: Breaches) -> Text:
         repairable = all(breach.repairable for breach in listed)
         shown.append(f"  fix: {'content-sync verify --repair, or ' if repairable else ''}{fix}\n")
     counts = ", ".join(
-        f"{findings.checked[name]:,} {name}" for name in _COUNTED if findings.checked[name]
+        f"{number:,} {one if number == 1 else many}"
+        for many, one in _COUNTED.items()
+        if (number := findings.checked[many])
     )
     shown.append(f"Checked {counts or 'the database alone'}.")
     if waiting := findings.checked["waiting"]:
