@@ -41,6 +41,17 @@ def test_a_count_of_one_is_written_in_the_singular(templates):
     assert "ESCALATED: 1 review\n" in text
 
 
+def test_each_sentence_of_a_digest_fits_76_columns(templates):
+    lines = [replace(refused(), path=f"{stage}.md", stage=stage, hint="") for stage in STAGES]
+    totals = dict.fromkeys(STAGES, 1349)
+    _, text = write(templates, *lines, replace(lines[0], unanswered=True), totals=totals)
+    sentences = [
+        line for line in text.split("\n") if line and line[0] not in "- " and not line[:3].isupper()
+    ]
+    assert "stays published. Fix the file and save it: it is checked again at once." in sentences
+    assert [line for line in sentences if len(line) > 76] == []
+
+
 def test_urgent_facts_come_first(templates):
     lines = [replace(refused(), path=f"{stage}.md", stage=stage) for stage in reversed(STAGES)]
     _, text = write(templates, *lines)
@@ -177,7 +188,7 @@ def test_cleared_reviews_are_counted_and_the_first_are_named(templates):
 def test_the_answer_names_the_field_as_the_library_does():
     environment = open_templates(load_settings(fields={"last_reviewed": "last_reviewed_on"}))
     _, text = write(environment, review("a.md", days=3))
-    assert "sets `last_reviewed_on` in its" in text
+    assert "sets `last_reviewed_on` in its" in " ".join(text.split())
 
 
 def test_the_answer_is_shown_with_the_first_path(templates):
