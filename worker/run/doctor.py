@@ -133,7 +133,8 @@ def _folder(settings: Settings) -> Iterator[Check]:
         yield Check(
             name="inotify",
             ok=folders < limit,
-            detail=f"{folders:,} folders to watch, fs.inotify.max_user_watches is {limit:,}",
+            detail=f"{folders:,} {'folder' if folders == 1 else 'folders'} to watch, "
+            f"fs.inotify.max_user_watches is {limit:,}",
         )
 
 

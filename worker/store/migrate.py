@@ -49,6 +49,11 @@ def require_schema(store: Store) -> None:
         )
     with store.read() as connection:
         revision = find_revision(connection)
+    if revision is not None and revision > HEAD:
+        raise StoreUnavailableError(
+            f"the store {store.name} belongs to a newer version of Content Sync: it has revision "
+            f"{revision}, and this version knows {HEAD}"
+        )
     if revision != HEAD:
         raise StoreUnavailableError(
             f"the store {store.name} has revision {revision or 'none'}, but this version needs {HEAD}: "
