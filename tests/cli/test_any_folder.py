@@ -76,14 +76,14 @@ def test_validate_shows_paths_relative_to_the_working_directory(project, folder,
 
 
 @pytest.mark.parametrize("folder", [".", "docs", "seeds", "seeds/sub"])
-def test_validate_takes_the_path_by_which_messages_name_a_document(project, folder):
+def test_validate_accepts_the_path_that_messages_show(project, folder):
     write(project / "seeds" / "sub" / "nausea.md", a_seed(status="actve"))
     result = run("validate", "sub/nausea.md", "--json", cwd=project / folder)
     [wrong] = json.loads(result.stdout)["problems"]
     assert (project / folder / wrong["path"]).resolve() == project / "seeds" / "sub" / "nausea.md"
 
 
-def test_a_file_beside_the_working_directory_goes_before_one_in_the_seeds_folder(project):
+def test_validate_prefers_a_file_in_the_working_directory(project):
     write(project / "docs" / "a.md", a_seed(status="actve"))
     result = run("validate", "a.md", "--json", cwd=project / "docs")
     [wrong] = json.loads(result.stdout)["problems"]
@@ -91,7 +91,7 @@ def test_a_file_beside_the_working_directory_goes_before_one_in_the_seeds_folder
     assert "here.md does not exist" in run("validate", "here.md", cwd=project).stderr
 
 
-def test_without_its_folder_a_document_is_not_called_deleted(project):
+def test_reviewed_names_a_missing_seeds_folder(project):
     (project / "seeds").rename(project / "elsewhere")
     result = run("reviewed", "a.md", cwd=project)
     assert result.returncode == 2

@@ -386,7 +386,7 @@ def test_a_watcher_that_stopped_reporting_is_not_shown_as_healthy():
     assert "watching, but silent since 2026-03-30 05:30:10" in shown
 
 
-def test_a_watcher_that_was_stopped_is_not_called_silent():
+def test_a_stopped_watcher_is_not_called_silent():
     watcher = a_status()["watcher"] | {"state": "stopped"}
     for later in (timedelta(seconds=1), timedelta(hours=3)):
         now = datetime.fromisoformat(watcher["seen_at"]) + later

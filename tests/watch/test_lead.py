@@ -276,7 +276,7 @@ def test_a_dead_leader_on_this_host_is_unhealthy_though_another_host_took_over(h
     assert not hosts.well
 
 
-def test_a_part_that_is_late_is_called_silent_and_not_by_what_it_did_last(hosts: Hosts):
+def test_a_late_watcher_is_called_silent(hosts: Hosts):
     hosts.say("watcher", "watching", ago=WATCHER_SECONDS + 5)
     assert not hosts.well
     assert hosts.said.startswith("silent, last heartbeat ")
