@@ -185,7 +185,7 @@ def test_a_batch_with_a_path_outside_the_folder_is_refused(path: str):
         {"snapshots": [[path, 1, 1, 1, good.sha256, 1, None]]},
         {"snapshots": [["a.md", 1, 1, 1, good.sha256, 1, path]]},
     ):
-        with pytest.raises(ValueError, match="no path in the folder"):
+        with pytest.raises(ValueError, match="is not a path in the folder"):
             Batch.from_json({**batch.as_json(), **made})
 
 
