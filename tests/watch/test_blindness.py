@@ -28,7 +28,7 @@ def observer_of(watching):
 
 def test_a_missing_folder_is_reported_in_one_line(tmp_path, watch):
     with pytest.raises(
-        ConfigurationError, match="does not exist: make it, or set CONTENT_SYNC_SEEDS"
+        ConfigurationError, match="does not exist: make it, run `content-sync init`"
     ):
         watch(over=tmp_path / "nowhere")
     with pytest.raises(ConfigurationError, match="is not a folder"):
