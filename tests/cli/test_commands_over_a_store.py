@@ -150,9 +150,7 @@ def test_a_path_completed_by_the_shell_is_accepted(synced, seeds):
 
 def test_an_unknown_version_and_an_unknown_document_are_different_errors(library, synced):
     said = library("show", "current.md", "--version", "7", code=1).stderr
-    assert (
-        said == "content-sync: current.md has one version, number 1, and not what you asked for\n"
-    )
+    assert said == "content-sync: current.md has no such version (only 1 exists)\n"
 
 
 def test_notices_are_owed_once(library, synced):

@@ -16,7 +16,7 @@ from worker.domain.reviews.review import DefaultFrequency
 from worker.ingest.holds import unanswered_refusals
 from worker.reviews.snooze_and_ack import snooze
 from worker.store.library import count_all, review_groups, review_rows
-from worker.store.notices import last_told
+from worker.store.notices import last_notified
 
 TODAY = date(2026, 11, 24)
 
@@ -95,7 +95,7 @@ def test_a_sweep_scans_no_growing_table(sqlite_url: str):
     with a_library(sqlite_url) as library, library.store.read() as connection:
 
         def sweep() -> None:
-            last_told(connection, today=TODAY, zone=UTC)
+            last_notified(connection, today=TODAY, zone=UTC)
             list(review_rows(connection, due_until=until, planned_until=TODAY))
 
         asked, plans = plans_of(connection, sweep)

@@ -179,16 +179,16 @@ def not_found(reader: Reader, settings: Settings, path: str) -> str:
     """Say in one line that there is no such document, and which one is near."""
     for candidate in candidates(path, settings):
         if (history := reader.history(candidate)) is not None:
-            return f"{candidate} has {_versions(history['versions'])}"
+            return f"{candidate} has no such version ({_existing(history['versions'])})"
     near = _nearest(path, reader.list_paths())
     return f"no document at {path}" + (f"; did you mean {near}?" if near else "")
 
 
-def _versions(versions: list[dict[str, Any]]) -> str:
+def _existing(versions: list[dict[str, Any]]) -> str:
     numbers = [version["number"] for version in versions]
     if len(numbers) == 1:
-        return f"one version, number {numbers[0]}, and not what you asked for"
-    return f"versions {min(numbers)} to {max(numbers)}, and not what you asked for"
+        return f"only {numbers[0]} exists"
+    return f"{min(numbers)}–{max(numbers)} exist"
 
 
 def _nearest(path: str, known: list[str]) -> str | None:

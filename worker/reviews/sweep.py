@@ -46,7 +46,7 @@ def owed_now(
     connection: Connection, policy: Policy, today: date, *, zone: tzinfo
 ) -> Iterator[Notice]:
     """Yield all notices that reviews owe on a day, including those that already exist."""
-    told = table.last_told(connection, today=today, zone=zone)
+    notified = table.last_notified(connection, today=today, zone=zone)
     until = today + timedelta(days=policy.leads.longest)
     for row in review_rows(connection, due_until=until, planned_until=today):
         yield from review_notices(
@@ -57,7 +57,7 @@ def owed_now(
             today=today,
             ladder=policy.ladder_of(row.path, row.source_type, row.review_frequency),
             routes=policy.routes,
-            cycle=Cycle(given=row.given, notified_on=told.get(row.document_id, {})),
+            cycle=Cycle(given=row.given, notified_on=notified.get(row.document_id, {})),
         )
 
 

@@ -158,7 +158,7 @@ def _check_reminders(connection: Connection, services: Services, findings: Breac
     owed = filter(_is_due, owed_now(connection, services.policy, day, zone=zone))
     while some := list(islice(owed, _AT_ONCE)):
         fresh = new_notices(connection, some)
-        sent = evidence.reviews_told(connection, [notice.document_id or 0 for notice in fresh])
+        sent = evidence.reviews_notified(connection, [notice.document_id or 0 for notice in fresh])
         for notice in fresh:
             if (notice.document_id, notice.due_on, notice.route) not in sent:
                 detail = f"due on {notice.due_on}, but the route {notice.route} has no notice"

@@ -245,7 +245,7 @@ def end_leases(connection: Connection, instant: datetime) -> int:
     return connection.execute(beyond.values(leased_until=None)).rowcount
 
 
-def reviews_told(connection: Connection, document_ids: Sequence[int]) -> set[tuple[Any, ...]]:
+def reviews_notified(connection: Connection, document_ids: Sequence[int]) -> set[tuple[Any, ...]]:
     """Return the (document, due date, route) triples with a notice that the review is due."""
     n = notices.c
     rows = connection.execute(

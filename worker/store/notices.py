@@ -201,7 +201,9 @@ def recheck(
     return Rechecked(owed=owed, gone=outdated, snoozed=snoozed)
 
 
-def last_told(connection: Connection, *, today: date, zone: tzinfo) -> dict[int, dict[str, date]]:
+def last_notified(
+    connection: Connection, *, today: date, zone: tzinfo
+) -> dict[int, dict[str, date]]:
     """Return, by document and route, the day of the last notice that a review is overdue, in its cycle.
 
     Reads only overdue documents: an index range, whatever the library's size.

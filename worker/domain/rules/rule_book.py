@@ -181,7 +181,7 @@ _FIELDS: Final = {
         "(a value that it allows)",
     ),
     codes.NOT_A_DATE: Entry(
-        "The review date is not a date. The review clock starts from it.",
+        "The review date is not a date. The next review is scheduled from it.",
         "lastReviewed: 2026-02-30",
         "lastReviewed: 2026-02-28",
     ),
@@ -192,7 +192,7 @@ _FIELDS: Final = {
         "lastReviewed: 2026-01-15",
     ),
     codes.NOT_A_FREQUENCY: Entry(
-        "The review clock does not understand the review frequency. The page would never be due.",
+        "The review frequency is not one that Content Sync knows. The page would never be due.",
         "reviewFrequency: quaterly",
         "reviewFrequency: quarterly",
     ),
