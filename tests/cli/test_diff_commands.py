@@ -129,7 +129,7 @@ def test_unstored_edits_are_overwritten_only_with_force(library, seeds):
     assert (seeds / "a.md").read_text() == "mine\n"
     library("restore", "a.md", "1", "--yes")
     assert (seeds / "a.md").read_text() == FIRST
-    assert "has versions 1 to 2" in library("restore", "a.md", "9", code=1).stderr
+    assert "has no such version (1–2 exist)" in library("restore", "a.md", "9", code=1).stderr
 
 
 def test_the_library_is_listed_as_of_a_day(library, answer, seeds):

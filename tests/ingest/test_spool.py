@@ -304,5 +304,5 @@ def test_a_broker_that_is_not_redis_is_a_configuration_error(url):
     ["redis://127.0.0.1:nonsense/0", "redis://127.0.0.1/0?nosuch=1", "rediss://x?ssl_cert_reqs=y"],
 )
 def test_an_invalid_redis_url_is_a_configuration_error(url):
-    with pytest.raises(ConfigurationError, match="no Redis URL"):
+    with pytest.raises(ConfigurationError, match="is not a Redis URL"):
         RedisSpool(url, spool_seconds=60)

@@ -374,7 +374,7 @@ def test_verify_prints_the_law_the_place_and_the_fix(tmp_path: Path, seeds: Path
     run("sync", cwd=tmp_path)
     sound = run("verify", cwd=tmp_path)
     assert (sound.returncode, sound.stderr) == (0, "")
-    assert "1 documents" in sound.stdout
+    assert "1 document," in sound.stdout
     assert "No error found." in sound.stdout
 
     database = sqlite3.connect(tmp_path / "var" / "content-sync.db")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 
 from support.seeds import a_seed, write
 from support.waiting import wait_until
@@ -57,9 +58,13 @@ def test_edits_are_batched_while_workers_lag(watching, library, seeds):
     library.consumes = False
     most = 16  # four times what may wait of a load
     gathered = watching.watcher._intake.backlog.changed
-    for number, path in enumerate(paths, 1):
+
+    def is_taken(path):
+        return path in gathered or any(path in batch.paths for batch, _ in library._waiting)
+
+    for path in paths:
         write(seeds / path, a_seed(title=f"{path}, edited"))
-        wait_until(lambda: len(library._waiting) >= number or path in gathered)  # noqa: B023
+        wait_until(partial(is_taken, path))
     assert len(library._waiting) == most
     library.consumes = True
     library.consume()
