@@ -151,7 +151,7 @@ def test_an_unmounted_folder_is_held_reported_and_watched_again(tmp_path, seeds,
         settles(library.differences)
 
         run_in(process.pid, f"umount '{seeds}'")
-        wait_until(lambda: subjects(post, "held"), what="the alarm")
+        wait_until(lambda: subjects(post, "waits for a person"), what="the alarm")
         assert states(store) == {"live": PAGES}
 
         run_in(process.pid, f"mount -t tmpfs tmpfs '{seeds}'")  # an empty one in its place
