@@ -62,6 +62,8 @@ def test_the_forecast_shows_the_busiest_week(answer, said):
     assert "2026-W14  2026-03-30       30  ━" in text
     assert text.splitlines()[1].startswith("overdue")
     assert "risk A" in text
+    assert "weeks without a review" in text
+    assert text.count("-W") == 2, "the week with work, and the one that the average names"
     assert "On average 1.2 a week until 2026-W28" in text
     assert "you need 2.4 a week" in text
 

@@ -5,6 +5,7 @@ As in `worker.cli.views`, each function turns JSON into text, and nothing here p
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -22,6 +23,7 @@ _BAR_CELLS = 30
 _LAST = "9999-12-31"
 _NUMBERS = {"reviews", "due", "planned"}
 _MOST_ORPHANS_SHOWN = 5
+_MOST_FREE_WEEKS = 2
 _COUNTS = ("overdue", "due", "upcoming")
 #: The categories of risk, in the order in which a bar shows them.
 _RISK_STYLES = {"A": "red", "B": "yellow", "C": "cyan", "none": "green"}
@@ -126,7 +128,10 @@ def _number(number: int, style: str) -> Text:
 
 
 def _bars(answer: dict[str, Any]) -> list[RenderableType]:
-    """Return a bar for each week up to the last with work, or a sentence where there is none."""
+    """Return a bar for each week up to the last with work, or a sentence where there is none.
+
+    More than two weeks in a row without a review are one line.
+    """
     weeks = list(answer["weeks"])
     ahead = count(len(weeks), "week")
     while weeks and not (weeks[-1]["load"] or weeks[-1]["due"]):
@@ -144,14 +149,20 @@ def _bars(answer: dict[str, Any]) -> list[RenderableType]:
             *(plain("overdue", "red"), Text(), plain(f"{answer['overdue']:,}", "red"), *empty),
             _bar({"overdue": answer["overdue"]}, most, {"overdue": "red"}),
         )
-    for week in weeks:
-        style = "" if week["load"] else "dim"
-        numbers = [week["load"], *([week["due"], week["planned"]] if planned else [])]
-        table.add_row(
-            *(plain(week["week"], style), plain(week["from"], style)),
-            *(plain(f"{number:,}", style) for number in numbers),
-            _bar(week["risks"], most, _RISK_STYLES),
-        )
+    for free, group in groupby(weeks, key=lambda week: not (week["load"] or week["due"])):
+        run = list(group)
+        if free and len(run) > _MOST_FREE_WEEKS:
+            without = plain(f"{len(run):,} weeks without a review", "dim")
+            table.add_row(plain("…", "dim"), Text(), Text(), *empty, without)
+            continue
+        for week in run:
+            style = "" if week["load"] else "dim"
+            numbers = [week["load"], *([week["due"], week["planned"]] if planned else [])]
+            table.add_row(
+                *(plain(week["week"], style), plain(week["from"], style)),
+                *(plain(f"{number:,}", style) for number in numbers),
+                _bar(week["risks"], most, _RISK_STYLES),
+            )
     if answer["later"]:
         table.add_row(
             *(plain("later", "dim"), Text(), plain(f"{answer['later']:,}", "dim"), *empty),
