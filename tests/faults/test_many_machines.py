@@ -121,13 +121,17 @@ class Machines:
     def run(self, host: str, *arguments: str) -> Any:
         """Run a command on a host to its end."""
         with self.hosts[host].inside():
-            return run(*arguments, cwd=self.place(host), env=self.env)
+            return run(*arguments, cwd=self.place(host), env=self.env_of(host))
 
     def start(self, host: str, *arguments: str) -> Any:
         """Start a part on a host; it ends with the test."""
-        context = started(*arguments, cwd=self.place(host), env=self.env)
+        context = started(*arguments, cwd=self.place(host), env=self.env_of(host))
         with self.hosts[host].inside():
             return self.stack.enter_context(context)
+
+    def env_of(self, host: str, *, seeds: Path | None = None) -> dict[str, str]:
+        """Return a host's settings; by default each has a seeds folder of its own."""
+        return {**self.env, "CONTENT_SYNC_SEEDS": str(seeds or self.place(host) / "seeds")}
 
     def boot_watcher(self, host: str) -> Process:
         """Start a watcher of the one folder on a host that has booted just now.
@@ -141,7 +145,7 @@ class Machines:
             process = Process(
                 "watch",
                 cwd=self.place(host),
-                env={**self.env, "CONTENT_SYNC_SEEDS": str(self.seeds)},
+                env=self.env_of(host, seeds=self.seeds),
                 inside=inside(f"mount --bind '{boot_id}' {BOOT_ID}"),
             )
         self.stack.callback(process.kill)
