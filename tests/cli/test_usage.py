@@ -152,20 +152,6 @@ def test_an_escape_in_an_argument_does_not_reach_the_terminal(tmp_path):
     assert "\x1b" not in one_line_of(result)
 
 
-def test_a_closed_pipe_is_not_an_error(tmp_path):
-    pipe = subprocess.Popen(
-        [sys.executable, "-m", "worker", "--help"],
-        cwd=tmp_path,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    pipe.stdout.close()  # before it writes anything
-    assert pipe.stderr.read() == b""
-    pipe.stderr.close()
-    assert pipe.wait() in {0, 1}
-
-
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
