@@ -48,17 +48,20 @@ IS_LIVE = documents.c.state != RETIRED
 def lock_heads(connection: Connection, paths: Sequence[str]) -> dict[str, Head]:
     """Return the heads of these paths, locked in path order until the transaction ends.
 
-    On SQLite the transaction itself is the lock.
+    On SQLite the transaction itself is the lock. The rows are locked by a statement of their own: after
+    a wait PostgreSQL checks a join again with the joined rows of before the wait, and a document that has
+    a new version by then would be missing from the result (READ COMMITTED).
     """
     from worker.domain.folder.decide import Head  # noqa: PLC0415 - commands that only read do not need it
 
     d, v = documents.c, versions.c
+    locked = select(d.id).where(d.path.in_(paths)).order_by(d.path).with_for_update()
+    ids = connection.scalars(locked).all()
     rows = connection.execute(
         select(d.id, d.path, d.state, d.number, d.sha256, d.observed, v.metadata, v.body_sha256)
         .join(versions, (v.document_id == d.id) & (v.number == d.number))
-        .where(d.path.in_(paths))
+        .where(d.id.in_(ids))
         .order_by(d.path)
-        .with_for_update(of=documents)
     )
     return {
         row.path: Head(
