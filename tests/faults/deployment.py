@@ -97,7 +97,9 @@ class Library:
             rows = connection.execute(
                 text("SELECT id, path, state, sha256, status, due_on, number FROM documents")
             ).all()
-            refused = connection.execute(text("SELECT path, sha256 FROM rejections")).all()
+            refused = connection.execute(
+                text("SELECT path, sha256 FROM paths WHERE state = 'refused'")
+            ).all()
             notices = connection.execute(
                 text("SELECT document_id, path, kind, state, message_id FROM notices")
             ).all()

@@ -104,7 +104,7 @@ class Trial:
         if self._before is not None:
             write(path, self._before)
             edited = "SELECT 1 FROM documents WHERE path = ?1 AND number = 2"
-            refused = "SELECT 1 FROM rejections WHERE path = ?1"
+            refused = "SELECT 1 FROM paths WHERE path = ?1 AND state = 'refused'"
             wait_until(
                 lambda: self._query(f"{edited} UNION {refused}", path.name),
                 what=f"the second version of {path.name}",
@@ -118,7 +118,9 @@ class Trial:
             stored, refused = [], []
         else:
             stored = self._query("SELECT number FROM documents WHERE path = ?", name)
-            refused = self._query("SELECT problems FROM rejections WHERE path = ?", name)
+            refused = self._query(
+                "SELECT problems FROM paths WHERE path = ? AND state = 'refused'", name
+            )
         if stored:
             return "stored", f"version {stored[0][0]}"
         if refused:

@@ -260,7 +260,9 @@ class FolderMachine(RuleBasedStateMachine):
     def _differences(self) -> list[str]:
         documents = self.service.rows("SELECT path, sha256 FROM documents WHERE state = 'live'")
         live = {row.path: row.sha256 for row in documents}
-        refused = dict(map(tuple, self.service.rows("SELECT path, sha256 FROM rejections")))
+        refused = dict(
+            map(tuple, self.service.rows("SELECT path, sha256 FROM paths WHERE state = 'refused'"))
+        )
         found = []
         for path, data in self.files.items():
             sha256 = hashlib.sha256(data).hexdigest()

@@ -109,7 +109,7 @@ def mourned(worker: MortalWorker) -> Iterator[None]:
 
 
 def refused(service: Installation) -> list[tuple[str, str]]:
-    rows = service.query("SELECT path, problems FROM rejections")
+    rows = service.query("SELECT path, problems FROM paths WHERE state = 'refused'")
     return [(path, problems[0]["code"]) for path, problems in rows]
 
 

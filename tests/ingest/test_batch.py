@@ -154,13 +154,16 @@ def test_an_earlier_observation_never_replaces_a_later_one(library: Library):
     assert library.document("a.md")["title"] == "New"
 
 
-def test_a_good_content_seen_before_a_refused_one_is_stale(library: Library):
+def test_a_good_content_seen_before_a_refused_one_is_the_last_good_version(library: Library):
     good = a_seed().encode()
     earlier, later = library.snapshot("a.md", good), library.snapshot("a.md", b"broken")
     library.take_in_batch((later,), b"broken")
 
+    assert library.take_in_batch((earlier,), good)[0].kind == "new"
     assert library.take_in_batch((earlier,), good)[0].kind == "stale"
+    assert library.document("a.md")["state"] == "live"
     assert [r["path"] for r in library.services.list_refusals()] == ["a.md"]
+    assert library.services.known_files()["a.md"].observed == later.observed
 
 
 def test_ingesting_a_batch_is_idempotent(library: Library):
@@ -218,14 +221,19 @@ def test_a_move_with_other_content_is_a_new_document_and_a_removal(library: Libr
     assert {o.path: o.kind for o in outcomes} == {"b.md": "new", "a.md": "retired"}
 
 
-def test_a_move_onto_a_document_ends_the_old_path_and_advances_the_new_one(library: Library):
+def test_a_move_onto_a_document_continues_its_own_and_retires_the_other(library: Library):
     text = a_seed(title="A")
     library.drop("a.md", text)
     library.drop("b.md", title="B")
     outcomes = library.move("a.md", "b.md", text)
 
-    assert {o.path: o.kind for o in outcomes} == {"b.md": "changed", "a.md": "retired"}
-    assert library.document("b.md")["title"] == "A"
+    assert {o.path: o.kind for o in outcomes} == {"b.md": "moved"}
+    listed = library.services.list_documents(None)
+    assert [(d["path"], d["title"], d["state"]) for d in listed] == [
+        ("b.md", "A", "live"),
+        ("b.md", "B", "retired"),
+    ]
+    assert library.kinds()[-2:] == ["document.retired", "document.moved"]
 
 
 def test_equal_bodies_are_stored_once(library: Library):

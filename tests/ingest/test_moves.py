@@ -27,7 +27,7 @@ from support.stored import Library, a_library
 from support.waiting import wait_until
 
 from worker.domain.folder.decide import RETIRED_WITH_MICROSECONDS
-from worker.domain.folder.snapshot import Batch, Removal, Snapshot
+from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Source
 from worker.domain.seeds import codes
 from worker.ingest.outcomes import Outcome
 from worker.library.opened import open_services
@@ -58,7 +58,8 @@ def library(store_url: str):
 
 def seen(library: Library, path: str, text: str, *candidates: str) -> tuple[Snapshot, bytes]:
     data = text.encode()
-    return replace(library.snapshot(path, data), candidates=candidates), data
+    sources = tuple(map(library.source, candidates))
+    return replace(library.snapshot(path, data), candidates=sources), data
 
 
 def take_in(
@@ -279,22 +280,28 @@ def test_a_renamed_file_is_compared_with_its_previous_version(library: Library):
     outcome = take_in(library, seen(library, "new.md", shrunk, "old.md"))["new.md"]
 
     assert (outcome.kind, outcome.problems[-1].code) == ("refused", codes.BODY_SHRANK)
-    assert live_paths(library) == ["old.md"]
+    assert live_paths(library) == ["new.md"], "the last good version moves"
     fixed = page(1, body=lines(1, edits=1) + long, lastReviewed="2026-01-15")
-    library.remove("old.md")
-    outcome = take_in(library, seen(library, "new.md", fixed, "old.md"))["new.md"]
-    assert (outcome.kind, outcome.number) == ("moved", 2)
+    outcome = take_in(library, seen(library, "new.md", fixed))["new.md"]
+    assert (outcome.kind, outcome.number) == ("changed", 2)
     assert codes.EARLIER_REVIEW in {problem.code for problem in outcome.problems}
     assert library.services.list_refusals() == []
 
 
-def test_a_refused_new_file_takes_over_no_document(library: Library):
+@pytest.mark.parametrize("broken", ["status", "yaml"])
+def test_a_file_renamed_with_an_error_keeps_its_last_good_version_at_the_new_path(
+    library: Library, broken: str
+):
     library.drop("old.md", page(1))
-    broken = page(1, edits=1, status="no such status")
-    outcomes = take_in(library, seen(library, "new.md", broken, "old.md"))
+    text = page(1, edits=1, status="no such status")
+    if broken == "yaml":
+        text = page(1, edits=1).replace("title: Page", "title: [Page")
+    outcomes = take_in(library, seen(library, "new.md", text, "old.md"))
 
     assert {path: o.kind for path, o in outcomes.items()} == {"new.md": "refused"}
-    assert live_paths(library) == ["old.md"]
+    assert live_paths(library) == ["new.md"]
+    assert [r["path"] for r in library.services.list_refusals()] == ["new.md"]
+    assert library.kinds() == ["version.stored", "document.moved", "seed.refused"]
 
 
 def test_a_refusal_at_the_old_path_ends_with_the_move(library: Library):
@@ -307,16 +314,101 @@ def test_a_refusal_at_the_old_path_ends_with_the_move(library: Library):
     assert set(library.services.known_files()) == {"new.md"}
 
 
-def test_a_batch_without_candidates_is_readable_by_older_workers(library: Library):
+def test_a_batch_names_the_paths_that_its_files_may_continue(library: Library):
     plain, _ = seen(library, "a.md", page(1))
     asking, _ = seen(library, "b.md", page(2), "old.md")
-    message = Batch(id="1", snapshots=(plain,)).as_json()
-    assert message["format"] == 1
-    assert len(message["snapshots"][0]) == 7
     message = json.loads(json.dumps(Batch(id="2", snapshots=(plain, asking)).as_json()))
-    assert message["format"] == 2
     assert Batch.from_json(message).snapshots == (plain, asking)
     assert Batch.from_json(message).paths == ["a.md", "b.md", "old.md"]
+
+
+def test_two_pages_that_swap_their_names_keep_their_histories(library: Library):
+    texts = {"a.md": page(1), "b.md": page(2)}
+    library.take_in(texts)
+    library.drop("a.md", page(1, edits=2))
+    before = live_versions(library.services)
+    sources = {path: library.source(path) for path in texts}
+    a, b = page(2).encode(), page(1, edits=2).encode()
+    swapped = (
+        replace(library.snapshot("a.md", a), moved_from=sources["b.md"]),
+        replace(library.snapshot("b.md", b), moved_from=sources["a.md"]),
+    )
+    outcomes = library.take_in_batch(swapped, a + b)
+
+    assert [(o.path, o.kind, o.number) for o in outcomes] == [
+        ("a.md", "moved", 1),
+        ("b.md", "moved", 2),
+    ]
+    after = live_versions(library.services)
+    assert (after["a.md"], after["b.md"]) == (before["b.md"], before["a.md"])
+    assert library.kinds()[-2:] == ["document.moved"] * 2, "none of them retired"
+
+
+def test_a_page_takes_the_place_of_one_that_moves_on_in_the_same_batch(library: Library):
+    library.take_in({"a.md": page(1), "b.md": page(2)})
+    before = live_versions(library.services)
+    sources = {path: library.source(path) for path in ("a.md", "b.md")}
+    b, c = page(1).encode(), page(2).encode()
+    library.take_in_batch(
+        (
+            replace(library.snapshot("b.md", b), moved_from=sources["a.md"]),
+            replace(library.snapshot("c.md", c), moved_from=sources["b.md"]),
+        ),
+        b + c,
+    )
+    after = live_versions(library.services)
+    assert after == {"b.md": before["a.md"], "c.md": before["b.md"]}
+
+
+def test_a_move_waits_for_the_edit_before_it(library: Library):
+    library.drop("a.md", page(1))
+    edited = page(1, edits=2).encode()
+    edit = library.snapshot("a.md", edited)
+    named = Source("a.md", edit.observed)
+    move = replace(library.snapshot("b.md", edited), moved_from=named)
+
+    assert library.take_in_batch((move,), edited)[0].kind == "waiting"
+    assert live_paths(library) == ["a.md"]
+    library.take_in_batch((edit,), edited)
+    assert library.take_in_batch((move,), edited)[0].kind == "moved"
+    assert numbers(library, "b.md") == [1, 2]
+
+
+def test_a_page_deleted_and_written_anew_is_not_compared_across_its_retirement(library: Library):
+    long = "A paragraph that says more than all the rest of the page. " * 100 + "\n"
+    library.drop("faq.md", page(1, body=lines(1) + long))
+    library.remove("faq.md")
+    library.drop("faq-new.md", page(1))
+    outcome = library.move("faq-new.md", "faq.md", page(1))[0]
+
+    assert outcome.kind == "moved"
+    assert live_paths(library) == ["faq.md"]
+    assert library.services.list_refusals() == []
+
+
+def test_a_refused_file_that_is_renamed_stays_refused_and_its_document_live(library: Library):
+    long = "A paragraph that says more than all the rest of the page. " * 100 + "\n"
+    library.drop("old.md", page(1, body=lines(1) + long))
+    shrunk = page(1)
+    assert library.drop("old.md", shrunk).kind == "refused"
+    outcome = library.move("old.md", "new.md", shrunk)[0]
+
+    assert (outcome.kind, outcome.moved_from) == ("refused", "old.md")
+    assert live_paths(library) == ["new.md"]
+    assert numbers(library, "new.md") == [1]
+    assert [r["path"] for r in library.services.list_refusals()] == ["new.md"]
+
+
+def test_a_notice_says_that_an_older_version_is_kept_which_came_later(
+    library: Library,
+):
+    good = page(1).encode()
+    earlier = library.snapshot("a.md", good)
+    library.drop("a.md", "broken")
+    library.take_in_batch((earlier,), good)
+
+    assert live_paths(library) == ["a.md"]
+    assert library.services.refusal("a.md")["effect"].startswith("not published; version 1")
 
 
 # The whole program over a folder.

@@ -188,16 +188,24 @@ DAMAGES = [
         Law.MISSING, "gone.md", True, id="a retired document counts as live",
     ),
     pytest.param(
-        "DELETE FROM rejections WHERE path = 'sub/refused.md'",
+        "DELETE FROM paths WHERE path = 'sub/refused.md'",
         Law.FILE, "sub/refused.md", True, id="a refusal is gone",
     ),
     pytest.param(
-        "UPDATE rejections SET path = 'due.md' WHERE path = 'sub/refused.md'",
+        "UPDATE paths SET state = 'refused', sha256 = repeat('0', 64) WHERE path = 'due.md'",
         Law.REFUSAL, "due.md", True, id="an accepted file counts as refused",
     ),
     pytest.param(
-        "UPDATE rejections SET path = 'sub/none.md' WHERE path = 'sub/refused.md'",
+        "UPDATE paths SET path = 'sub/none.md' WHERE path = 'sub/refused.md'",
         Law.REFUSAL, "sub/none.md", True, id="a refused file is not there",
+    ),
+    pytest.param(
+        "UPDATE paths SET document_id = NULL WHERE path = 'due.md'",
+        Law.LEDGER, "due.md", True, id="the ledger names no document",
+    ),
+    pytest.param(
+        "UPDATE paths SET state = 'gone' WHERE path = 'due.md'",
+        Law.LEDGER, "due.md", True, id="the ledger says that a file is gone",
     ),
     pytest.param(
         "UPDATE notices SET document_id = 99 WHERE path = 'due.md'",

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 from sqlalchemy.exc import StatementError
-from support.seeds import a_seed
-from support.stored import Library, a_library
-from support.waiting import wait_until
+from support.stored import a_library
 
-from worker.store.documents import (
-    add_bodies,
-    add_events,
-    create_documents,
-    event_row,
-    lock_heads,
-)
+from worker.store.documents import add_bodies, add_events, create_documents, event_row
 from worker.store.schema import bodies, documents
 
 NOW = datetime(2026, 11, 24, 9, 30, 15, 123456, tzinfo=UTC)
@@ -32,11 +23,10 @@ def store(store_url):
 
 def a_document(path, **fields):
     return {
-        "path": path, "state": "live", "number": 1, "sha256": "f" * 64, "observed": 2**62,
-        "size": 12, "mtime_ns": -1, "inode": 2**63 - 1, "title": "जी मिचलाना 😀", "status": "active",
-        "label": "v1", "source_type": None, "owner": None, "tags": [], "last_reviewed": None,
-        "review_frequency": None, "due_on": None, "exempt": False, "risk_category": None,
-        "created_at": NOW, "updated_at": NOW,
+        "path": path, "state": "live", "number": 1, "sha256": "f" * 64, "title": "जी मिचलाना 😀",
+        "status": "active", "label": "v1", "source_type": None, "owner": None, "tags": [],
+        "last_reviewed": None, "review_frequency": None, "due_on": None, "exempt": False,
+        "risk_category": None, "created_at": NOW, "updated_at": NOW,
     } | fields  # fmt: skip
 
 
@@ -68,30 +58,3 @@ def test_new_documents_get_unused_ids(store):
     assert held == made | again
     assert list(held.values()) == sorted(set(held.values()))
     assert last > max(held.values())
-
-
-def test_a_head_that_another_worker_advances_meanwhile_is_found_and_not_lost(postgres_url: str):
-    with a_library(postgres_url) as library, ThreadPoolExecutor() as pool:
-        library.drop("a.md")
-        with library.store.write() as holder:
-            lock_heads(holder, ["a.md"])
-            edit = pool.submit(library.drop, "a.md", a_seed(title="The edit"))
-            wait_until(lambda: _waiting_for_a_lock(library) == 1)
-            waiting = pool.submit(_locked_number, library, "a.md")
-            wait_until(lambda: _waiting_for_a_lock(library) == 2)
-        assert edit.result().number == 2
-        assert waiting.result() == 2
-
-
-def _locked_number(library: Library, path: str) -> int:
-    with library.store.write() as connection:
-        return lock_heads(connection, [path])[path].number
-
-
-def _waiting_for_a_lock(library: Library) -> int:
-    with library.store.read() as connection:
-        return connection.scalar(
-            text(
-                "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
-            )
-        )

@@ -175,7 +175,7 @@ def downgrade_to(store: Store, revision: str) -> None:
 def _migrating(store: Store) -> Iterator[Config]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with store.write() as connection:
+    with store.migrate() as connection:
         config.attributes["connection"] = connection
         yield config
 

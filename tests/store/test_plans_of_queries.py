@@ -115,7 +115,7 @@ def test_a_delivery_scans_refusals_and_not_live_documents(sqlite_url: str):
         )
 
     assert asked == 2
-    assert [step for step in plans if "documents" in step and "path=?" not in step] == []
+    assert [step for step in plans if "documents" in step and "rowid=?" not in step] == []
 
 
 def test_a_count_of_reviews_scans_the_table_in_order(sqlite_url: str):

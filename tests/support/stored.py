@@ -13,14 +13,16 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import select
 from support.peers import Post
 from support.seeds import a_seed
 
-from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Stamp
+from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Source, Stamp
 from worker.ingest.outcomes import Outcome
 from worker.library.services import Services
 from worker.settings.model import EmailChannel, RouteSettings, load_settings
 from worker.store.migrate import migrate
+from worker.store.schema import paths
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -47,8 +49,14 @@ class Library:
             stamp=Stamp(size=len(data), mtime_ns=number, inode=1),
             sha256=hashlib.sha256(data).hexdigest(),
             observed=number,
-            moved_from=moved_from,
+            moved_from=None if moved_from is None else self.source(moved_from),
         )
+
+    def source(self, path: str) -> Source:
+        """Name a path as a watcher does that knows everything the store has seen of it."""
+        with self.store.read() as connection:
+            seen = connection.scalar(select(paths.c.observed).where(paths.c.path == path))
+        return Source(path, seen or 0)
 
     def drop(self, path: str, text: str | bytes | None = None, **fields: Any) -> Outcome:
         """Take in one file and return what became of it."""

@@ -91,12 +91,14 @@ class Library:
         start = 0
         for item in batch.snapshots:
             bytes_, start = data[start : start + item.stamp.size], start + item.stamp.size
-            self.taken.append(Taken(item.path, queue, bytes_, moved_from=item.moved_from))
+            self.taken.append(
+                Taken(item.path, queue, bytes_, moved_from=item.moved_from and item.moved_from.path)
+            )
             if self._is_newer(item.path, item.observed):
                 self._keep(item.path, item.stamp, item.sha256, item.observed, live=True)
                 self.content[item.path] = bytes_
-            if item.moved_from is not None and self._is_newer(item.moved_from, item.observed):
-                self._lose(item.moved_from)
+            if item.moved_from is not None and self._is_newer(item.moved_from.path, item.observed):
+                self._lose(item.moved_from.path)
         for unread in batch.unreadable:
             self.taken.append(Taken(unread.path, queue, None, code=unread.code))
             if self._is_newer(unread.path, unread.observed):

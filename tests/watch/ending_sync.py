@@ -52,8 +52,8 @@ def make_mortal(notes: Path, where: str, how: str) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         return examine(data, **named)
 
-    def write_or_end(self, connection, store):
-        write(self, connection, store)
+    def write_or_end(self, connection, store, ledger):
+        write(self, connection, store, ledger)
         if ends_here() and how == "write":
             os.kill(os.getpid(), signal.SIGKILL)
 

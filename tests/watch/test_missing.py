@@ -10,7 +10,7 @@ from support.seeds import a_seed, write
 from support.steps import steps_of
 
 from worker.domain.folder.known import KnownFiles
-from worker.domain.folder.snapshot import Known, Stamp
+from worker.domain.folder.snapshot import Known, Snapshot, Source, Stamp, Turn
 from worker.settings.model import load_settings
 from worker.watch.feed import Feed
 from worker.watch.lane import Lane, Reading
@@ -33,7 +33,7 @@ def missing_of(files: dict[str, Known]) -> Missing:
 
 
 def named(missing: Missing, path: str, at: Stamp, *there: str) -> list[str]:
-    return list(missing.candidates(path, at, lambda other: other not in there))
+    return [source.path for source in missing.candidates(path, at, lambda o: o not in there)]
 
 
 def test_the_likeliest_candidates_come_first():
@@ -89,7 +89,7 @@ def test_a_path_without_a_document_is_not_a_candidate():
 
 def test_unknown_paths_are_forgotten_at_once_and_retired_ones_later():
     missing = missing_of({"moved.md": known(), "missed.md": known()})
-    missing.add("retired.md", known(), 0.0, retired=True)
+    missing.add("retired.md", known(), 0.0, removed=2)
     missing.keep({"missed.md"}, 299.0)
     assert set(named(missing, "new.md", stamp())) == {"missed.md", "retired.md"}
     missing.keep({"missed.md"}, 300.0)
@@ -139,6 +139,11 @@ def feed(seeds, sent):
     )
 
 
+def names_of(snapshot: Snapshot) -> list[str]:
+    """Return the paths that a file may have moved from, edited."""
+    return [source.path for source in snapshot.candidates]
+
+
 def load(feed: Feed, seeds, **texts: str) -> None:
     """Let the feed know pages by their names, as the store does."""
     for name, text in texts.items():
@@ -165,7 +170,7 @@ def test_a_new_file_names_missing_paths_and_an_old_one_names_none(feed, seeds, s
     assert feed.take("b.md", Lane.LIVE) is Reading.CHANGED
     feed.flush()
     ((batch, _),) = sent
-    assert [s.candidates for s in batch.snapshots] == [("a.md",), ()]
+    assert [names_of(s) for s in batch.snapshots] == [["a.md"], []]
     assert feed.is_undecided
     assert "a.md" in feed.known, "whether it moved is for the worker to decide"
 
@@ -196,9 +201,9 @@ def test_a_quick_scan_defers_candidates_and_sends_an_exact_move_at_once(feed, se
     assert feed.take("b.md", Lane.BULK) is Reading.NEW
     feed.flush()
     ((batch, _),) = sent
-    assert {s.path: (s.moved_from, s.candidates) for s in batch.snapshots} == {
-        "c.md": ("a.md", ()),
-        "b.md": (None, ()),
+    assert {s.path: (s.moved_from and s.moved_from.path, names_of(s)) for s in batch.snapshots} == {
+        "c.md": ("a.md", []),
+        "b.md": (None, []),
     }
 
 
@@ -210,7 +215,7 @@ def test_a_retraction_is_not_deferred(feed, seeds, sent, page):
     assert feed.take("b.md", Lane.BULK, hasty=True) is Reading.NEW
     feed.flush()
     ((batch, lane),) = sent
-    assert (lane, batch.snapshots[0].candidates) == (Lane.LIVE, ("a.md",))
+    assert (lane, names_of(batch.snapshots[0])) == (Lane.LIVE, ["a.md"])
 
 
 def test_a_path_whose_removal_was_sent_is_still_a_candidate(feed, seeds, sent, page):
@@ -220,12 +225,14 @@ def test_a_path_whose_removal_was_sent_is_still_a_candidate(feed, seeds, sent, p
     feed.remove("a.md")
     feed.flush()
     feed.load(KnownFiles(), 0)
+    ((removals, _),) = sent[-1:]
     sent.clear()
     write(seeds / "b.md", page)
     feed.take("b.md", Lane.BULK)
     feed.flush()
     ((batch, _),) = sent
-    assert batch.snapshots[0].candidates == ("a.md",)
+    removal = removals.removals[0]
+    assert batch.snapshots[0].candidates == (Source("a.md", removal.observed),)
 
 
 def test_of_equal_files_the_one_with_the_same_name_is_the_source(feed, seeds, sent, page):
@@ -239,7 +246,7 @@ def test_of_equal_files_the_one_with_the_same_name_is_the_source(feed, seeds, se
     feed.take("new/c.md", Lane.BULK)
     feed.flush()
     ((batch, _),) = sent
-    assert {s.path: s.moved_from for s in batch.snapshots} == {
+    assert {s.path: s.moved_from.path for s in batch.snapshots} == {
         "new/b.md": "b.md",
         "new/c.md": "c.md",
     }
@@ -252,7 +259,7 @@ def test_a_rename_with_an_edit_while_it_is_watched_names_the_old_path(watching, 
     write(watching.seeds / "b.md", page + "An edit.\n")
     watching.settles()
     asked = [s for batch in watching.library.batches for s in batch.snapshots if s.candidates]
-    assert [(s.path, s.candidates) for s in asked] == [("b.md", ("a.md",))]
+    assert [(s.path, names_of(s)) for s in asked] == [("b.md", ["a.md"])]
     assert watching.library.removed == ["a.md"]
 
 
@@ -299,3 +306,48 @@ def test_each_of_several_equal_files_is_named_once_up_to_a_limit():
     for number in range(2 * MOST_ORIGINS):
         origins.add(f"{number}.md", sha256_of(7))
     assert len(origins.find(sha256_of(7))) == MOST_ORIGINS
+
+
+def test_what_follows_a_move_or_a_removal_names_it_until_the_store_has_it(feed, seeds, sent, page):
+    load(feed, seeds, a=page)
+    known = feed.known["a.md"].observed
+    lose(feed, seeds, "a")
+    sent.clear()
+    write(seeds / "b.md", page)
+    feed.take("b.md", Lane.LIVE)
+    write(seeds / "a.md", page + "Another.\n")
+    feed.take("a.md", Lane.LIVE)
+    write(seeds / "b.md", page + "An edit.\n")
+    feed.take("b.md", Lane.LIVE)
+    feed.remove("a.md")
+    feed.flush()
+    move, another, edit = (s for batch, _ in sent for s in batch.snapshots)
+    (removal,) = (r for batch, _ in sent for r in batch.removals)
+    assert move.moved_from == Source("a.md", known)
+    turn = Turn("b.md", move.observed)
+    assert (move.follows, another.follows, edit.follows) == (None, turn, turn)
+    assert removal.follows == turn
+    feed.load(KnownFiles({"b.md": feed.known["b.md"]}), 0)
+    write(seeds / "b.md", page + "One more.\n")
+    sent.clear()
+    feed.take("b.md", Lane.LIVE)
+    feed.flush()
+    assert sent[0][0].snapshots[0].follows is None
+
+
+def test_two_pages_that_swap_their_names_name_each_other(feed, seeds, sent, page):
+    load(feed, seeds, a=page, b=page + "b\n")
+    known = {path: feed.known[path].observed for path in ("a.md", "b.md")}
+    (seeds / "a.md").rename(seeds / "c")
+    (seeds / "b.md").rename(seeds / "a.md")
+    (seeds / "c").rename(seeds / "b.md")
+    sent.clear()
+    for path in known:
+        feed.take(path, Lane.LIVE)
+    feed.flush()
+    ((batch, _),) = sent
+    assert {s.path: s.moved_from for s in batch.snapshots} == {
+        "a.md": Source("b.md", known["b.md"]),
+        "b.md": Source("a.md", known["a.md"]),
+    }
+    assert set(feed.known) == {"a.md", "b.md"}

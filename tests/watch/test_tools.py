@@ -142,7 +142,7 @@ def test_a_folder_is_moved_out_and_back(watching, tmp_path):
     watching.settles()
 
 
-def test_a_page_renamed_over_another_is_a_change_and_a_removal(watching, page):
+def test_a_page_renamed_over_another_moves_there(watching, page):
     other = a_seed(title="Other")
     write(watching.seeds / "a.md", page)
     write(watching.seeds / "b.md", other)
@@ -150,8 +150,7 @@ def test_a_page_renamed_over_another_is_a_change_and_a_removal(watching, page):
     (watching.seeds / "a.md").replace(watching.seeds / "b.md")
     watching.settles()
     assert watching.library.content == {"b.md": page.encode()}
-    assert watching.library.removed == ["a.md"]
-    assert watching.library.moved == {}
+    assert watching.library.moved == {"b.md": "a.md"}
 
 
 def test_a_copy_is_not_a_move(watching, page):

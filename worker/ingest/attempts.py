@@ -17,7 +17,7 @@ from hashlib import sha256
 from worker.domain.folder.snapshot import Batch, Snapshot
 from worker.domain.seeds.visible import one_line
 from worker.errors import BrokerUnavailableError, ContentSyncError
-from worker.ingest.outcomes import Outcome
+from worker.ingest.outcomes import WAITING, Outcome
 from worker.ingest.spool import Spool
 
 logger = logging.getLogger("content_sync")
@@ -41,6 +41,8 @@ class _Part:
 def take_in_claimed(batch: Batch, spool: Spool, take_in: TakeIn) -> list[Outcome] | None:
     """Ingest a batch whose bytes are in the spool, then drop them; return None if they are missing.
 
+    Bytes of a file that waits for an earlier observation stay: the batch is ingested again.
+
     Raises `ValueError` if the bytes do not match the batch, and what `take_in` raises if the store or the
     broker is unavailable.
     """
@@ -61,7 +63,10 @@ def take_in_claimed(batch: Batch, spool: Spool, take_in: TakeIn) -> list[Outcome
         outcomes = _try(batch, data, spool, None, take_in)
     if outcomes is None:
         outcomes = list(_file_by_file(batch, data, spool, take_in))
-    spool.drop(batch.id)
+    if any(outcome.kind == WAITING for outcome in outcomes):
+        spool.release(batch.id)
+    else:
+        spool.drop(batch.id)
     return outcomes
 
 
@@ -94,7 +99,10 @@ def _file_by_file(batch: Batch, data: bytes, spool: Spool, take_in: TakeIn) -> I
                 outcomes = take_in(part.batch, part.data, hopeless=True)
             else:
                 outcomes = _try(part.batch, part.data, spool, number, take_in)
-        spool.finish(batch.id, number)
+        if any(outcome.kind == WAITING for outcome in outcomes):
+            spool.release(batch.id, number)
+        else:
+            spool.finish(batch.id, number)
         yield from outcomes
 
 

@@ -1,33 +1,30 @@
 """Ingests a batch of snapshots: writes versions, refusals, retirements and moves, in one transaction.
 
-Seeds are parsed, validated and hashed before the transaction starts. The transaction locks the heads in
-path order, decides on each path (`worker.ingest.decisions`), and writes all rows together
+Seeds are parsed, validated and hashed before the transaction starts. The transaction creates and locks the
+ledger's rows in path order, decides on each path (`worker.ingest.decisions`), and writes all rows together
 (`worker.ingest.rows`). A bad file never fails its batch. Ingesting a batch twice changes nothing the
 second time.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 
 from worker.domain.folder import decide
-from worker.domain.folder.decide import Head, Refusal
+from worker.domain.folder.decide import Ledger
 from worker.domain.folder.snapshot import Batch, Snapshot
 from worker.domain.reviews.policy import Policy
-from worker.domain.rules.context import check_against
 from worker.domain.rules.rules import Rules, examine, unreadable_problem
 from worker.domain.seeds.codes import GIVEN_UP, found
-from worker.domain.seeds.problem import refuses
-from worker.domain.seeds.seed import body_sha256_in
-from worker.ingest.decisions import bodies_before, decide_batch, version_before
+from worker.domain.seeds.seed import body_sha256_in, body_text
+from worker.ingest.decisions import decide_batch
 from worker.ingest.outcomes import Accepted, Observation, Outcome, Refused
 from worker.ingest.rows import Writes
-from worker.store import documents as table
+from worker.store import paths
 from worker.store.engine import Connection, Store
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - everything that one batch needs
     store: Store,
     batch: Batch,
     data: bytes,
@@ -37,12 +34,14 @@ def ingest(
     now: datetime,
     today: date,
     hopeless: bool = False,
+    patient: bool = True,
 ) -> list[Outcome]:
     """Ingest a batch with its bytes and return the outcome for each path. Commits once.
 
     `now` is aware, `today` is the date in the team's zone. `hopeless` snapshots were tried too often and
-    are refused without reading them. Raises `StoreUnavailableError` if the database does not answer;
-    nothing of the batch is stored then.
+    are refused without reading them. Unless `patient`, refusals and removals do not wait for an edit that
+    should have come before them. Raises `StoreUnavailableError` if the database does not answer; nothing
+    of the batch is stored then.
     """
     if hopeless:
         observations = {snapshot.path: _give_up(snapshot) for snapshot in batch.snapshots}
@@ -52,21 +51,19 @@ def ingest(
         return []
 
     def work(connection: Connection) -> list[Outcome]:
-        paths = sorted(set(batch.paths))
-        heads = table.lock_heads(connection, paths)
-        refusals = table.load_refusals(connection, paths)
+        ledger = Ledger(entries=paths.lock(connection, batch.observed_paths, batch.paths))
+        decided, bodies = decide_batch(
+            connection,
+            observations.values(),
+            ledger,
+            rules=rules,
+            policy=policy,
+            patient=patient,
+        )
         writes = Writes(policy=policy, now=now, today=today)
-        decided = list(decide_batch(connection, observations, heads, refusals, policy))
-        bodies = table.load_bodies(connection, bodies_before(decided, heads))
-        for path, (seen, decision) in decided:
-            head, refusal = heads.get(path), refusals.get(path)
-            noted: tuple[Observation, decide.Decision] = seen, decision
-            before = version_before(decision, head)
-            if isinstance(seen, Accepted) and before is not None:
-                previous_body = bodies.get(before.body_sha256, seen.seed.body)
-                noted = _continue(seen, decision, before, previous_body, refusal, rules)
-            writes.note(*noted, head, refusal, bodies)
-        writes.write(connection, store)
+        for one in decided:
+            writes.note(one, bodies)
+        writes.write(connection, store, ledger)
         return writes.outcomes
 
     return store.transact(work)
@@ -120,6 +117,7 @@ def _examine(
             sha256=snapshot.sha256,
             problems=examined.problems,
             metadata=examined.seed.metadata if examined.seed else {},
+            body=body_text(data) if snapshot.candidates else "",
         )
     facts = examined.facts
     return Accepted(
@@ -130,26 +128,3 @@ def _examine(
         clock=policy.clock_of(snapshot.path, facts),
         problems=examined.problems,
     )
-
-
-def _continue(
-    seen: Accepted,
-    decision: decide.Decision,
-    head: Head,
-    previous_body: str,
-    refusal: Refusal | None,
-    rules: Rules,
-) -> tuple[Accepted | Refused, decide.Decision]:
-    """Check a next version by the rules that compare it with the one before; an error refuses it."""
-    more = check_against(head.metadata, previous_body, seen.seed, rules)
-    if not more:
-        return seen, decision
-    problems = (*seen.problems, *more)
-    if not refuses(more):
-        return replace(seen, problems=problems), decision
-    sha256 = seen.snapshot.sha256
-    refused = Refused(
-        item=seen.snapshot, sha256=sha256, problems=problems, metadata=seen.seed.metadata
-    )
-    here = head if head.path == seen.path else None
-    return refused, decide.decide_refusal(seen.snapshot, sha256, here, refusal)

@@ -1,87 +1,180 @@
-"""Decides what a batch means for each of its paths; reads documents that may have moved, writes nothing.
+"""Decides what a batch means for each of its paths; reads what documents had before, writes nothing.
 
-The rules for one path are in `worker.domain.folder.decide`. This module knows which paths of a batch
-belong together: the old and the new path of a move. Called by `worker.ingest.batch`.
+The rules for one path are in `worker.domain.folder.decide`. This module takes the observations in their
+order, and knows which paths of a batch belong together: the old and the new path of a move. Called by
+`worker.ingest.batch`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from worker.domain.changes.similarity import Content, Match, find_moves
 from worker.domain.folder import decide
-from worker.domain.folder.decide import Head, Refusal
+from worker.domain.folder.decide import BEHIND, Behind, Decision, Entry, Head, Ledger
 from worker.domain.folder.snapshot import Removal, Snapshot
 from worker.domain.reviews.policy import Policy
+from worker.domain.rules.context import check_against
+from worker.domain.rules.rules import Rules
+from worker.domain.seeds.problem import refuses
 from worker.ingest.outcomes import Accepted, Observation, Refused
 from worker.store import documents as table
 from worker.store.engine import Connection
 
-Decided = tuple[str, tuple[Observation, decide.Decision]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """An observation, the entry of its path before it, and what it means."""
+
+    seen: Observation
+    entry: Entry
+    decision: Decision
 
 
 def decide_batch(
     connection: Connection,
-    observations: Mapping[str, Observation],
-    heads: Mapping[str, Head],
-    refusals: Mapping[str, Refusal],
+    observations: Iterable[Observation],
+    ledger: Ledger,
+    *,
+    rules: Rules,
     policy: Policy,
-) -> Iterator[Decided]:
-    """Yield each path with its observation and the decision on it, in path order.
+    patient: bool,
+) -> tuple[list[Decided], dict[str, str]]:
+    """Return the decisions in the order of their observations, and the bodies before them by hash.
 
-    If a move turns out not to be one, its old path is still missing and yields a removal.
+    If a move turns out not to be one, its old path is still missing and gets a removal. Unless `patient`,
+    refusals and removals do not wait for an edit that should have come before them.
     """
-    moves = _find_moves(connection, observations, heads, refusals, policy)
-    continued = {move.source for move in moves.values()}
-    claimed = set(observations)  # the paths with a decision, made or to come
-    for path in sorted(observations):
-        seen, head, refusal = observations[path], heads.get(path), refusals.get(path)
-        if isinstance(seen, Removal):
-            if path in continued:
-                head = None  # the document continues at another path
-            yield path, (seen, decide.decide_removal(seen, head, refusal))
-            continue
-        origin = _origin(seen)
-        if origin in claimed:
-            origin = None
-        if isinstance(seen, Refused):
-            decision: decide.Decision = decide.decide_refusal(seen.item, seen.sha256, head, refusal)
-        else:
-            decision = _decide_snapshot(seen, head, refusal, heads, origin, moves.get(path))
-        yield path, (seen, decision)
-        if origin is None:
-            continue
-        claimed.add(origin)
-        if not isinstance(decision, decide.Move):
-            gone = Removal(path=origin, observed=seen.observed)
-            here = heads.get(origin), refusals.get(origin)
-            yield origin, (gone, decide.decide_removal(gone, *here))
-
-
-def _decide_snapshot(
-    seen: Accepted,
-    head: Head | None,
-    refusal: Refusal | None,
-    heads: Mapping[str, Head],
-    origin: str | None,
-    move: Match | None,
-) -> decide.Decision:
-    source = move.source if move is not None else origin
-    return decide.decide_snapshot(
-        seen.snapshot,
-        head,
-        refusal,
-        heads.get(source) if source is not None else None,
-        metadata=seen.seed.metadata,
-        body_sha256=seen.body_sha256,
-        similarity=move.similarity if move is not None else None,
+    ordered = sorted(observations, key=attrgetter("observed", "path"))
+    candidates, behind = _find_candidates(ordered, ledger)
+    bodies = table.load_bodies(connection, _bodies_before(ordered, ledger, candidates))
+    moves = _find_edited_moves(ordered, candidates, bodies, policy)
+    batch = _Batch(
+        ledger=ledger, moves=moves, behind=behind, bodies=bodies, rules=rules, patient=patient
     )
+    decided = [one for seen in ordered for one in batch.take(seen)]
+    settled = decide.unclaimed((one.decision for one in decided), ledger)
+    return [
+        replace(one, decision=decision) for one, decision in zip(decided, settled, strict=True)
+    ], bodies
 
 
-def version_before(decision: decide.Decision, head: Head | None) -> Head | None:
-    """Return the head that the next version follows, or None; `head` is the head of its path."""
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """What the decisions on the paths of one batch need."""
+
+    ledger: Ledger
+    moves: Mapping[str, tuple[Head, Match]]
+    behind: frozenset[str]
+    bodies: Mapping[str, str]
+    rules: Rules
+    patient: bool
+
+    def take(self, seen: Observation) -> Iterator[Decided]:
+        """Yield the decision on an observation, and record it in the ledger."""
+        entry = self.ledger.at(seen.path)
+        if isinstance(seen, Removal):
+            yield Decided(seen=seen, entry=entry, decision=self._decide_removal(seen, entry))
+            return
+        item = _item_of(seen)
+        source, similarity = self._source_of(item)
+        seen, decision = self._decide_content(seen, entry, source, similarity)
+        if not isinstance(decision, decide.Stale | decide.Wait):
+            move = decision.move if isinstance(decision, decide.Refuse) else decision
+            sha256 = seen.sha256 if isinstance(seen, Refused) else seen.snapshot.sha256
+            self.ledger.place(
+                item,
+                sha256,
+                move if isinstance(move, decide.Move) else None,
+                accepted=isinstance(seen, Accepted),
+            )
+        yield Decided(seen=seen, entry=entry, decision=decision)
+        origin = item.moved_from if isinstance(item, Snapshot) else None
+        left = source is None or isinstance(decision, decide.Stale)
+        if origin is not None and left and source is not BEHIND:
+            yield from self.take(Removal(path=origin.path, observed=item.observed))
+
+    def _decide_removal(self, seen: Removal, entry: Entry) -> Decision:
+        waits = self.ledger.is_behind(seen) or (self.patient and self.ledger.loses_edit(seen))
+        if seen.observed > entry.observed and waits:
+            return decide.Wait()
+        decision = decide.decide_removal(seen, entry)
+        continues = any(head is entry.living for head, _ in self.moves.values())
+        if not isinstance(decision, decide.Stale):
+            self.ledger.remove(seen, continues=continues)
+        return decide.Leave() if continues and isinstance(decision, decide.Retire) else decision
+
+    def _source_of(self, item: decide.Seen) -> tuple[Head | Behind | None, float]:
+        """Return the document that moves to a path, and the share of its lines that are the same."""
+        if item.path in self.behind:
+            return BEHIND, 1.0
+        if item.path in self.moves:
+            _, match = self.moves[item.path]
+            return self.ledger.at(match.source).resident, match.similarity
+        if isinstance(item, Snapshot) and item.moved_from is not None:
+            return self.ledger.find_source(item.moved_from, item), 1.0
+        return None, 1.0
+
+    def _decide_content(
+        self,
+        seen: Accepted | Refused,
+        entry: Entry,
+        source: Head | Behind | None,
+        similarity: float,
+    ) -> tuple[Accepted | Refused, Decision]:
+        item = _item_of(seen)
+        if decide.is_stale(item, entry, accepted=isinstance(seen, Accepted)):
+            return seen, decide.Stale()
+        if isinstance(source, Behind) or self.ledger.is_behind(item):
+            return seen, decide.Wait()
+        if isinstance(seen, Accepted):
+            decision = decide.decide_accepted(
+                entry,
+                source,
+                metadata=seen.seed.metadata,
+                body_sha256=seen.body_sha256,
+                similarity=similarity,
+            )
+            seen = self._compare(seen, decision)
+            if isinstance(seen, Accepted):
+                return seen, decision
+            if decide.is_stale(item, entry, accepted=False):
+                return seen, decide.Stale()
+        if self.patient and self.ledger.loses_edit(item):
+            return seen, decide.Wait()
+        refused = decide.decide_refused(seen.sha256, entry, source, similarity=similarity)
+        return seen, refused
+
+    def _compare(self, seen: Accepted, decision: Decision) -> Accepted | Refused:
+        """Check a next version by the rules that compare it with the one before; an error refuses it."""
+        before = _version_before(decision)
+        if before is None:
+            return seen
+        body = self.bodies.get(before.body_sha256, seen.seed.body)
+        more = check_against(before.metadata, body, seen.seed, self.rules)
+        if not more:
+            return seen
+        problems = (*seen.problems, *more)
+        if not refuses(more):
+            return replace(seen, problems=problems)
+        return Refused(
+            item=seen.snapshot,
+            sha256=seen.snapshot.sha256,
+            problems=problems,
+            metadata=seen.seed.metadata,
+        )
+
+
+def _item_of(seen: Accepted | Refused) -> decide.Seen:
+    return seen.snapshot if isinstance(seen, Accepted) else seen.item
+
+
+def _version_before(decision: Decision) -> Head | None:
+    """Return the head that the next version follows, or None; after a retirement nothing is compared."""
     match decision:
-        case decide.Advance():
+        case decide.Advance(head=head, revives=False):
             return head
         case decide.Move(source=source, advances=True):
             return source
@@ -89,51 +182,79 @@ def version_before(decision: decide.Decision, head: Head | None) -> Head | None:
             return None
 
 
-def bodies_before(decided: Iterable[Decided], heads: Mapping[str, Head]) -> Iterator[str]:
-    """Yield the hashes of the bodies that next versions replace."""
-    for path, (seen, decision) in decided:
-        before = version_before(decision, heads.get(path))
-        if isinstance(seen, Accepted) and before and before.body_sha256 != seen.body_sha256:
-            yield before.body_sha256
+def _find_candidates(
+    ordered: Sequence[Observation], ledger: Ledger
+) -> tuple[dict[str, dict[str, Head]], frozenset[str]]:
+    """Return the missing documents that each new path may continue, by their paths.
+
+    The second result are the paths that wait: the store has not seen yet what the watcher knows of one
+    of their candidates.
+    """
+    snapshots = [
+        item
+        for seen in ordered
+        if not isinstance(seen, Removal) and isinstance(item := _item_of(seen), Snapshot)
+    ]
+    removals = {seen.path: seen for seen in ordered if isinstance(seen, Removal)}
+    # Paths that are another move's, or whose file is back.
+    taken = {item.moved_from.path for item in snapshots if item.moved_from is not None}
+    taken |= {seen.path for seen in ordered if not isinstance(seen, Removal)}
+    candidates: dict[str, dict[str, Head]] = {}
+    behind = set()
+    for item in snapshots:
+        entry = ledger.at(item.path)
+        if entry.resident is not None or item.observed <= entry.observed:
+            continue
+        if ledger.is_behind(item):
+            continue  # it waits
+        for source in item.candidates:
+            if source.path in taken:
+                continue
+            found = ledger.find_source(source, item)
+            removal = removals.get(source.path)
+            if removal is not None and found is not None:
+                found = ledger.at(source.path).living  # retired by this very batch
+            if found is BEHIND:
+                behind.add(item.path)
+            elif isinstance(found, Head):
+                candidates.setdefault(item.path, {})[source.path] = found
+    return candidates, frozenset(behind)
 
 
-def _find_moves(
-    connection: Connection,
-    observations: Mapping[str, Observation],
-    heads: Mapping[str, Head],
-    refusals: Mapping[str, Refusal],
+def _bodies_before(
+    ordered: Iterable[Observation], ledger: Ledger, candidates: Mapping[str, Mapping[str, Head]]
+) -> Iterator[str]:
+    """Yield the hashes of the bodies that these observations may be compared with."""
+    for heads in candidates.values():
+        yield from (head.body_sha256 for head in heads.values())
+    for seen in ordered:
+        if not isinstance(seen, Accepted):
+            continue
+        origin = seen.snapshot.moved_from
+        for path in (seen.path, *([origin.path] if origin is not None else [])):
+            head = ledger.at(path).resident
+            if head is not None and head.body_sha256 != seen.body_sha256:
+                yield head.body_sha256
+
+
+def _find_edited_moves(
+    ordered: Iterable[Observation],
+    candidates: Mapping[str, Mapping[str, Head]],
+    bodies: Mapping[str, str],
     policy: Policy,
-) -> dict[str, Match]:
-    """Return the new paths that continue a missing document, one of the watcher's candidates."""
-    taken = {path for path, seen in observations.items() if not isinstance(seen, Removal)}
-    taken |= {origin for seen in observations.values() if (origin := _origin(seen)) is not None}
-    newcomers: dict[str, list[str]] = {}
-    contents: dict[str, Content] = {}
-    for path, seen in observations.items():
-        if not isinstance(seen, Accepted) or not seen.snapshot.candidates or path in heads:
-            continue
-        if seen.observed <= decide.last_seen(None, refusals.get(path)):
-            continue
-        newcomers[path] = [
-            old
-            for old in seen.snapshot.candidates
-            if old in heads
-            and old not in taken
-            and decide.may_continue(heads[old], refusals.get(old), seen.observed)
-        ]
-        contents[path] = Content(path=path, metadata=seen.seed.metadata, body=seen.seed.body)
-    sources = {old: heads[old] for candidates in newcomers.values() for old in candidates}
-    bodies = table.load_bodies(connection, (head.body_sha256 for head in sources.values()))
-    for old, head in sources.items():
-        contents[old] = Content(path=old, metadata=head.metadata, body=bodies[head.body_sha256])
+) -> dict[str, tuple[Head, Match]]:
+    """Return the new paths that continue one of their candidates, edited."""
+    heads = {old: head for found in candidates.values() for old, head in found.items()}
+    contents = {
+        old: Content(path=old, metadata=head.metadata, body=bodies[head.body_sha256])
+        for old, head in heads.items()
+    }
+    newcomers = {path: list(found) for path, found in candidates.items()}
+    for seen in ordered:
+        if seen.path in newcomers and not isinstance(seen, Removal):
+            metadata = seen.seed.metadata if isinstance(seen, Accepted) else seen.metadata
+            body = seen.seed.body if isinstance(seen, Accepted) else seen.body
+            contents[seen.path] = Content(path=seen.path, metadata=metadata, body=body)
     identity_fields = (policy.fields.title, policy.fields.url)
-    return find_moves(newcomers, contents, identity_fields=identity_fields)
-
-
-def _origin(seen: Observation) -> str | None:
-    """Return the missing path that had the same bytes, or None."""
-    match seen:
-        case Accepted(snapshot=snapshot) | Refused(item=Snapshot() as snapshot):
-            return snapshot.moved_from
-        case _:
-            return None
+    found = find_moves(newcomers, contents, identity_fields=identity_fields)
+    return {path: (heads[match.source], match) for path, match in found.items()}

@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("content_sync.outcome")
 
 MOST_LINES = 10
+#: The kind of an outcome: the observation follows one that the store does not have yet.
+WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The outcome for one path: new, changed, unchanged, moved, retired, refused, withdrawn or stale."""
+    """The outcome for one path.
+
+    `kind` is new, changed, unchanged, moved, revived, retired, refused, withdrawn, stale, or waiting (for an
+    observation that the store does not have yet).
+    """
 
     path: str
     kind: str
@@ -66,13 +72,15 @@ class Accepted:
 class Refused:
     """A snapshot with errors, or a file that could not be read.
 
-    `metadata` is the readable part of its front matter, which may name the file's owner.
+    `metadata` is the readable part of its front matter, which may name the file's owner; `body` is its
+    text, by which a renamed file finds the document that it continues.
     """
 
     item: Snapshot | Unreadable
     sha256: str
     problems: tuple[Problem, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    body: str = ""
 
     @property
     def path(self) -> str:
@@ -91,7 +99,7 @@ Observation = Accepted | Refused | Removal
 def log_outcomes(outcomes: Sequence[Outcome], *, bulk: bool) -> None:
     """Log a batch's outcomes, a line each; a large load gets one line for its new and unchanged files."""
     many = bulk and len(outcomes) > MOST_LINES
-    quiet = {"new", "unchanged", "stale"} if many else {"stale"}
+    quiet = {"new", "unchanged", "stale", WAITING} if many else {"stale", WAITING}
     for outcome in outcomes:
         if outcome.kind not in quiet:
             log = logger.warning if outcome.kind == "refused" else logger.info
@@ -177,7 +185,7 @@ class SyncReport:
             case "refused":
                 self.refused += 1
                 self.refusals.append((outcome.path, [p.as_json() for p in outcome.problems]))
-            case "unchanged" | "stale":
+            case "unchanged" | "stale" | "waiting":
                 self.unchanged += 1
             case _:
                 pass  # a refused file was deleted, and it had no document

@@ -6,29 +6,23 @@ and commits nothing. Called by `worker.ingest.batch`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from worker.domain.changes.change_record import Change, first_change
-from worker.domain.changes.risk import Risk
 from worker.domain.folder import decide
-from worker.domain.folder.decide import Head, Refusal
-from worker.domain.folder.snapshot import Removal
-from worker.domain.reviews.notice import (
-    Notice,
-    asking_notices,
-    refusal_notices,
-    retraction_notices,
-    review_notices,
-)
+from worker.domain.folder.decide import Entry, Head, Ledger, Move, State
+from worker.domain.reviews.notice import Notice
 from worker.domain.reviews.policy import Policy
-from worker.domain.reviews.route import Subject
-from worker.domain.seeds.facts import ACTIVE, Facts, read_facts
+from worker.domain.seeds.facts import read_facts
 from worker.domain.seeds.problem import Severity
-from worker.ingest.outcomes import Accepted, Observation, Outcome, Refused
+from worker.ingest.decisions import Decided
+from worker.ingest.outcomes import WAITING, Accepted, Outcome, Refused
+from worker.ingest.owed import Owed
 from worker.store import documents as table
+from worker.store import paths
 from worker.store.engine import Connection, Store
 from worker.store.notices import add_notices
 
@@ -47,50 +41,51 @@ class Writes:
     updates: list[dict[str, Any]] = field(default_factory=list)
     touches: list[dict[str, Any]] = field(default_factory=list)
     retirements: list[dict[str, Any]] = field(default_factory=list)
-    refusals: list[dict[str, Any]] = field(default_factory=list)
-    cleared: list[str] = field(default_factory=list)
+    seen: dict[str, Refused | None] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
-    _longest_lead_days: int = field(init=False)
+    _owed: Owed = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read once from the policy what every row needs."""
-        self._longest_lead_days = self.policy.leads.longest
+        """Prepare what the notices of all rows need."""
+        self._owed = Owed(policy=self.policy, today=self.today)
 
-    def note(
-        self,
-        seen: Observation,
-        decision: decide.Decision,
-        head: Head | None,
-        refusal: Refusal | None,
-        bodies: Mapping[str, str],
-    ) -> None:
+    def note(self, one: Decided, bodies: Mapping[str, str]) -> None:
         """Collect the rows of one decision."""
-        match seen, decision:
-            case Accepted(), decide.Create():
-                self._create(seen)
-            case Accepted(), decide.Advance(revives=revives) if head is not None:
-                self._advance(seen, head, bodies, revives=revives)
-            case Accepted(), decide.Touch(revives=revives) if head is not None:
-                self._touch(seen, head, revives=revives, fixed=refusal is not None)
-            case Accepted(), decide.Move():
-                self._move(seen, decision, bodies)
-            case Refused(), decide.Refuse(new=new):
-                self._refuse(seen, head, new=new)
-            case Removal(), decide.Retire() if head is not None:
-                self._retire(seen, head)
-            case Removal(), decide.Withdraw():
-                self._add_event("seed.withdrawn", seen.path)
-                self._finish(seen.path, "withdrawn")
-            case _:
-                self.outcomes.append(Outcome(path=seen.path, kind="stale"))
-                return
-        if refusal is not None and not isinstance(seen, Refused):
-            self.cleared.append(seen.path)
+        seen, path = one.seen, one.seen.path
+        if isinstance(one.decision, decide.Stale | decide.Wait):
+            self._finish(path, "stale" if isinstance(one.decision, decide.Stale) else WAITING)
+            return
+        match one.decision:
+            case decide.Retire(head=head):
+                self._retire(path, head, observed=seen.observed)
+                self._finish(path, "retired", number=head.number)
+            case decide.Withdraw():
+                self._add_event("seed.withdrawn", path)
+                self._finish(path, "withdrawn")
+            case decide.Leave():
+                self._finish(path, "stale")
+            case decide.Refuse() as refuse if isinstance(seen, Refused):
+                self._refuse(seen, refuse)
+            case _ if isinstance(seen, Accepted):
+                self._accept(seen, one, bodies)
+        self.seen[path] = seen if isinstance(seen, Refused) else None
 
-    def write(self, connection: Connection, store: Store) -> None:
+    def _accept(self, seen: Accepted, one: Decided, bodies: Mapping[str, str]) -> None:
+        match one.decision:
+            case decide.Create():
+                self._create(seen)
+            case decide.Advance(head=head, revives=revives):
+                self._advance(seen, head, bodies, revives=revives)
+            case decide.Touch(head=head, revives=revives):
+                fixed = one.entry.state is State.REFUSED and seen.observed > one.entry.observed
+                self._touch(seen, head, revives=revives, fixed=fixed)
+            case Move() as move:
+                self._move(seen, move, bodies)
+
+    def write(self, connection: Connection, store: Store, ledger: Ledger) -> None:
         """Write all collected rows; events last, under their lock."""
         self.ids |= table.create_documents(connection, [self._created_row(a) for a in self.creates])
         table.update_documents(connection, self.updates)
@@ -98,16 +93,43 @@ class Writes:
         table.update_documents(connection, self.retirements)
         table.add_bodies(connection, {a.body_sha256: a.seed.body for a, _, _ in self.versions})
         table.add_versions(connection, [self._version_row(*version) for version in self.versions])
-        table.remove_refusals(connection, self.cleared)
-        table.replace_refusals(connection, self.refusals)
+        self._write_paths(connection, ledger)
         for accepted in self.creates:
-            self.notices.extend(self._review_notices(accepted, self.ids[accepted.path]))
+            self.notices.extend(self._owed.of_review(accepted, self.ids[accepted.path]))
         add_notices(connection, self.notices, now=self.now)
         for event in self.events:
-            event["document_id"] = self.ids.get(event["path"])
+            if event["document_id"] is None:
+                event["document_id"] = self.ids.get(event["path"])
         if self.events:
             store.lock_events(connection)
             table.add_events(connection, self.events)
+
+    def _write_paths(self, connection: Connection, ledger: Ledger) -> None:
+        """Write the ledger's rows; a refusal above an older accepted content stays as it is."""
+        created = {accepted.path for accepted in self.creates}
+        rows, beneath = [], []
+        for path in sorted(self.seen):
+            entry, refused = ledger.at(path), self.seen[path]
+            head = self.ids[path] if path in created else entry.head and entry.head.document_id
+            if entry.state is State.REFUSED and refused is None:
+                beneath.append({"at": path, "accepted": entry.accepted, "document_id": head})
+            else:
+                rows.append(self._path_row(entry, refused) | {"document_id": head})
+        paths.write(connection, rows)
+        paths.accept_beneath(connection, beneath)
+
+    def _path_row(self, entry: Entry, refused: Refused | None) -> dict[str, Any]:
+        problems = refused.problems if refused is not None else ()
+        return {
+            "path": entry.path,
+            "observed": entry.observed,
+            "accepted": entry.accepted,
+            **paths.stamp_columns(entry.stamp),
+            "sha256": entry.sha256,
+            "state": entry.state,
+            "problems": [problem.as_json() for problem in problems],
+            "refused_at": self.now if refused is not None else None,
+        }
 
     def _create(self, seen: Accepted) -> None:
         self.creates.append(seen)
@@ -124,7 +146,7 @@ class Writes:
             self._add_event("document.revived", seen.path)
         self._store_version(seen, number, change)
         self._keep(head, seen)
-        self._follow_up(head, seen, number, change)
+        self.notices.extend(self._owed.of_edit(head, seen, number, change))
         self._finish(seen.path, "changed", number=number, change=change, problems=seen.problems)
 
     def _compare(self, seen: Accepted, head: Head, bodies: Mapping[str, str]) -> Change:
@@ -156,28 +178,19 @@ class Writes:
         kind = "revived" if revives else "unchanged"
         self._finish(seen.path, kind, number=head.number, problems=seen.problems)
 
-    def _move(self, seen: Accepted, move: decide.Move, bodies: Mapping[str, str]) -> None:
+    def _move(self, seen: Accepted, move: Move, bodies: Mapping[str, str]) -> None:
         source = move.source
         change = self._compare(seen, source, bodies) if move.advances else None
         number = source.number if change is None else source.number + 1
         self.updates.append(
             self._updated_row(source, seen, number=number) | {"updated_at": self.now}
         )
-        self.cleared.append(source.path)
-        self._add_event(
-            "document.moved",
-            seen.path,
-            number=source.number,
-            moved_from=source.path,
-            similarity=round(move.similarity, 2),
-        )
-        if not source.live:  # its removal was ingested first
-            self._add_event("document.revived", seen.path, number=source.number)
+        self._change_place(seen.path, move, observed=seen.observed)
         if change is not None:
             self._store_version(seen, number, change)
         self._keep(source, seen)
         if change is not None:
-            self._follow_up(source, seen, number, change)
+            self.notices.extend(self._owed.of_edit(source, seen, number, change))
         self._finish(
             seen.path,
             "moved",
@@ -187,63 +200,56 @@ class Writes:
             problems=seen.problems,
         )
 
-    def _retire(self, seen: Removal, head: Head) -> None:
-        self.retirements.append(
-            {
-                "document_id": head.document_id,
-                "state": table.RETIRED,
-                "observed": seen.observed,
-                "updated_at": self.now,
-            }
+    def _change_place(self, path: str, move: Move, *, observed: int) -> None:
+        """Record that a document moves to a path, and that the one that was there has no file any more."""
+        source = move.source
+        if move.displaces is not None:
+            self._retire(path, move.displaces, observed=observed)
+        self.ids[path] = source.document_id
+        self.seen.setdefault(source.path, None)
+        self._add_event(
+            "document.moved",
+            path,
+            head=source,
+            moved_from=source.path,
+            similarity=round(move.similarity, 2),
         )
-        self.ids[seen.path] = head.document_id
-        self._add_event("document.retired", seen.path, number=head.number)
-        facts = read_facts(head.metadata, self.policy.fields)
-        if facts.status == ACTIVE:
-            self._retract(
-                seen.path, facts, head, number=head.number, status=table.RETIRED, seen=seen
-            )
-        self._finish(seen.path, "retired", number=head.number)
+        if not source.live:  # its removal was ingested first
+            self._add_event("document.revived", path, head=source)
 
-    def _refuse(self, seen: Refused, head: Head | None, *, new: bool) -> None:
-        problems = [problem.as_json() for problem in seen.problems]
-        errors = [p for p in seen.problems if p.severity is Severity.ERROR]
-        first = errors[0]
-        self.refusals.append(
-            {
-                "path": seen.path,
-                "sha256": seen.sha256,
-                "observed": seen.item.observed,
-                **table.stamp_columns(seen.item.stamp),
-                "problems": problems,
-                "refused_at": self.now,
-            }
+    def _retire(self, path: str, head: Head, *, observed: int) -> None:
+        self.retirements.append(
+            {"document_id": head.document_id, "state": table.RETIRED, "updated_at": self.now}
         )
+        self._add_event("document.retired", path, head=head)
+        self.notices.extend(self._owed.of_retirement(path, head, observed=observed))
+
+    def _refuse(self, seen: Refused, refuse: decide.Refuse) -> None:
+        head, move = refuse.head, refuse.move
+        if move is not None:  # the last good version moves with its document
+            self.updates.append(self._moved_row(seen.path, move.source))
+            self._change_place(seen.path, move, observed=seen.observed)
         if head is not None:
             self.ids[seen.path] = head.document_id
-        if new:
-            self._add_event(
-                "seed.refused",
-                seen.path,
-                codes=sorted({p.code for p in seen.problems}),
-                errors=len(errors),
-                code=first.code,
-                line=first.span.line,
-                message=first.message,
-                observed_at=_observed_at(seen.observed).isoformat(),
-            )
-            self.notices.extend(
-                refusal_notices(
-                    self._subject(seen.path, seen.metadata or (head.metadata if head else {})),
-                    document_id=head.document_id if head else None,
-                    sha256=seen.sha256,
-                    observed=seen.item.observed,
-                    problem=first.as_json(),
-                    kept=head.number if head is not None and head.live else None,
-                    routes=self.policy.routes,
-                )
-            )
-        self._finish(seen.path, "refused", problems=seen.problems)
+        if refuse.new:
+            self._report_refusal(seen, head)
+        moved_from = move.source.path if move is not None else None
+        self._finish(seen.path, "refused", moved_from=moved_from, problems=seen.problems)
+
+    def _report_refusal(self, seen: Refused, head: Head | None) -> None:
+        errors = [p for p in seen.problems if p.severity is Severity.ERROR]
+        first = errors[0]
+        self._add_event(
+            "seed.refused",
+            seen.path,
+            codes=sorted({p.code for p in seen.problems}),
+            errors=len(errors),
+            code=first.code,
+            line=first.span.line,
+            message=first.message,
+            observed_at=_observed_at(seen.observed).isoformat(),
+        )
+        self.notices.extend(self._owed.of_refusal(seen, head, first))
 
     def _store_version(self, seen: Accepted, number: int, change: Change) -> None:
         self.versions.append((seen, number, change))
@@ -264,83 +270,41 @@ class Writes:
     def _keep(self, head: Head, seen: Accepted) -> None:
         """Record the ID of the document that continues at a path, and the notices of its review."""
         self.ids[seen.path] = head.document_id
-        self.notices.extend(self._review_notices(seen, head.document_id))
-
-    def _follow_up(self, head: Head, seen: Accepted, number: int, change: Change) -> None:
-        """Add notices of a retraction, or of a review that a high-risk edit requires."""
-        before, now = read_facts(head.metadata, self.policy.fields), seen.facts
-        if before.status == ACTIVE and now.status != ACTIVE:
-            self._retract(seen.path, now, head, number=number, status=now.status, seen=seen)
-        elif (
-            self.policy.ask_after_high_risk
-            and change.kind == "content"
-            and change.risk is Risk.HIGH
-            and before.last_reviewed == now.last_reviewed
-            and now.status == ACTIVE
-        ):
-            self.notices.extend(
-                asking_notices(
-                    self._subject(seen.path, seen.seed.metadata),
-                    document_id=head.document_id,
-                    due_on=seen.clock.due_on,
-                    number=number,
-                    title=now.title,
-                    routes=self.policy.routes,
-                )
-            )
-
-    def _retract(
-        self,
-        path: str,
-        facts: Facts,
-        head: Head,
-        *,
-        number: int,
-        status: str,
-        seen: Accepted | Removal,
-    ) -> None:
-        self.notices.extend(
-            retraction_notices(
-                self._subject(path, head.metadata),
-                document_id=head.document_id,
-                number=number,
-                title=facts.title,
-                status=status,
-                observed=seen.observed,
-                routes=self.policy.routes,
-            )
-        )
-
-    def _subject(self, path: str, metadata: Mapping[str, Any]) -> Subject:
-        facts = read_facts(metadata, self.policy.fields)
-        return self.policy.subject(
-            path, source_type=facts.source_type, owner=facts.owner, tags=facts.tags
-        )
+        self.notices.extend(self._owed.of_review(seen, head.document_id))
 
     def _finish(self, path: str, kind: str, **rest: Any) -> None:
         self.outcomes.append(Outcome(path=path, kind=kind, **rest))
 
-    def _add_event(self, kind: str, path: str, *, number: int | None = None, **data: Any) -> None:
-        self.events.append(table.event_row(self.now, kind, path, number=number, **data))
-
-    def _review_notices(self, seen: Accepted, document_id: int) -> Iterable[Notice]:
-        facts, due_on = seen.facts, seen.clock.due_on
-        if due_on is None or due_on > self.today + timedelta(days=self._longest_lead_days):
-            return ()  # most pages: saves the search for their owners
-        return review_notices(
-            self.policy.subject(
-                seen.path, source_type=facts.source_type, owner=facts.owner, tags=facts.tags
-            ),
-            document_id=document_id,
-            clock=seen.clock,
-            title=facts.title,
-            today=self.today,
-            ladder=self.policy.ladder_of(seen.path, facts.source_type, facts.review_frequency),
-            routes=self.policy.routes,
-        )
+    def _add_event(
+        self,
+        kind: str,
+        path: str,
+        *,
+        number: int | None = None,
+        head: Head | None = None,
+        **data: Any,
+    ) -> None:
+        """Add an event about a path: of `head` and its number, or else of the document at the path."""
+        about = {"number": number}
+        if head is not None:
+            about = {"document_id": head.document_id, "number": head.number}
+        self.events.append(table.event_row(self.now, kind, path, **about, **data))
 
     def _created_row(self, seen: Accepted) -> dict[str, Any]:
         return _head_columns(seen, number=1) | {"created_at": self.now, "updated_at": self.now}
+
+    def _moved_row(self, path: str, head: Head) -> dict[str, Any]:
+        """Return the columns of a document that moves with the version that it has."""
+        facts = read_facts(head.metadata, self.policy.fields)
+        clock = self.policy.clock_of(path, facts)
+        return {
+            "document_id": head.document_id,
+            "path": path,
+            "state": table.LIVE,
+            "sha256": head.sha256,
+            **decide.head_values(facts, clock, number=head.number),
+            "updated_at": self.now,
+        }
 
     def _updated_row(self, head: Head, seen: Accepted, *, number: int) -> dict[str, Any]:
         return _head_columns(seen, number=number) | {"document_id": head.document_id}
@@ -374,7 +338,5 @@ def _head_columns(seen: Accepted, *, number: int) -> dict[str, Any]:
         "path": seen.path,
         "state": table.LIVE,
         "sha256": seen.snapshot.sha256,
-        "observed": seen.snapshot.observed,
-        **table.stamp_columns(seen.snapshot.stamp),
         **decide.head_values(seen.facts, seen.clock, number=number),
     }

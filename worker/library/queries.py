@@ -78,11 +78,12 @@ def list_documents(
     connection: Connection, *, state: str | None, policy: Policy, today: date
 ) -> list[dict[str, Any]]:
     """Return the documents, or those of one state: live, retired, refused, or a review state."""
-    refused = {row.path for row in library.list_refusals(connection)}
+    refused = {(row.path, row.id) for row in library.list_refusals(connection)}
     listed = []
     for row, review in library.list_documents(connection):
         stage = None if review is None else str(policy.state_of(review, today=today))
-        if state not in {None, row.state, stage} and not (state == REFUSED and row.path in refused):
+        is_refused = (row.path, row.id) in refused
+        if state not in {None, row.state, stage} and not (state == REFUSED and is_refused):
             continue
         listed.append(
             {
@@ -100,7 +101,7 @@ def list_documents(
                 "planned_on": _iso(review.given.planned_on) if review is not None else None,
                 "owner": policy.owner_of(row.path, row.owner),
                 "updated_at": _iso(row.updated_at),
-                "refused": row.path in refused,
+                "refused": is_refused,
             }
         )
     return listed

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from worker.library.reader import Reader
 from worker.messages.silence_alarm import SilenceAlarm
 from worker.settings.model import Settings
 from worker.settings.schema_file import load_rules, require_compiled
-from worker.store import documents, liveness
+from worker.store import liveness, paths
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -99,8 +99,11 @@ class Services(Reader):
 
     # What tasks do.
 
-    def take_in(self, batch: Batch) -> list[Outcome]:
+    def take_in(self, batch: Batch, *, patient: bool = True) -> list[Outcome]:
         """Ingest a batch whose bytes are in the spool, then drop them. Commits.
+
+        Files that follow an observation which the store does not have yet wait, and the bytes stay: see the
+        outcomes. Unless `patient`, refusals and removals wait no longer.
 
         Missing bytes were ingested before, or are lost: the next scan compares the folder with the store
         and sends again what is missing. Raises `ValueError` if the bytes do not match the batch.
@@ -108,7 +111,8 @@ class Services(Reader):
         from worker.ingest.attempts import take_in_claimed
 
         with self._unfinished.noting(batch) if self._unfinished is not None else nullcontext():
-            outcomes = take_in_claimed(batch, self.spool, self.take_in_bytes)
+            take_in = partial(self.take_in_bytes, patient=patient)
+            outcomes = take_in_claimed(batch, self.spool, take_in)
         if outcomes is None:
             logger.info(
                 "batch %s is no longer in the spool: it was ingested, or the next scan sends it again",
@@ -118,7 +122,9 @@ class Services(Reader):
         log_outcomes(outcomes, bulk=batch.bulk)
         return outcomes
 
-    def take_in_bytes(self, batch: Batch, data: bytes, *, hopeless: bool = False) -> list[Outcome]:
+    def take_in_bytes(
+        self, batch: Batch, data: bytes, *, hopeless: bool = False, patient: bool = True
+    ) -> list[Outcome]:
         """Ingest a batch with its bytes and return the outcome for each path. Commits.
 
         `hopeless`: refuse its snapshots without reading them.
@@ -134,6 +140,7 @@ class Services(Reader):
             now=self.now(),
             today=self.today(),
             hopeless=hopeless,
+            patient=patient,
         )
 
     def sweep(self) -> int:
@@ -171,22 +178,22 @@ class Services(Reader):
     def known_files(self) -> KnownFiles:
         """Return every path that should be in the folder, with its last observation."""
         with self.store.read() as connection:
-            return documents.known_files(connection)
+            return paths.known_files(connection)
 
     def stamps(self) -> set[Seen]:
         """Return the same paths in a walk's form; a stamp that proves nothing equals no file's."""
         with self.store.read() as connection:
-            return documents.stamps(connection)
+            return paths.stamps(connection)
 
     def fingerprint(self) -> tuple[int, ...]:
         """Return a token that changes whenever known_files() would."""
         with self.store.read() as connection:
-            return documents.fingerprint(connection)
+            return paths.fingerprint(connection)
 
     def newest_observation(self) -> int:
         """Return the largest `observed` number in the store."""
         with self.store.read() as connection:
-            return documents.newest_observation(connection)
+            return paths.newest_observation(connection)
 
     def heartbeat(self, name: str, data: dict[str, Any]) -> None:
         """Record that a part is running. Commits."""

@@ -70,7 +70,7 @@ def why(connection: Connection, path: str, *, now: datetime, zone: tzinfo) -> di
     if document is None:
         here = [event.document_id for event in history if event.path == path and event.document_id]
         document = events.document_by_id(connection, here[-1]) if here else None
-    refusal = events.find_refusal(connection, path)
+    refusal = library.find_refusal(connection, path)
     ours = [event for event in history if _concerns(event, path, document)]
     if not ours and refusal is None:
         return None

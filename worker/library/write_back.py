@@ -24,6 +24,7 @@ from worker.library.services import Services
 from worker.store import acknowledgements as table
 from worker.store.documents import LIVE, add_events, event_row
 from worker.store.library import find_document, find_refusal
+from worker.store.paths import lock_document
 from worker.watch.read import Content, Unread
 from worker.watch.root import require_folder
 
@@ -123,7 +124,7 @@ def retire(services: Services, path: str, *, by: str) -> dict[str, Any] | None:
     place = place_of(services.settings, path)
     seen = _seen(services, path)
     with services.store.write() as connection:
-        document = table.lock_document(connection, path)
+        document = lock_document(connection, path)
         if document is None or document.sha256 != seen.sha256:
             raise WriteRefusedError(
                 f"{place} has changes that are not stored and would be lost: run content-sync sync first"
@@ -257,7 +258,7 @@ def _carry_out(
     """
     written = change.data != change.seen.data
     with services.store.write() as connection:
-        document = table.lock_document(connection, change.path)
+        document = lock_document(connection, change.path)
         if document is None or document.state != LIVE:
             raise WriteRefusedError(f"{change.path} was retired while its file was read")
         edited = document.sha256 != change.seen.sha256

@@ -17,6 +17,7 @@ from worker.settings.model import Settings
 from worker.store import acknowledgements as table
 from worker.store.documents import LIVE, add_events, event_row
 from worker.store.engine import Connection, Store
+from worker.store.paths import lock_document
 
 Answered = Callable[[Acknowledgement, date], Acknowledgement]
 
@@ -106,7 +107,7 @@ def _answer(
     """Change the answers of this cycle and add an event; return the answers as they are now."""
 
     def work(connection: Connection) -> dict[str, Any] | None:
-        document = table.lock_document(connection, path)
+        document = lock_document(connection, path)
         if document is None:
             return None
         due_on = _due_on(document)

@@ -18,7 +18,7 @@ from worker.run.sync import sync_folder
 from worker.run.verify import longest_lease
 from worker.settings.model import Settings
 from worker.store import documents as table
-from worker.store import evidence
+from worker.store import evidence, paths
 from worker.store.engine import Connection
 
 #: The event of a document whose columns were derived again.
@@ -51,8 +51,8 @@ def repair_library(
 def repair(services: Services) -> Repaired:
     """Derive the columns of documents again if they differ, and end leases that last too long. Commits.
 
-    A live document whose file differs from its newest version gets the version's hash, so that the next scan
-    compares the two.
+    A live document whose file differs from its newest version gets the version's hash, and the path ledger
+    takes over what the documents say, so that the next scan compares both with the files.
     """
     policy = services.policy
     with services.store.read() as connection:
@@ -62,6 +62,7 @@ def repair(services: Services) -> Repaired:
             if laws.head_differences(row, row.v_number, row.v_metadata, policy) or _is_touched(row)
         ]
     heads = sum(_repair_heads(services, some) for some in table.batched(ids, _AT_ONCE))
+    services.store.transact(paths.agree_with_documents)
     until = longest_lease(services)
     leases = services.store.transact(lambda c: evidence.end_leases(c, until))
     return Repaired(heads=heads, leases=leases)

@@ -21,6 +21,7 @@ from kombu.serialization import register
 from worker.domain.folder.snapshot import Batch
 from worker.domain.seeds.visible import without_password
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
+from worker.ingest.outcomes import WAITING
 from worker.library.services import Services
 from worker.run.celery_settings import CANARY, DELIVER, INGEST, SWEEP, broker_of, configure
 from worker.run.message_signing import SIGNED, SIGNED_TYPE, Forgeries, make_signer
@@ -30,6 +31,8 @@ logger = logging.getLogger("content_sync.tasks")
 
 CANARY_SECONDS = 60
 CONSUMED_SECONDS = 5.0
+#: How long a move waits for what it follows, which is on its way or lost: five times in ten seconds.
+WAIT_SECONDS = (0.2, 0.5, 1.3, 3, 5)
 RETRY_SECONDS = (
     1,
     2,
@@ -69,8 +72,12 @@ def _add_tasks(app: Celery) -> None:
     @app.task(name=INGEST, bind=True, max_retries=20, reject_on_worker_lost=True)
     def ingest(task: Task, message: dict[str, Any]) -> None:
         with _consuming(task):
-            app.services().take_in(Batch.from_json(message))
+            batch = Batch.from_json(message)
+            patient = task.request.retries < len(WAIT_SECONDS)
+            outcomes = app.services().take_in(batch, patient=patient)
             note_life(task)
+            if any(outcome.kind == WAITING for outcome in outcomes):
+                _wait(task, batch)
 
     @app.task(name=SWEEP, bind=True, max_retries=5)
     def sweep(task: Task) -> None:
@@ -136,6 +143,19 @@ def preload() -> None:
     from worker.ingest import attempts, batch  # noqa: F401, PLC0415
     from worker.messages import deliver  # noqa: F401, PLC0415
     from worker.reviews import sweep  # noqa: F401, PLC0415
+
+
+def _wait(task: Task, batch: Batch) -> None:
+    """Ingest a batch again soon: some of its files follow an observation that another worker still has.
+
+    If that observation was lost, the files wait for the next scan.
+    """
+    tried = task.request.retries
+    if tried < len(WAIT_SECONDS):
+        task.retry(countdown=WAIT_SECONDS[tried], throw=False)
+        return
+    logger.warning("batch %s: what its moves follow did not arrive: the next scan looks", batch.id)
+    task.app.services().spool.drop(batch.id)
 
 
 @contextmanager

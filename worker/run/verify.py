@@ -122,6 +122,8 @@ def _check_documents(connection: Connection, services: Services, findings: Breac
     by_document = attrgetter("d_id", "d_path", "d_state")
     for (_, path, state), rows in groupby(evidence.life_events(connection), key=by_document):
         findings.add([laws.check_story(path, state, _story(rows))])
+    for path, detail in evidence.ledger_faults(connection):
+        findings.add([Breach(law=Law.LEDGER, path=path, detail=detail, repairable=True)])
     for name, row_id, path in evidence.lost_subjects(connection):
         detail = f"row {row_id} of {name} is about a document that does not exist"
         findings.add([Breach(law=Law.SUBJECT, path=path, detail=detail)])

@@ -15,20 +15,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from worker.domain.reviews.review import NONE_GIVEN, Acknowledgement
 from worker.store.library import acknowledgement
-from worker.store.schema import acknowledgements, documents
+from worker.store.schema import acknowledgements
 
 SNOOZED, ACKNOWLEDGED = "review.snoozed", "review.acknowledged"
 RECORDED, ASSIGNED, RETIRE_ASKED = "review.recorded", "review.assigned", "document.retire_asked"
-
-
-def lock_document(connection: Connection, path: str) -> Any | None:
-    """Return the document at a path, locked until the transaction ends.
-
-    On SQLite the transaction itself is the lock.
-    """
-    return connection.execute(
-        select(documents).where(documents.c.path == path).with_for_update()
-    ).one_or_none()
 
 
 def answers_given(connection: Connection, document_id: int, due_on: date) -> Acknowledgement:

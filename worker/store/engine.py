@@ -94,6 +94,28 @@ class Store:
         with self._explained(), self._engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """Yield a connection as `write` does, for a migration.
+
+        SQLite rebuilds a table to change it, and must not take that for a deletion of rows that others refer
+        to: references are checked at the end. Raises `StoreUnavailableError` if one is broken.
+        """
+        if not self.is_sqlite:
+            with self.write() as connection:
+                yield connection
+            return
+        with self._explained(), self._engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
+            try:
+                with connection.begin():
+                    yield connection
+                    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                        raise StoreUnavailableError(f"the store {self.name} has broken references")
+            finally:
+                driver.execute("PRAGMA foreign_keys = ON")
+
     def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one write transaction and commit; retry after a deadlock or a lost race.
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from worker.store.documents import batched
-from worker.store.schema import documents, events, notices, rejections, versions
+from worker.store.schema import documents, events, notices, versions
 
 #: This number of parameters fits into one statement of either database.
 _BATCH = 500
@@ -48,12 +48,6 @@ def notices_about(connection: Connection, paths: Collection[str]) -> Sequence[An
     """Return the notices about these paths, oldest first."""
     n = notices.c
     return connection.execute(select(notices).where(n.path.in_(paths)).order_by(n.id)).all()
-
-
-def find_refusal(connection: Connection, path: str) -> Any | None:
-    """Return the open refusal of a path."""
-    query = select(rejections).where(rejections.c.path == path)
-    return connection.execute(query).one_or_none()
 
 
 def lives_at(connection: Connection, at: datetime) -> Iterator[Any]:

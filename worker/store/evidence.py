@@ -7,7 +7,6 @@ Called by `worker.run.verify`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    case,
     func,
     literal,
     or_,
@@ -31,6 +31,7 @@ from worker.domain.reviews.notice import REVIEW
 from worker.store.documents import LIVE, batched
 from worker.store.events import MOVED, RETIRED, REVIVED, STORED
 from worker.store.notices import PENDING, SENT
+from worker.store.paths import EXPECTED, GONE, IS_REFUSED, RESIDENT
 from worker.store.schema import (
     acknowledgements,
     bodies,
@@ -38,7 +39,7 @@ from worker.store.schema import (
     events,
     metadata,
     notices,
-    rejections,
+    paths,
     versions,
 )
 
@@ -77,13 +78,16 @@ def count_rows(connection: Connection) -> dict[str, int]:
         "documents": documents,
         "versions": versions,
         "bodies": bodies,
-        "refusals": rejections,
         "events": events,
         "notices": notices,
         "acknowledgements": acknowledgements,
     }
     queries = union_all(
-        *(select(literal(name), func.count()).select_from(table) for name, table in counted.items())
+        *(
+            select(literal(name), func.count()).select_from(table)
+            for name, table in counted.items()
+        ),
+        select(literal("refusals"), func.count()).select_from(paths).where(IS_REFUSED),
     )
     return {row[0]: row[1] for row in connection.execute(queries)}
 
@@ -122,9 +126,12 @@ def newest_versions(connection: Connection) -> Iterator[Any]:
 
 
 def find_newest_versions(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
-    """Return the same rows for these documents, locked until the transaction ends."""
+    """Return the same rows for these documents; their ledger rows are locked until the transaction ends."""
+    places = select(documents.c.path).where(documents.c.id.in_(ids))
+    locked = select(paths.c.path).where(paths.c.path.in_(places)).order_by(paths.c.path)
+    connection.execute(locked.with_for_update())
     query = _newest_version().where(documents.c.id.in_(ids)).order_by(documents.c.path)
-    return connection.execute(query.with_for_update(of=documents)).all()
+    return connection.execute(query).all()
 
 
 def find_version_at(connection: Connection, path: str) -> Any | None:
@@ -133,7 +140,8 @@ def find_version_at(connection: Connection, path: str) -> Any | None:
     return connection.execute(
         select(v.number, v.sha256, v.body_sha256, v.front_matter, v.metadata)
         .join(documents, documents.c.id == v.document_id)
-        .where(documents.c.path == path)
+        .join(paths, RESIDENT)
+        .where(paths.c.path == path)
         .order_by(v.number.desc())
         .limit(1)
     ).one_or_none()
@@ -258,38 +266,53 @@ def reviews_notified(connection: Connection, document_ids: Sequence[int]) -> set
     return {tuple(row) for row in rows}
 
 
-def known_files(connection: Connection, paths: Sequence[str]) -> dict[str, KnownFile]:
+def known_files(connection: Connection, wanted: Sequence[str]) -> dict[str, KnownFile]:
     """Return what the store has about these paths."""
-    d, v, r = documents.c, versions.c, rejections.c
-    found: dict[str, KnownFile] = {}
-    for some in batched(paths, _PARAMETERS):
-        held = select(d.path, d.state, d.sha256, v.sha256.label("version_sha256")).outerjoin(
-            versions, and_(v.document_id == d.id, v.number == d.number)
+    d, v, p = documents.c, versions.c, paths.c
+    refused = case((IS_REFUSED, p.sha256)).label("refused_sha256")
+    query = (
+        select(p.path, d.state, d.sha256, v.sha256.label("version_sha256"), refused)
+        .outerjoin(documents, RESIDENT)
+        .outerjoin(versions, and_(v.document_id == d.id, v.number == d.number))
+    )
+    return {
+        row.path: KnownFile(
+            state=row.state,
+            sha256=row.sha256,
+            version_sha256=row.version_sha256,
+            refused_sha256=row.refused_sha256,
         )
-        for row in connection.execute(held.where(d.path.in_(some))):
-            found[row.path] = KnownFile(
-                state=row.state, sha256=row.sha256, version_sha256=row.version_sha256
-            )
-        for path, sha256 in connection.execute(select(r.path, r.sha256).where(r.path.in_(some))):
-            known = found.get(path, KnownFile())
-            found[path] = replace(known, refused_sha256=sha256)
-    return found
+        for some in batched(wanted, _PARAMETERS)
+        for row in connection.execute(query.where(p.path.in_(some)))
+    }
 
 
 def expected_files(connection: Connection) -> Iterator[tuple[str, bool]]:
     """Yield each path that the folder should contain, and whether its newest content was refused."""
-    d = documents.c
-    refused = select(rejections.c.path).execution_options(yield_per=_MANY)
-    for path in connection.scalars(refused):
-        yield path, True
-    live = (
-        select(d.path)
-        .outerjoin(rejections, rejections.c.path == d.path)
-        .where(d.state == LIVE, rejections.c.path.is_(None))
-        .execution_options(yield_per=_MANY)
+    query = select(paths.c.path, IS_REFUSED).outerjoin(documents, RESIDENT)
+    query = query.where(or_(EXPECTED, documents.c.state == LIVE))
+    for path, refused in connection.execute(query.execution_options(yield_per=_MANY)):
+        yield path, bool(refused)
+
+
+def ledger_faults(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield the paths whose row in the ledger contradicts the documents, and what is wrong."""
+    d, p = documents.c, paths.c
+    lost = select(d.path).outerjoin(paths, RESIDENT).where(d.state == LIVE, p.path.is_(None))
+    for path in connection.scalars(lost.order_by(d.path)):
+        yield path, "it is live, but its path has no row in the ledger that names it"
+    rows = select(p.path, p.state, d.state.label("document")).outerjoin(documents, RESIDENT)
+    lives = and_(d.state == LIVE, d.state.is_not(None))
+    wrong = or_(
+        and_(p.state == LIVE, or_(d.state.is_(None), d.state != LIVE)),
+        and_(p.state == GONE, lives),
     )
-    for path in connection.scalars(live):
-        yield path, False
+    for row in connection.execute(rows.where(wrong).order_by(p.path)):
+        state = f"its document is {row.document}" if row.document else "it has no document"
+        yield row.path, f"its path is {row.state}, but {state}"
+    other = rows.where(p.state == LIVE, lives, p.sha256 != d.sha256)
+    for row in connection.execute(other.order_by(p.path)):
+        yield row.path, "its path and its document have different hashes"
 
 
 def _is_about_version() -> ColumnElement[bool]:

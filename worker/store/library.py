@@ -7,19 +7,20 @@ from datetime import date, datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal_column, select
 
 from worker.domain.reviews.review import NONE_GIVEN, Acknowledgement, ReviewGroup, ReviewRow
 from worker.store.documents import IS_LIVE, LIVE, batched
+from worker.store.paths import IS_REFUSED, RESIDENT
 from worker.store.schema import (
     acknowledgements,
     bodies,
     documents,
     events,
     notices,
-    rejections,
     versions,
 )
+from worker.store.schema import paths as ledger
 
 #: Bodies may have megabytes, so a whole library is read in small runs of rows.
 ROWS_AT_ONCE = 100
@@ -38,11 +39,12 @@ def count_all(connection: Connection) -> dict[str, Any]:
 
     It does not count the live documents: that reads the table, as `review_groups` does anyway.
     """
-    tables = {"documents": documents, "versions": versions, "refused": rejections}
-    totals = (
-        select(func.count()).select_from(table).scalar_subquery().label(name)
-        for name, table in tables.items()
-    )
+    counts = {
+        "documents": select(func.count()).select_from(documents),
+        "versions": select(func.count()).select_from(versions),
+        "refused": select(func.count()).where(IS_REFUSED),
+    }
+    totals = (count.scalar_subquery().label(name) for name, count in counts.items())
     by_state = select(notices.c.state, func.count()).group_by(notices.c.state)
     return {
         **connection.execute(select(*totals)).one()._asdict(),
@@ -170,12 +172,14 @@ def list_documents(connection: Connection) -> Iterator[tuple[Any, ReviewGroup | 
 
 def list_paths(connection: Connection) -> list[str]:
     """Return the path of every document, in order."""
-    return list(connection.scalars(select(documents.c.path).order_by(documents.c.path)))
+    return list(connection.scalars(select(documents.c.path).distinct().order_by(documents.c.path)))
 
 
 def list_refusals(connection: Connection) -> Sequence[Any]:
-    """Return every refusal in path order."""
-    return connection.execute(select(rejections).order_by(rejections.c.path)).all()
+    """Return every refusal in path order, with the ID of the document at its path, live or retired."""
+    p = ledger.c
+    query = select(p.path, p.refused_at, p.problems, documents.c.id).outerjoin(documents, RESIDENT)
+    return connection.execute(query.where(IS_REFUSED).order_by(p.path)).all()
 
 
 def count_live(connection: Connection) -> int:
@@ -189,19 +193,20 @@ def count_refused_live(connection: Connection, *, after: datetime | None = None)
 
     It runs every few seconds, so it reads the refusals, not all live documents.
     """
-    lives = exists().where(documents.c.path == rejections.c.path, documents.c.state == LIVE)
-    found = select(func.count()).select_from(rejections).where(lives)
+    p = ledger.c
+    found = select(func.count()).select_from(ledger).join(documents, RESIDENT)
+    found = found.where(IS_REFUSED, IS_LIVE)
     if after is not None:
-        found = found.where(rejections.c.refused_at > after)
+        found = found.where(p.refused_at > after)
     return connection.scalar(found) or 0
 
 
 def list_refused_live(connection: Connection) -> Sequence[Any]:
     """Return path, title and problems of the live documents with a newer refused edit."""
     found = (
-        select(documents.c.path, documents.c.title, rejections.c.problems)
-        .join(rejections, documents.c.path == rejections.c.path)
-        .where(documents.c.state == LIVE)
+        select(documents.c.path, documents.c.title, ledger.c.problems)
+        .join(ledger, RESIDENT)
+        .where(IS_REFUSED, IS_LIVE)
         .order_by(documents.c.path)
     )
     return connection.execute(found).all()
@@ -209,12 +214,14 @@ def list_refused_live(connection: Connection) -> Sequence[Any]:
 
 def find_refusal(connection: Connection, path: str) -> Any | None:
     """Return the open refusal of a path, or None."""
-    return connection.execute(select(rejections).where(rejections.c.path == path)).one_or_none()
+    query = select(ledger).where(ledger.c.path == path, IS_REFUSED)
+    return connection.execute(query).one_or_none()
 
 
 def find_document(connection: Connection, path: str) -> Any | None:
-    """Return the document at a path, live or retired."""
-    return connection.execute(select(documents).where(documents.c.path == path)).one_or_none()
+    """Return the document at a path: the live one, or the last one, retired."""
+    query = select(documents).join(ledger, RESIDENT).where(ledger.c.path == path)
+    return connection.execute(query).one_or_none()
 
 
 def heads_of(connection: Connection, paths: Iterable[str]) -> Iterator[Any]:
@@ -229,11 +236,11 @@ def heads_of(connection: Connection, paths: Iterable[str]) -> Iterator[Any]:
 
 def titles_of(connection: Connection, paths: Sequence[str]) -> dict[str, str]:
     """Return the titles of the documents at these paths."""
-    d = documents.c
+    titles = select(ledger.c.path, documents.c.title).join(documents, RESIDENT)
     return {
         row.path: row.title
         for some in batched(paths, 500)
-        for row in connection.execute(select(d.path, d.title).where(d.path.in_(some)))
+        for row in connection.execute(titles.where(ledger.c.path.in_(some)))
     }
 
 

@@ -16,7 +16,7 @@ from worker.store.engine import Store, make_folder
 from worker.store.schema import metadata
 
 #: The newest migration in `migrations/versions`; a test compares it with Alembic's head.
-HEAD = "0005"
+HEAD = "0006"
 MIGRATION_LOCK = 0x6D696772617465  # "migrate"
 
 
@@ -30,7 +30,7 @@ def migrate(store: Store) -> tuple[str | None, str]:
         before = find_revision(connection)
     if before == HEAD:
         return before, HEAD
-    with store.write() as connection:
+    with store.migrate() as connection:
         if not store.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         if store.is_sqlite and not inspect(connection).get_table_names():

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
+    case,
     delete,
     exists,
     func,
@@ -40,7 +41,9 @@ from worker.domain.seeds.facts import ACTIVE
 from worker.store.documents import LIVE, batched, insert_new
 from worker.store.holds import OPEN, REFUSALS
 from worker.store.library import find_review_rows
-from worker.store.schema import channels, documents, holds, notices, rejections
+from worker.store.paths import IS_REFUSED, RESIDENT
+from worker.store.schema import channels, documents, holds, notices
+from worker.store.schema import paths as ledger
 
 PENDING, SENT, FAILED, CANCELLED = "pending", "sent", "failed", "cancelled"
 
@@ -187,7 +190,8 @@ def recheck(
                     state is not None and str(notice.stage).startswith(ASKED)
                 )
             case "refused":
-                applies = facts.refused.get(notice.path) == notice.data["sha256"]
+                refused = facts.refused.get(notice.path)
+                applies = refused is not None and refused.sha256 == notice.data["sha256"]
             case "retracted":
                 applies = notice.document_id not in facts.served
             case "failing":
@@ -195,7 +199,7 @@ def recheck(
             case _:
                 applies = True
         if applies:
-            owed.append(notice if row is None else replace(notice, path=row.path))
+            owed.append(facts.as_now(notice, row))
         else:
             outdated.append(notice.id)
     return Rechecked(owed=owed, gone=outdated, snoozed=snoozed)
@@ -353,13 +357,25 @@ def _state_in_cycle(
 class _Facts:
     """The present state of what leased notices are about."""
 
+    def as_now(self, notice: Leased, row: ReviewRow | None) -> Leased:
+        """Return a notice with the present path of its document, and the version that a refusal keeps."""
+        if notice.kind == REFUSED:
+            # An older good version may have been stored since.
+            return replace(notice, data=notice.data | {"kept": self.refused[notice.path].kept})
+        return notice if row is None else replace(notice, path=row.path)
+
     def __init__(self, connection: Connection, leased: Sequence[Leased]) -> None:
-        d, r, c = documents.c, rejections.c, channels.c
+        d, p, c = documents.c, ledger.c, channels.c
         paths = sorted({n.path for n in leased if n.kind == REFUSED})
+        refused = (
+            select(p.path, p.sha256, case((d.state == LIVE, d.number)).label("kept"))
+            .outerjoin(documents, RESIDENT)
+            .where(IS_REFUSED)
+        )
         self.refused = {
-            row.path: row.sha256
+            row.path: row
             for some in batched(paths, 500)
-            for row in connection.execute(select(r.path, r.sha256).where(r.path.in_(some)))
+            for row in connection.execute(refused.where(p.path.in_(some)))
         }
         ids = sorted({n.document_id for n in leased if n.kind == RETRACTED and n.document_id})
         self.served = {

@@ -15,7 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from worker.store.documents import LIVE, add_events, batched, event_row
+from worker.store.paths import RESIDENT
 from worker.store.schema import acknowledgements, documents
+from worker.store.schema import paths as ledger
 
 PLANNED = "review.planned"
 PATHS_AT_ONCE = 500
@@ -38,19 +40,22 @@ class Plannable:
 
 
 def lock_plannable(connection: Connection, paths: Sequence[str]) -> dict[str, Plannable]:
-    """Return the documents of these paths, locked in path order until the transaction ends."""
-    d, a = documents.c, acknowledgements.c
+    """Return the documents of these paths; their ledger rows are locked until the transaction ends."""
+    d, a, p = documents.c, acknowledgements.c, ledger.c
     found: dict[str, Plannable] = {}
     for some in batched(sorted(set(paths)), PATHS_AT_ONCE):
+        connection.execute(
+            select(p.path).where(p.path.in_(some)).order_by(p.path).with_for_update()
+        )
         rows = connection.execute(
             select(
                 *(d.id, d.path, d.number, d.state, d.due_on),
                 *(a.planned_on, a.due_on.label("answered_for")),
             )
+            .join(ledger, RESIDENT)
             .outerjoin(acknowledgements, a.document_id == d.id)
-            .where(d.path.in_(some))
-            .order_by(d.path)
-            .with_for_update(of=documents)
+            .where(p.path.in_(some))
+            .order_by(p.path)
         )
         for row in rows:
             found[row.path] = Plannable(

@@ -1,9 +1,10 @@
 """The tables, the same for SQLite and PostgreSQL. Tests compare them with those of Alembic's migrations.
 
-`documents` has the head of each path, `versions` and `bodies` its history, `rejections` the refused files,
-`events` the audit trail and change feed, `acknowledgements` people's answers to reviews, `notices` the
-notices and their state, `channels` each channel's rate and failures, `heartbeats` the running parts, and
-`holds` the missing and refused documents that wait for a person.
+`paths` is the ledger: what was seen last of every path, and the document there. `documents` has the head of
+each document, `versions` and `bodies` its history, `events` the audit trail and change feed,
+`acknowledgements` people's answers to reviews, `notices` the notices and their state, `channels` each
+channel's rate and failures, `heartbeats` the running parts, and `holds` the missing and refused documents
+that wait for a person.
 
 No table uses an option of PostgreSQL: to check it, SQLAlchemy would load its whole PostgreSQL dialect, for
 each command on SQLite too. On PostgreSQL only the migrations create the tables.
@@ -97,14 +98,12 @@ documents = Table(
     "documents",
     metadata,
     Column("id", Id, Identity(), primary_key=True),
-    Column("path", Path, nullable=False, unique=True),
+    Column(
+        "path", Path, nullable=False, index=True
+    ),  # the present or last one; `paths` says whose it is
     Column("state", Text, nullable=False),  # live, retired
     Column("number", Integer, nullable=False),  # of the head version
     Column("sha256", Text, nullable=False),  # of the file's bytes as last accepted
-    Column("observed", BigInteger, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("mtime_ns", BigInteger, nullable=False),
-    Column("inode", BigInteger, nullable=False),
     Column("title", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("label", Text, nullable=False),
@@ -153,17 +152,23 @@ versions = Table(
     UniqueConstraint("document_id", "number"),
 )
 
-rejections = Table(
-    "rejections",
+paths = Table(
+    "paths",
     metadata,
     Column("path", Path, primary_key=True),
-    Column("sha256", Text, nullable=False),  # of the bytes, or a mark for an unreadable file
-    Column("observed", BigInteger, nullable=False),
+    Column("observed", BigInteger, nullable=False),  # the newest observation of the path
+    Column(
+        "accepted", BigInteger, nullable=False
+    ),  # the newest that said who lives here, and its content
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
-    Column("problems", Json, nullable=False),
-    Column("refused_at", UtcDateTime, nullable=False),
+    Column("sha256", Text, nullable=False),  # of the bytes, or a mark for an unreadable file
+    Column("state", Text, nullable=False),  # live, refused, gone
+    Column("document_id", Id, ForeignKey("documents.id")),  # who lives here, or lived here last
+    Column("problems", Json, nullable=False),  # of a refused file, or []
+    Column("refused_at", UtcDateTime),
+    Index("ix_paths_refused", "path", sqlite_where=text("state = 'refused'")),
 )
 
 events = Table(
@@ -250,7 +255,7 @@ holds = Table(
     Column("id", Id, Identity(), primary_key=True),
     Column("kind", Text, nullable=False, server_default="removals"),  # or refusals
     Column("at", UtcDateTime, nullable=False),
-    # The paths that would be retired; [] for refusals, which are in `rejections`.
+    # The paths that would be retired; [] for refusals, which are in `paths`.
     Column("removals", Json, nullable=False),
     Column("live", Integer, nullable=False),  # documents that were live then
     Column("state", Text, nullable=False),  # held, approved, ended

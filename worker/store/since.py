@@ -31,12 +31,13 @@ from worker.domain.changes.risk import Risk
 from worker.store.documents import LIVE, batched
 from worker.store.events import FIXED, RETIRED, STORED, WITHDRAWN
 from worker.store.notices import SENT
+from worker.store.paths import IS_REFUSED
 from worker.store.schema import (
     acknowledgements,
     documents,
     events,
     notices,
-    rejections,
+    paths,
     versions,
 )
 
@@ -164,7 +165,7 @@ def reviewed_since(
 
 def fixed_since(connection: Connection, route: str, *, since: datetime) -> list[str]:
     """Return the paths that were fixed or removed after a notice of their refusal to the route."""
-    e, n, r = events.c, notices.c, rejections.c
+    e, n, p = events.c, notices.c, paths.c
     earlier = events.alias()
     notified = (
         select(n.path, func.max(n.sent_at).label("at"))
@@ -180,7 +181,7 @@ def fixed_since(connection: Connection, route: str, *, since: datetime) -> list[
             earlier.c.at <= since,
         )
     )
-    still_refused = exists().where(r.path == e.path)
+    still_refused = exists().where(p.path == e.path, IS_REFUSED)
     rows = connection.scalars(
         select(e.path)
         .join(notified, notified.c.path == e.path)

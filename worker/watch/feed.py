@@ -10,14 +10,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from posixpath import basename
 
 from worker.domain.folder.decide import unread_sha256
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.reconcile import is_racy, was_unread
-from worker.domain.folder.snapshot import Batch, Known, Removal, Snapshot, Stamp, Unreadable
+from worker.domain.folder.snapshot import (
+    Batch,
+    Known,
+    Removal,
+    Snapshot,
+    Source,
+    Stamp,
+    Turn,
+    Unreadable,
+)
+from worker.domain.folder.swaps import find_swaps
 from worker.domain.seeds.seed import is_plain_note, looks_retracted
 from worker.settings.model import Settings
 from worker.watch.attempts import Suspects
@@ -45,6 +55,7 @@ class _OpenBatch:
     unreadable: list[Unreadable] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
+    before: dict[str, Known] = field(default_factory=dict)  # of the pages that changed
     size: int = 0
     attempts: int = 0
 
@@ -86,11 +97,15 @@ class Feed:
         self._origins: Origins | None = None  # built when the first new file needs it
         self.missing = Missing()
         self.ignored = IgnoreLog()
-        self.verified = (
-            0  # the observation number of the last time that all racy files were rehashed
-        )
+        #: The observation number of the last time that all racy files were rehashed.
+        self.verified = 0
         self._open = {lane: _OpenBatch() for lane in Lane}
         self._suspects = Suspects(unfinished)
+        # By path, the last observation sent after which another document may live there, or may have left.
+        self._turns: dict[str, Turn] = {}
+        self._asked: dict[str, Turn] = {}
+        # By path, the last live edit that was sent: a refusal or a removal after it would make it stale.
+        self._edits: dict[str, int] = {}
         self.notes: dict[str, Stamp] = {}  # plain notes, which do not become documents
 
     def load(self, fresh: KnownFiles, newest: int) -> None:
@@ -106,6 +121,10 @@ class Feed:
         self._suspects.add(found.started)
         self.known = fresh
         self._origins = None
+        for turns in (self._turns, self._asked):
+            for path in [path for path, turn in turns.items() if turn.path not in self._in_flight]:
+                del turns[path]
+        self._edits = {path: n for path, n in self._edits.items() if path in self._in_flight}
         self.missing.keep(fresh, at)
 
     def forget_known(self) -> None:
@@ -181,10 +200,18 @@ class Feed:
     def remove(self, path: str, lane: Lane = Lane.LIVE) -> None:
         """Send the removal of a path."""
         self._make_room(lane, 0)
-        removal = Removal(path=path, observed=self.observed.next())
+        observed = self.observed.next()
+        # It does not wait for a file that may continue the document: that may be behind a load.
+        removal = Removal(
+            path=path,
+            observed=observed,
+            follows=self._turns.get(path),
+            after=self._edits.pop(path, 0),
+        )
+        self._turns[path] = Turn(path, observed)
         self._open[lane].removals.append(removal)
         if (held := self.known.pop(path, None)) is not None:
-            self.missing.add(path, held, self._monotonic(), retired=True)
+            self.missing.add(path, held, self._monotonic(), removed=observed)
 
     def flush(self, *lanes: Lane) -> None:
         """Send the open batches of these lanes (default: all)."""
@@ -202,8 +229,8 @@ class Feed:
         self, path: str, found: Content, observed: int, lane: Lane, *, hasty: bool
     ) -> Reading:
         held = self.known.get(path)
-        was_live = held is not None and held.live
-        if path.lower().endswith(".txt") and not was_live and is_plain_note(found.data):
+        live = held if held is not None and held.live else None
+        if path.lower().endswith(".txt") and live is None and is_plain_note(found.data):
             self.notes[path] = found.stamp
             self.ignored.add(path, "it is a plain note: a text file that does not begin with ---")
             if held is not None:
@@ -212,46 +239,57 @@ class Feed:
         self.notes.pop(path, None)
         self.ignored.forget(path)
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
-            self.known[path] = held._replace(observed=observed)
             return Reading.SAME
         self.missing.discard(path)
-        source = None if was_live else self._find_source(path, found)
-        candidates: tuple[str, ...] = ()
-        if source is None and not was_live:
-            candidates = self.missing.candidates(path, found.stamp, self._is_gone)
+        source, candidates = self._find_origin(path, live, found)
         if looks_retracted(found.data, self._fields):
             lane = Lane.LIVE
         elif candidates and hasty:
             return Reading.UNSURE
         self._make_room(lane, len(found.data), self._suspects.attempts(path, found.sha256))
-        if source is not None and any(s.path == source for s in self._open[lane].snapshots):
+        if source is not None and any(s.path == source.path for s in self._open[lane].snapshots):
             self.flush(lane)  # two changes of one document need two transactions
-        batch = self._open[lane]
-        batch.snapshots.append(
-            Snapshot(
-                path=path,
-                stamp=found.stamp,
-                sha256=found.sha256,
-                observed=observed,
-                moved_from=source,
-                candidates=candidates,
-            )
+        snapshot = Snapshot(
+            path=path,
+            stamp=found.stamp,
+            sha256=found.sha256,
+            observed=observed,
+            follows=self._turn_before(path),
+            after=self._edits.get(path, 0),
+            moved_from=source,
+            candidates=candidates,
         )
+        batch = self._open[lane]
+        batch.snapshots.append(snapshot)
         batch.parts.append(found.data)
         batch.size += len(found.data)
+        if live is not None and live.sha256 != found.sha256 and source is None:
+            batch.before[path] = live
+        if lane is Lane.LIVE:
+            self._edits[path] = observed
         self.known[path] = Known(
             stamp=found.stamp,
             sha256=found.sha256,
             observed=observed,
             live=held is None or held.live,
         )
+        self._note_moves(snapshot)
+        changed = Reading.NEW if held is None else Reading.CHANGED
+        return changed if source is None else Reading.MOVED
+
+    def _note_moves(self, snapshot: Snapshot) -> None:
+        """Remember which documents may live at a new file's path, and elsewhere no more."""
+        path, source = snapshot.path, snapshot.moved_from
+        turn = Turn(path, snapshot.observed)
         if self._origins is not None:
-            self._origins.add(path, found.sha256)
+            self._origins.add(path, snapshot.sha256)
         if source is not None:
-            del self.known[source]
-            self.missing.discard(source)
-            return Reading.MOVED
-        return Reading.NEW if held is None else Reading.CHANGED
+            del self.known[source.path]
+            self.missing.discard(source.path)
+            self._turns[source.path] = self._turns[path] = turn
+        elif snapshot.candidates:
+            self._turns[path] = turn
+            self._asked.update(dict.fromkeys((one.path for one in snapshot.candidates), turn))
 
     def _take_unread(self, path: str, found: Unread, observed: int, lane: Lane) -> Reading:
         held = self.known.get(path)
@@ -266,6 +304,8 @@ class Feed:
                 observed=observed,
                 code=found.code,
                 detail=found.detail,
+                follows=self._turn_before(path),
+                after=self._edits.get(path, 0),
             )
         )
         self.known[path] = Known(
@@ -276,7 +316,26 @@ class Feed:
         )
         return Reading.NEW if held is None else Reading.CHANGED
 
-    def _find_source(self, path: str, found: Content) -> str | None:
+    def _find_origin(
+        self, path: str, live: Known | None, found: Content
+    ) -> tuple[Source | None, tuple[Source, ...]]:
+        """Return where a file moved from, or else the missing files that it may be an edited copy of.
+
+        A page that changes is no move, unless it has the bytes of another one that is missing.
+        """
+        if live is not None and (live.sha256 == found.sha256 or not len(self.missing)):
+            return None, ()
+        source = self._find_source(path, found)
+        if source is not None or live is not None:
+            return source, ()
+        return None, self.missing.candidates(path, found.stamp, self._is_gone)
+
+    def _turn_before(self, path: str) -> Turn | None:
+        """Return the last observation after which another document may live at a path."""
+        turns = filter(None, (self._turns.get(path), self._asked.get(path)))
+        return max(turns, key=lambda turn: turn.observed, default=None)
+
+    def _find_source(self, path: str, found: Content) -> Source | None:
         """Return the path that had these bytes and no longer exists.
 
         A rename keeps the inode, or at least the name. Among very many equal files the source is
@@ -293,7 +352,8 @@ class Feed:
             return inode != found.stamp.inode, basename(source) != basename(path), source
 
         sources = (source for source in guesses if self._moved_away(source, found))
-        return min(sources, key=unlikeness, default=None)
+        source = min(sources, key=unlikeness, default=None)
+        return None if source is None else Source(source, self.known[source].observed)
 
     def _moved_away(self, path: str, found: Content) -> bool:
         held = self.known.get(path)
@@ -315,7 +375,19 @@ class Feed:
             self.flush(lane)
         self._open[lane].attempts = attempts
 
+    def _name_swaps(self, batch: _OpenBatch) -> None:
+        """Name where the pages of a batch come from that swapped their paths."""
+        new = {s.path: s.sha256 for s in batch.snapshots if s.path in batch.before}
+        old = {path: batch.before[path].sha256 for path in new}
+        swaps = find_swaps(old, new) if len(new) > 1 else {}
+        for number, snapshot in enumerate(batch.snapshots):
+            if (other := swaps.get(snapshot.path)) is not None:
+                source = Source(other, batch.before[other].observed)
+                batch.snapshots[number] = replace(snapshot, moved_from=source)
+                self._turns[snapshot.path] = Turn(snapshot.path, snapshot.observed)
+
     def _dispatch(self, open_batch: _OpenBatch, lane: Lane) -> None:
+        self._name_swaps(open_batch)
         batch = Batch(
             id=uuid.uuid4().hex,
             snapshots=tuple(open_batch.snapshots),

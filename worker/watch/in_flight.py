@@ -62,6 +62,9 @@ class InFlight:
         """Return whether a file that was sent may be a move and the worker has not decided yet."""
         return any(path in sending.possible_moves for path, sending in self._sent.items())
 
+    def __contains__(self, path: str) -> bool:
+        return path in self._sent
+
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is in flight, and no batch waits for a worker or is being ingested."""
@@ -148,5 +151,5 @@ class InFlight:
 
 
 def _removals(batch: Batch) -> list[tuple[str, int]]:
-    moved = [(s.moved_from, s.observed) for s in batch.snapshots if s.moved_from is not None]
+    moved = [(s.moved_from.path, s.observed) for s in batch.snapshots if s.moved_from is not None]
     return moved + [(removal.path, removal.observed) for removal in batch.removals]

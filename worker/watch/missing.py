@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from worker.domain.folder.decide import RETIRED_WITH_MICROSECONDS
 from worker.domain.folder.known import KnownFiles, content_key
-from worker.domain.folder.snapshot import Known, Stamp
+from worker.domain.folder.snapshot import Known, Source, Stamp
 
 #: How many paths the worker gets; it compares each, and a diff takes up to milliseconds.
 MOST_CANDIDATES = 16
@@ -83,6 +83,7 @@ def _table(entries: int) -> array[int]:
 
 class _Entry(NamedTuple):
     stamp: Stamp
+    observed: int
     since: float
     retired: bool
 
@@ -102,11 +103,15 @@ class Missing:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, path: str, held: Known, at: float, *, retired: bool = False) -> None:
-        """Record that a file is missing, or that its removal was sent, at a time in monotonic seconds."""
+    def add(self, path: str, held: Known, at: float, *, removed: int | None = None) -> None:
+        """Record that a file is missing, or that its removal was sent, at a time in monotonic seconds.
+
+        `removed` is the observation number of the removal.
+        """
         if not held.live:
             return  # it has no document
-        self._entries[path] = _Entry(held.stamp, at, retired)
+        retired = removed is not None
+        self._entries[path] = _Entry(held.stamp, removed or held.observed, at, retired)
         if self._listed.get(path) != held.stamp:
             self._unlisted[path] = None
 
@@ -123,13 +128,13 @@ class Missing:
 
     def candidates(
         self, path: str, stamp: Stamp, is_gone: Callable[[str], bool]
-    ) -> tuple[str, ...]:
+    ) -> tuple[Source, ...]:
         """Return the missing paths that a new file may be an edited copy of, the likeliest first.
 
         The order: the same inode, the same name in a folder of the same name, the same name, the same
         folder, any other; within each, the nearest size first. `is_gone` looks at the folder.
         """
-        found: dict[str, None] = {}
+        found: dict[str, Source] = {}
         if not self._entries:
             return ()
         self._sort()
@@ -141,12 +146,12 @@ class Missing:
             )
             for other in islice(near, MOST_CANDIDATES):
                 if is_gone(other):
-                    found[other] = None
+                    found[other] = Source(other, self._entries[other].observed)
                 else:
                     self.discard(other)
                 if len(found) == MOST_CANDIDATES:
-                    return tuple(found)
-        return tuple(found)
+                    return tuple(found.values())
+        return tuple(found.values())
 
     def _sort(self) -> None:
         if len(self._listed) > 2 * len(self._entries) + _FEW:

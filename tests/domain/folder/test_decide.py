@@ -2,171 +2,237 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.folder import decide
-from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Stamp, Unreadable
+from worker.domain.folder.decide import BEHIND, Entry, Ledger, State
+from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Source, Stamp, Turn, Unreadable
 
 
-def head(**changes) -> decide.Head:
+def head(**changes: Any) -> decide.Head:
     values = {
         "document_id": 1,
         "path": "a.md",
         "live": True,
         "number": 1,
         "sha256": "s1",
-        "observed": 10,
         "metadata": {"title": "A"},
         "body_sha256": "b1",
     }
     return decide.Head(**(values | changes))
 
 
-def snapshot(observed: int = 11, sha256: str = "s2", **changes) -> Snapshot:
+def entry(path: str = "a.md", observed: int = 10, **changes: Any) -> Entry:
+    """Return the entry of a live document, or of what `changes` say."""
+    values: dict[str, Any] = {
+        "accepted": observed,
+        "sha256": "s1",
+        "state": State.LIVE,
+        "head": head(path=path),
+    }
+    return Entry(path=path, observed=observed, **(values | changes))
+
+
+def refused(observed: int = 12, accepted: int = 10, **changes: Any) -> Entry:
+    return entry(observed=observed, accepted=accepted, sha256="bad", state=State.REFUSED, **changes)
+
+
+def gone(path: str = "a.md", observed: int = 12, **changes: Any) -> Entry:
+    return entry(path, observed, state=State.GONE, head=head(path=path, live=False), **changes)
+
+
+def snapshot(
+    observed: int = 11, sha256: str = "s2", path: str = "a.md", **changes: Any
+) -> Snapshot:
     stamp = Stamp(size=1, mtime_ns=1, inode=1)
-    return Snapshot(path="a.md", stamp=stamp, sha256=sha256, observed=observed, **changes)
+    return Snapshot(path=path, stamp=stamp, sha256=sha256, observed=observed, **changes)
 
 
-def decision(seen: Snapshot, there: decide.Head | None, refusal=None, source=None, title="A"):
-    return decide.decide_snapshot(
-        seen, there, refusal, source, metadata={"title": title}, body_sha256="b1"
-    )
+def accepted(there: Entry, source: decide.Head | None = None, title: str = "A", body: str = "b1"):
+    return decide.decide_accepted(there, source, metadata={"title": title}, body_sha256=body)
 
 
 def test_a_new_path_is_created():
-    assert decision(snapshot(), None) == decide.Create()
+    assert accepted(Entry(path="a.md")) == decide.Create()
 
 
 def test_a_new_content_advances_and_an_equal_one_touches():
-    assert decision(snapshot(), head(), title="B") == decide.Advance(revives=False)
-    assert decision(snapshot(), head()) == decide.Touch(revives=False)
+    assert accepted(entry(), title="B") == decide.Advance(head=head(), revives=False)
+    assert accepted(entry(), body="b2") == decide.Advance(head=head(), revives=False)
+    assert accepted(entry()) == decide.Touch(head=head(), revives=False)
 
 
-def test_a_retired_document_is_revived():
-    assert decision(snapshot(), head(live=False)) == decide.Touch(revives=True)
-    assert decision(snapshot(), head(live=False), title="B") == decide.Advance(revives=True)
+def test_a_document_that_retired_here_is_revived():
+    retired = head(live=False)
+    assert accepted(gone()) == decide.Touch(head=retired, revives=True)
+    assert accepted(gone(), title="B") == decide.Advance(head=retired, revives=True)
 
 
-def test_an_observation_that_is_not_newer_is_stale():
-    assert decision(snapshot(observed=10), head(), title="B") == decide.Stale()
-    refusal = decide.Refusal(sha256="x", observed=20)
-    assert decision(snapshot(observed=15), head(), refusal, title="B") == decide.Stale()
+def test_a_document_that_moved_away_is_not_revived_at_its_old_path():
+    moved = entry(state=State.GONE, head=head(path="b.md"))
+    assert accepted(moved) == decide.Create()
 
 
-def test_a_move_needs_a_live_source_of_the_same_bytes():
-    source = head(path="old.md", sha256="s2")
-    assert decision(snapshot(), None, source=source) == decide.Move(source=source)
-    assert decision(snapshot(sha256="other"), None, source=source) == decide.Create()
-    gone = head(path="old.md", sha256="s2", live=False)
-    assert decision(snapshot(), None, source=gone) == decide.Create()
-    assert decision(snapshot(), head(), source=source, title="B") == decide.Advance(revives=False)
+def test_a_content_that_is_not_newer_than_the_accepted_one_is_stale():
+    for observed, stale in ((9, True), (10, True), (11, False)):
+        assert decide.is_stale(snapshot(observed), entry(), accepted=True) is stale
 
 
-def test_a_move_is_newer_than_what_was_seen_of_its_source():
-    source = head(path="old.md", sha256="s2")
-    assert decision(snapshot(observed=10), None, source=source) == decide.Create()
-    assert decision(snapshot(observed=11), None, source=source) == decide.Move(source=source)
+def test_a_good_content_older_than_a_refusal_is_the_last_good_version_beneath_it():
+    there = refused(observed=12, accepted=10)
+    for observed, stale in ((10, True), (11, False), (12, True), (13, False)):
+        assert decide.is_stale(snapshot(observed), there, accepted=True) is stale
+    for observed, stale in ((11, True), (12, True), (13, False)):
+        assert decide.is_stale(snapshot(observed), there, accepted=False) is stale
 
 
-def test_an_edited_file_continues_the_most_similar_document():
-    source = head(path="old.md", sha256="s1")
-    same = decide.decide_snapshot(
-        snapshot(), None, None, source, metadata={"title": "A"}, body_sha256="b1", similarity=0.9
-    )
-    assert same == decide.Move(source=source, similarity=0.9, advances=False)
-    for metadata, body in (({"title": "B"}, "b1"), ({"title": "A"}, "b2")):
-        other = decide.decide_snapshot(
-            snapshot(), None, None, source, metadata=metadata, body_sha256=body, similarity=0.9
-        )
-        assert other == decide.Move(source=source, similarity=0.9, advances=True)
+def test_nothing_older_than_a_removal_is_good():
+    assert decide.is_stale(snapshot(11), gone(observed=12), accepted=True)
 
 
-def test_another_body_under_equal_metadata_advances():
-    found = decide.decide_snapshot(
-        snapshot(), head(), None, None, metadata={"title": "A"}, body_sha256="b2"
-    )
-    assert found == decide.Advance(revives=False)
+def test_a_move_continues_its_document_whatever_was_here_before():
+    source = head(document_id=2, path="old.md")
+    for there in (Entry(path="a.md"), gone(), refused(head=None)):
+        assert accepted(there, source) == decide.Move(source=source)
+    assert accepted(entry(), source) == decide.Move(source=source, displaces=head())
+    assert accepted(entry(), source, title="B").advances
+
+
+def find(ledger: Ledger, seen: Snapshot) -> Any:
+    assert seen.moved_from is not None
+    return ledger.find_source(seen.moved_from, seen)
+
+
+def moving(named: int | None, sha256: str = "s1", observed: int = 20) -> Snapshot:
+    return snapshot(observed, sha256, path="b.md", moved_from=Source("a.md", named))
+
+
+def test_a_move_names_what_was_seen_of_its_source():
+    ledger = Ledger(entries={"a.md": entry(observed=10)})
+    assert find(ledger, moving(10)) == head()
+    assert find(ledger, moving(11)) is BEHIND
+    assert find(ledger, moving(9)) is None, "something newer was seen there"
+    assert find(Ledger(entries={}), moving(10)) is BEHIND
+
+
+def test_a_move_by_equal_bytes_needs_a_source_with_these_bytes():
+    ledger = Ledger(entries={"a.md": entry(observed=10)})
+    assert find(ledger, moving(10, sha256="other")) is None
+    candidate = snapshot(20, "edited", path="b.md")
+    assert ledger.find_source(Source("a.md", 10), candidate) == head()
+
+
+def test_a_refused_file_that_moves_takes_its_document_along():
+    ledger = Ledger(entries={"a.md": refused(observed=12)})
+    assert find(ledger, moving(12, sha256="bad")) == head()
+
+
+def test_a_message_of_an_older_format_names_no_observation():
+    ledger = Ledger(entries={"a.md": entry(observed=10)})
+    assert find(ledger, moving(None)) == head()
+    assert find(ledger, moving(None, observed=10)) is None
+    assert find(ledger, moving(None, sha256="other")) is None
 
 
 WHILE = decide.RETIRED_WITH_MICROSECONDS
 
 
 @pytest.mark.parametrize(
-    ("source", "refused", "observed", "continues"),
+    ("removed", "observed", "continues"),
     [
-        (head(observed=10), None, 11, True),
-        (head(observed=10), None, 10, False),
-        (head(observed=10), 10, 11, True),
-        (head(observed=10), 11, 11, False),
-        (head(observed=10), 12, 11, False),
-        # It was retired a while before its new path was seen, or a while after.
-        (head(live=False, observed=10), None, 10 + WHILE, True),
-        (head(live=False, observed=10), None, 11 + WHILE, False),
-        (head(live=False, observed=10 + WHILE), None, 10, True),
-        (head(live=False, observed=11 + WHILE), None, 10, False),
+        (10, 9 + WHILE, True),
+        (10, 10 + WHILE, False),
+        (9 + WHILE, 10, True),
+        (10 + WHILE, 10, False),
     ],
 )
-def test_a_candidate_continues_unless_something_newer_was_seen_of_it(
-    source, refused, observed, continues
-):
-    refusal = decide.Refusal(sha256="x", observed=refused) if refused else None
-    assert decide.may_continue(source, refusal, observed) is continues
+def test_a_document_that_retired_with_its_move_continues(removed, observed, continues):
+    ledger = Ledger(entries={"a.md": gone(observed=removed)})
+    found = ledger.find_source(Source("a.md", 5), snapshot(observed, "edited", path="b.md"))
+    assert found == (head(live=False) if continues else None)
 
 
 def test_a_document_and_its_file_were_retired_within_five_minutes_of_a_move():
     assert WHILE == 5 * 60 * 1_000_000
 
 
-def test_a_removal_retires_or_withdraws():
-    refusal = decide.Refusal(sha256="x", observed=5)
-    gone = Removal(path="a.md", observed=11)
-    assert decide.decide_removal(gone, head(), None) == decide.Retire()
-    assert decide.decide_removal(gone, None, refusal) == decide.Withdraw()
-    assert decide.decide_removal(gone, head(live=False), None) == decide.Stale()
-    assert decide.decide_removal(Removal(path="a.md", observed=10), head(), None) == decide.Stale()
+def test_a_source_that_this_batch_decided_on_waits_for_the_next():
+    ledger = Ledger(entries={"a.md": entry(observed=10)})
+    ledger.place(snapshot(15), "s2", None, accepted=True)
+    assert find(ledger, moving(15, sha256="s2")) is BEHIND
+    assert find(ledger, moving(10)) is None
 
 
-def test_a_removal_that_is_not_newer_than_a_refusal_is_stale():
-    refusal = decide.Refusal(sha256="x", observed=11)
-    gone = Removal(path="a.md", observed=11)
-    assert decide.decide_removal(gone, head(), refusal) == decide.Stale()
-    assert decide.decide_removal(gone, head(live=False, observed=5), None) == decide.Stale()
-    later = Removal(path="a.md", observed=12)
-    assert decide.decide_removal(later, head(), refusal) == decide.Retire()
-    assert decide.decide_removal(later, head(live=False), refusal) == decide.Withdraw()
+def test_two_documents_that_swap_their_paths_both_continue():
+    other = head(document_id=2, path="b.md", sha256="s2")
+    ledger = Ledger(entries={"a.md": entry(), "b.md": entry("b.md", sha256="s2", head=other)})
+    first = snapshot(20, "s2", path="a.md", moved_from=Source("b.md", 10))
+    second = snapshot(21, "s1", path="b.md", moved_from=Source("a.md", 10))
+    moves = []
+    for seen in (first, second):
+        move = accepted(ledger.at(seen.path), find(ledger, seen))
+        ledger.place(seen, seen.sha256, move, accepted=True)
+        moves.append(move)
+    assert [move.source.document_id for move in decide.unclaimed(moves, ledger)] == [2, 1]
+    assert [move.displaces for move in decide.unclaimed(moves, ledger)] == [None, None]
+    assert [ledger.at(path).living.document_id for path in ("a.md", "b.md")] == [2, 1]
+
+
+def test_a_document_whose_place_another_takes_is_displaced():
+    other = head(document_id=2, path="b.md", sha256="s2")
+    ledger = Ledger(entries={"a.md": entry(), "b.md": entry("b.md", sha256="s2", head=other)})
+    seen = snapshot(20, "s2", path="a.md", moved_from=Source("b.md", 10))
+    move = accepted(ledger.at("a.md"), find(ledger, seen))
+    ledger.place(seen, "s2", move, accepted=True)
+    assert [one.displaces for one in decide.unclaimed([move], ledger)] == [head()]
+    assert ledger.at("b.md").state is State.GONE
+    assert ledger.at("b.md").resident is None
+
+
+def test_a_removal_retires_or_withdraws_or_is_noted():
+    removal = Removal(path="a.md", observed=13)
+    assert decide.decide_removal(removal, entry()) == decide.Retire(head=head())
+    assert decide.decide_removal(removal, refused()) == decide.Retire(head=head())
+    assert decide.decide_removal(removal, refused(head=None)) == decide.Withdraw()
+    assert decide.decide_removal(removal, gone()) == decide.Leave()
+    assert decide.decide_removal(removal, Entry(path="a.md")) == decide.Leave()
+
+
+def test_a_removal_that_is_not_newer_is_stale():
+    for there in (entry(observed=13), refused(observed=13), gone(observed=13)):
+        assert decide.decide_removal(Removal(path="a.md", observed=13), there) == decide.Stale()
+
+
+def test_an_observation_is_behind_until_what_it_follows_was_seen():
+    ledger = Ledger(entries={"a.md": entry(observed=10)})
+    for turn, behind in ((None, False), (Turn("a.md", 10), False), (Turn("a.md", 11), True)):
+        assert ledger.is_behind(Removal(path="a.md", observed=13, follows=turn)) is behind
+    assert ledger.is_behind(snapshot(13, follows=Turn("b.md", 1)))
 
 
 def test_the_same_bytes_refused_again_are_not_a_new_refusal():
-    refusal = decide.Refusal(sha256="s2", observed=5)
-    assert decide.decide_refusal(snapshot(), "s2", None, refusal) == decide.Refuse(new=False)
-    assert decide.decide_refusal(snapshot(), "s3", None, refusal) == decide.Refuse(new=True)
+    assert decide.decide_refused("bad", refused(), None) == decide.Refuse(new=False, head=head())
+    assert decide.decide_refused("s3", refused(), None) == decide.Refuse(new=True, head=head())
 
 
-def test_every_order_of_arrival_ends_with_the_newest_observation():
-    """A small model of a store: contents and a removal of one path, in every order."""
-    seen = [("content", "B", 11), ("content", "C", 12), ("removal", None, 13), ("content", "D", 14)]
-    for order in permutations(seen):
-        there: decide.Head | None = None
-        for kind, title, observed in order:
-            if kind == "removal":
-                gone = Removal(path="a.md", observed=observed)
-                if isinstance(decide.decide_removal(gone, there, None), decide.Retire):
-                    there = head(live=False, observed=observed, metadata=there.metadata)
-            elif not isinstance(
-                decision(snapshot(observed=observed), there, title=title), decide.Stale
-            ):
-                there = head(observed=observed, metadata={"title": title})
-        assert (there.live, there.metadata) == (True, {"title": "D"}), order
+def test_a_refused_file_that_moves_keeps_the_last_good_version():
+    source = head(document_id=2, path="old.md", live=False)
+    found = decide.decide_refused("bad", Entry(path="a.md"), source)
+    assert found.move == decide.Move(source=source)
+    assert found.head is not None
+    assert found.head.live
 
 
 numbers = st.integers(min_value=0, max_value=2**62)
 paths = st.from_regex(r"([a-z0-9 ._-]{0,4}[é-प😀a-z]/)?[A-Z .]{0,4}[a-z]", fullmatch=True)
 hashes = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
 stamps = st.builds(Stamp, size=numbers, mtime_ns=numbers, inode=numbers)
+sources = st.builds(Source, paths, st.none() | numbers)
+turns = st.none() | st.builds(Turn, paths, numbers)
 batches = st.builds(
     Batch,
     id=st.uuids().map(str),
@@ -178,15 +244,23 @@ batches = st.builds(
             stamp=stamps,
             sha256=hashes,
             observed=numbers,
-            moved_from=st.none() | paths,
+            follows=turns,
+            moved_from=st.none() | sources,
+            candidates=st.lists(sources, max_size=2).map(tuple),
         )
     ),
     unreadable=st.tuples(
         st.builds(
-            Unreadable, path=paths, stamp=stamps, observed=numbers, code=paths, detail=st.text()
+            Unreadable,
+            path=paths,
+            stamp=stamps,
+            observed=numbers,
+            code=paths,
+            detail=st.text(),
+            follows=turns,
         )
     ),
-    removals=st.tuples(st.builds(Removal, path=paths, observed=numbers)),
+    removals=st.tuples(st.builds(Removal, path=paths, observed=numbers, follows=turns)),
 )
 
 
@@ -197,36 +271,7 @@ def test_a_batch_survives_encoding_and_decoding(batch: Batch):
     assert Batch.from_json(json.loads(json.dumps(batch.as_json()))) == batch
 
 
-def test_a_batch_without_candidates_is_readable_by_an_old_worker():
-    assert Batch(id="x", snapshots=(snapshot(),)).as_json()["format"] == 1
-    named = snapshot(candidates=("old.md",))
-    assert Batch(id="x", snapshots=(named,)).as_json()["format"] == 2
-
-
 def test_a_batch_of_a_newer_format_is_refused():
-    message = Batch(id="x").as_json() | {"format": 3}
+    message = Batch(id="x").as_json() | {"format": 4}
     with pytest.raises(ValueError, match="format"):
         Batch.from_json(message)
-
-
-def test_a_refusal_that_is_not_newer_is_stale():
-    refusal = decide.Refusal(sha256="s2", observed=12)
-    assert decide.decide_refusal(snapshot(observed=12), "s3", None, refusal) == decide.Stale()
-    assert decide.decide_refusal(snapshot(observed=10), "s3", head(), None) == decide.Stale()
-    assert decide.decide_refusal(snapshot(observed=11), "s3", head(), None) == decide.Refuse(
-        new=True
-    )
-
-
-def test_nothing_was_seen_before_the_first_observation():
-    assert decide.last_seen(None, None) == 0
-    assert decide.last_seen(head(observed=10), decide.Refusal(sha256="x", observed=11)) == 11
-    assert decide.last_seen(head(observed=12), decide.Refusal(sha256="x", observed=11)) == 12
-
-
-def test_unread_bytes_are_distinguished_by_stamp_and_reason():
-    stamps = [Stamp(size=1, mtime_ns=2, inode=3), Stamp(size=2, mtime_ns=2, inode=3)]
-    stamps.append(Stamp(size=1, mtime_ns=3, inode=3))
-    hashes = {decide.unread_sha256(stamp, code) for stamp in stamps for code in ("CS002", "CS003")}
-    assert len(hashes) == 6
-    assert decide.unread_sha256(stamps[0], "CS002") == "unread-CS002-1-2"

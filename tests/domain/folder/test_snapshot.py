@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Stamp, Unreadable
+from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Source, Stamp, Turn, Unreadable
 
 STAMP = Stamp(size=100, mtime_ns=2, inode=3)
 SHA256 = "5e" * 32
@@ -16,17 +16,23 @@ def seen(path, **changes):
     return Snapshot(path=path, stamp=STAMP, sha256=SHA256, observed=4, **changes)
 
 
-def unread(path):
-    return Unreadable(path=path, stamp=STAMP, observed=5, code="CS002", detail="not allowed")
+def unread(path, **changes):
+    return Unreadable(
+        path=path, stamp=STAMP, observed=5, code="CS002", detail="not allowed", **changes
+    )
 
 
-PLAIN = Batch(
-    id="one",
-    bulk=True,
-    snapshots=(seen("a.md"), seen("b.md", moved_from="old.md")),
-    unreadable=(unread("c.md"),),
-    removals=(Removal(path="d.md", observed=6),),
-)
+def batch_of_format_1(old: Source) -> Batch:
+    return Batch(
+        id="one",
+        bulk=True,
+        snapshots=(seen("a.md"), seen("b.md", moved_from=old)),
+        unreadable=(unread("c.md"),),
+        removals=(Removal(path="d.md", observed=6),),
+    )
+
+
+PLAIN = batch_of_format_1(Source("old.md", None))
 PLAIN_MESSAGE = {
     "format": 1,
     "id": "one",
@@ -38,7 +44,13 @@ PLAIN_MESSAGE = {
     "unreadable": [["c.md", 100, 2, 3, 5, "CS002", "not allowed"]],
     "removals": [["d.md", 6]],
 }
-EDITED = Batch(id="two", snapshots=(seen("a.md", candidates=("x.md", "y.md")), seen("b.md")))
+EDITED = Batch(
+    id="two",
+    snapshots=(
+        seen("a.md", candidates=(Source("x.md", None), Source("y.md", None))),
+        seen("b.md"),
+    ),
+)
 EDITED_MESSAGE = {
     "format": 2,
     "id": "two",
@@ -52,13 +64,39 @@ EDITED_MESSAGE = {
 }
 
 
+NOW = Batch(
+    id="three",
+    snapshots=(
+        seen("b.md", moved_from=Source("old.md", 3), follows=Turn("z.md", 2)),
+        seen("a.md", candidates=(Source("x.md", 1),), after=3),
+    ),
+    unreadable=(unread("c.md", follows=Turn("c.md", 4)),),
+    removals=(Removal(path="d.md", observed=6, follows=Turn("d.md", 5), after=4),),
+)
+NOW_MESSAGE = {
+    "format": 3,
+    "id": "three",
+    "bulk": False,
+    "snapshots": [
+        ["b.md", 100, 2, 3, SHA256, 4, ["old.md", 3], [], ["z.md", 2], 0],
+        ["a.md", 100, 2, 3, SHA256, 4, None, [["x.md", 1]], None, 3],
+    ],
+    "unreadable": [["c.md", 100, 2, 3, 5, "CS002", "not allowed", ["c.md", 4], 0]],
+    "removals": [["d.md", 6, ["d.md", 5], 4]],
+}
+
+
+def test_the_newest_format_is_written_and_read_unchanged():
+    assert json.loads(json.dumps(NOW.as_json())) == NOW_MESSAGE
+    assert Batch.from_json(NOW_MESSAGE) == NOW
+
+
 @pytest.mark.parametrize(
     ("batch", "message"),
     [(PLAIN, PLAIN_MESSAGE), (EDITED, EDITED_MESSAGE)],
     ids=["format 1", "format 2"],
 )
-def test_both_formats_are_written_and_read_unchanged(batch, message):
-    assert json.loads(json.dumps(batch.as_json())) == message
+def test_earlier_formats_are_still_read(batch, message):
     assert Batch.from_json(message) == batch
 
 
@@ -66,8 +104,8 @@ def test_a_batch_lists_every_path_once_and_in_order():
     batch = Batch(
         id="x",
         snapshots=(
-            seen("m.md", moved_from="z.md"),
-            seen("b.md", candidates=("a.md", "m.md")),
+            seen("m.md", moved_from=Source("z.md", 1)),
+            seen("b.md", candidates=(Source("a.md", 1), Source("m.md", 1))),
         ),
         unreadable=(unread("c.md"),),
         removals=(Removal(path="z.md", observed=6),),
@@ -91,7 +129,7 @@ def test_a_batch_is_live_unless_it_says_otherwise():
         {"snapshots": None},
         {"snapshots": [["a.md"]]},
         {"unreadable": [["c.md", 100, 2, 3, 5, "CS002"]]},
-        {"removals": [["d.md", 6, 7]]},
+        {"removals": [["d.md", 6, "7"]]},
         {"removals": 5},
         {"format": None},
         {"format": 0},
@@ -104,8 +142,8 @@ def test_a_message_that_is_not_a_batch_is_refused(spoiled):
 
 
 def test_a_batch_of_another_format_is_refused_with_the_number_of_the_format():
-    with pytest.raises(ValueError, match="batch format 3 is not 2"):
-        Batch.from_json(PLAIN_MESSAGE | {"format": 3})
+    with pytest.raises(ValueError, match="batch format 4 is not 3"):
+        Batch.from_json(PLAIN_MESSAGE | {"format": 4})
 
 
 @pytest.mark.parametrize("missing", ["format", "id", "bulk", "snapshots", "unreadable", "removals"])

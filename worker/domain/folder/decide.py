@@ -1,32 +1,77 @@
-"""Decide what one observation of a path means for its document, from values alone.
+"""Decide what observations of paths mean for their documents, from values alone.
 
-Ingest collects heads and refusals, calls these functions, and writes the decisions. Observations
-count in the order in which they were made, not in which they arrive: an observation that is not newer
-than the last one of its path is stale.
+Ingest loads the ledger's entries, calls these functions, and writes the decisions. Observations count in
+the order in which they were made, not in which they arrive (`worker.ingest.decisions` takes those of one
+batch in that order). Content that is not newer than the newest accepted one of its path is stale. What
+names an observation that the store does not have yet waits for it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum, StrEnum
 from typing import Any
 
-from worker.domain.folder.snapshot import Removal, Snapshot, Stamp, Unreadable
+from worker.domain.folder.snapshot import Removal, Snapshot, Source, Stamp, Unreadable
 from worker.domain.reviews.review import Clock
 from worker.domain.seeds.facts import Facts
+
+#: The stamp of a path without a file.
+NO_STAMP = Stamp(size=0, mtime_ns=0, inode=0)
+
+
+class State(StrEnum):
+    """What the newest observation of a path was: an accepted file, a refused one, or none."""
+
+    LIVE = "live"
+    REFUSED = "refused"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A document as the store has it: its newest version and the file of that version."""
+    """A document as the store has it: where it lives or lived last, and its newest version."""
 
     document_id: int
     path: str
     live: bool
     number: int
     sha256: str
-    observed: int
     metadata: dict[str, Any]
     body_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A row of the ledger: what was seen last at a path.
+
+    `observed` is the newest observation, `accepted` the newest that said which document lives here and
+    with which content: they differ only while the newest file is refused. `head` is the document that
+    lives here, or lived here last; it may live elsewhere by now.
+    """
+
+    path: str
+    observed: int = 0
+    accepted: int = 0
+    stamp: Stamp = NO_STAMP
+    sha256: str = ""
+    state: State = State.GONE
+    head: Head | None = None
+
+    @property
+    def resident(self) -> Head | None:
+        """Return the document whose present or last place this is, live or retired."""
+        return self.head if self.head is not None and self.head.path == self.path else None
+
+    @property
+    def living(self) -> Head | None:
+        """Return the live document at this path."""
+        return head if (head := self.resident) is not None and head.live else None
+
+
+#: What may be at a path: content that was read, or not.
+Seen = Snapshot | Unreadable
 
 
 def head_values(facts: Facts, clock: Clock, *, number: int) -> dict[str, Any]:
@@ -48,23 +93,13 @@ def head_values(facts: Facts, clock: Clock, *, number: int) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """The newest refused content of a path."""
-
-    sha256: str
-    observed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Stale:
     """Nothing to do: the store already has this observation or a newer one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refuse:
-    """Keep the last good version and record the problems; `new` if this content was not refused before."""
-
-    new: bool
+class Wait:
+    """Nothing to do yet: the observation follows one that the store does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +111,7 @@ class Create:
 class Advance:
     """Store the next version of a document; `revives` if the document was retired."""
 
+    head: Head
     revives: bool
 
 
@@ -83,6 +119,7 @@ class Advance:
 class Touch:
     """Record only the file's stamp and hash: the content equals the head's. `revives` as in `Advance`."""
 
+    head: Head
     revives: bool
 
 
@@ -90,17 +127,33 @@ class Touch:
 class Move:
     """Continue the document of another path here; `advances` if its content changed.
 
-    `similarity` is the share of lines that both bodies have, 1.0 if the content is the same.
+    `similarity` is the share of lines that both bodies have, 1.0 if the content is the same. `displaces`
+    is the live document that was here and has no file any more.
     """
 
     source: Head
     similarity: float = 1.0
     advances: bool = False
+    displaces: Head | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """Keep the last good version and record the problems; `new` if this content was not refused before.
+
+    `head` is the document at the path, live or retired; with `move` it comes from another path.
+    """
+
+    new: bool
+    head: Head | None
+    move: Move | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retire:
     """Retire the document: its file is gone."""
+
+    head: Head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,81 +161,212 @@ class Withdraw:
     """Drop the refusal: the refused file is gone, and the path has no live document."""
 
 
-Decision = Stale | Refuse | Create | Advance | Touch | Move | Retire | Withdraw
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Record that the path is gone; it has neither a live document nor a refusal."""
 
 
-#: How long before or after the new path is seen the old path of a moved file may have been retired:
-#: the two observations can arrive in different batches. Beyond that, the removal was a deletion, and a
-#: similar file is a new document.
+Decision = Stale | Wait | Create | Advance | Touch | Move | Refuse | Retire | Withdraw | Leave
+
+
+#: How long before or after the new path is seen the old path of a moved file may have been retired: the
+#: two observations can arrive in different batches. Beyond that, the removal was a deletion, and a similar
+#: file is a new document.
 RETIRED_WITH_MICROSECONDS = 300_000_000
 
 
-def decide_snapshot(
-    snapshot: Snapshot,
-    head: Head | None,
-    refusal: Refusal | None,
+class Behind(Enum):
+    """The store has not seen yet what a move names."""
+
+    BEHIND = "behind"
+
+
+BEHIND = Behind.BEHIND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Displaced:
+    """A live document whose place another one takes, and what the path had before."""
+
+    observed: int
+    sha256: str
+    head: Head
+
+
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """The entries of one batch's paths, which each decision changes.
+
+    A document changes at most once in a batch: a move whose source was decided here waits for the next
+    one. Only a document whose place another takes may still move on; then both swap or shift.
+    """
+
+    entries: dict[str, Entry]
+    displaced: dict[str, Displaced] = field(default_factory=dict)
+    _decided: dict[str, int] = field(default_factory=dict)
+
+    def at(self, path: str) -> Entry:
+        """Return the entry of a path; an empty one for a path that was never seen."""
+        return self.entries.get(path) or Entry(path=path)
+
+    def is_behind(self, seen: Seen | Removal) -> bool:
+        """Return whether the store has not seen yet what an observation follows."""
+        turn = seen.follows
+        return turn is not None and self.at(turn.path).observed < turn.observed
+
+    def loses_edit(self, seen: Seen | Removal) -> bool:
+        """Return whether an edit is still on its way that a refusal or a removal would make stale."""
+        return self.at(seen.path).observed < seen.after
+
+    def find_source(self, source: Source, seen: Snapshot) -> Head | Behind | None:
+        """Return the document that moves away from `source`, BEHIND, or None if it is not this move's.
+
+        A move by equal bytes needs a source with these bytes; ingest compares the bodies of candidates.
+        """
+        entry, named = self.at(source.path), source.observed
+        exact = source == seen.moved_from
+        if (displaced := self.displaced.get(source.path)) and displaced.observed == named:
+            return displaced.head if displaced.sha256 == seen.sha256 else None
+        if named is None:  # a message of a format before 3
+            same = entry.observed < seen.observed and entry.sha256 == seen.sha256
+            return entry.living if same else None
+        if source.path in self._decided:
+            return BEHIND if named >= self._decided[source.path] else None
+        if entry.observed < named:
+            return BEHIND
+        return _moved(entry, named, seen, exact=exact)
+
+    def place(self, seen: Seen, sha256: str, move: Move | None, *, accepted: bool) -> None:
+        """Record what was seen at a path, and that a document moves there."""
+        entry = self.at(seen.path)
+        if move is not None:
+            if entry.living is not None:
+                self.displaced[seen.path] = Displaced(
+                    observed=entry.observed, sha256=entry.sha256, head=entry.living
+                )
+            self._take_away(move.source, seen)
+        beneath = seen.observed < entry.observed
+        self.entries[seen.path] = Entry(
+            path=seen.path,
+            observed=entry.observed if beneath else seen.observed,
+            accepted=seen.observed if accepted or move else entry.accepted,
+            stamp=entry.stamp if beneath else seen.stamp,
+            sha256=entry.sha256 if beneath else sha256,
+            state=State.LIVE if accepted and not beneath else State.REFUSED,
+            head=replace(move.source, path=seen.path, live=True) if move else entry.head,
+        )
+        self._decided[seen.path] = seen.observed
+
+    def remove(self, removal: Removal, *, continues: bool = False) -> None:
+        """Record that a path is gone; with `continues` its document goes on in this batch."""
+        entry = self.at(removal.path)
+        head = entry.head
+        if not continues and (living := entry.living) is not None:
+            head = replace(living, live=False)
+        self.entries[removal.path] = _gone(entry, removal.observed, head)
+        self._decided[removal.path] = removal.observed
+
+    def _take_away(self, source: Head, seen: Seen) -> None:
+        """Record that the document of a path moves to where `seen` is."""
+        old = source.path
+        if old in self.displaced and self.displaced[old].head is source:
+            del self.displaced[old]  # another document lives there already
+            return
+        moved = replace(source, path=seen.path, live=True)
+        self.entries[old] = _gone(self.at(old), seen.observed, moved)
+
+
+def _moved(entry: Entry, named: int, seen: Snapshot, *, exact: bool) -> Head | None:
+    """Return the document that a move from this path continues; the store has seen what the move names."""
+    head = entry.resident
+    if head is None:
+        return None
+    if head.live:
+        is_same = entry.observed == named
+        return head if is_same and (not exact or entry.sha256 == seen.sha256) else None
+    is_recent = abs(entry.observed - seen.observed) < RETIRED_WITH_MICROSECONDS
+    return head if is_recent and (not exact or head.sha256 == seen.sha256) else None
+
+
+def _gone(entry: Entry, observed: int, head: Head | None) -> Entry:
+    return Entry(
+        path=entry.path,
+        observed=max(observed, entry.observed),
+        accepted=max(observed, entry.observed),
+        head=head,
+    )
+
+
+def is_stale(seen: Seen, entry: Entry, *, accepted: bool) -> bool:
+    """Return whether the store has this content of a path already, or a newer one.
+
+    Accepted content that is older than a refusal is the last good version beneath it.
+    """
+    if accepted:
+        return seen.observed <= entry.accepted or seen.observed == entry.observed
+    return seen.observed <= entry.observed
+
+
+def decide_accepted(
+    entry: Entry,
     source: Head | None,
     *,
     metadata: dict[str, Any],
     body_sha256: str,
-    similarity: float | None = None,
-) -> Stale | Create | Advance | Touch | Move:
-    """Decide on an accepted content.
-
-    `source` is the head at `snapshot.moved_from`, if there is one. With a `similarity` it is the
-    candidate (see `may_continue`) whose edited content this is.
-    """
-    if snapshot.observed <= last_seen(head, refusal):
-        return Stale()
-    same = head if head is not None else source
-    is_same = same is not None and same.metadata == metadata and same.body_sha256 == body_sha256
-    if head is not None:
-        return Touch(revives=not head.live) if is_same else Advance(revives=not head.live)
-    if source is None:
+    similarity: float = 1.0,
+) -> Create | Advance | Touch | Move:
+    """Decide on accepted content that is neither stale nor waits; `source` is what moves here."""
+    here = source or entry.resident
+    if here is None:
         return Create()
-    if similarity is not None:
-        return Move(source=source, similarity=similarity, advances=not is_same)
-    if source.live and source.sha256 == snapshot.sha256 and source.observed < snapshot.observed:
-        return Move(source=source)
-    return Create()
+    is_same = here.metadata == metadata and here.body_sha256 == body_sha256
+    if source is not None:
+        return Move(
+            source=source, similarity=similarity, advances=not is_same, displaces=entry.living
+        )
+    decision = Touch if is_same else Advance
+    return decision(head=here, revives=not here.live)
 
 
-def may_continue(source: Head, refusal: Refusal | None, observed: int) -> bool:
-    """Return whether a candidate's document may continue at the path that was seen at `observed`.
+def decide_refused(
+    sha256: str, entry: Entry, source: Head | None, *, similarity: float = 1.0
+) -> Refuse:
+    """Decide on content that has errors or could not be read; a document that moves here keeps its version.
 
-    It may if its file is gone and it has no newer observation, or if it is already retired because the
-    removal of the same move was ingested first. `refusal` is the refusal of the old path.
+    The content is neither stale nor waits.
     """
-    if refusal is not None and refusal.observed >= observed:
-        return False
-    if source.live:
-        return source.observed < observed
-    return abs(source.observed - observed) <= RETIRED_WITH_MICROSECONDS
+    new = entry.state is not State.REFUSED or entry.sha256 != sha256
+    if source is None:
+        return Refuse(new=new, head=entry.resident)
+    move = Move(source=source, similarity=similarity, displaces=entry.living)
+    return Refuse(new=new, head=replace(source, live=True), move=move)
 
 
-def decide_refusal(
-    item: Snapshot | Unreadable, sha256: str, head: Head | None, refusal: Refusal | None
-) -> Stale | Refuse:
-    """Decide on a content that has errors or could not be read."""
-    if item.observed <= last_seen(head, refusal):
+def decide_removal(removal: Removal, entry: Entry) -> Stale | Retire | Withdraw | Leave:
+    """Decide on a path that is gone from the folder; the removal does not wait."""
+    if removal.observed <= entry.observed:
         return Stale()
-    return Refuse(new=refusal is None or refusal.sha256 != sha256)
+    if (living := entry.living) is not None:
+        return Retire(head=living)
+    return Withdraw() if entry.state is State.REFUSED else Leave()
 
 
-def decide_removal(
-    removal: Removal, head: Head | None, refusal: Refusal | None
-) -> Stale | Retire | Withdraw:
-    """Decide on a path that is gone from the folder."""
-    if removal.observed <= last_seen(head, refusal):
-        return Stale()
-    if head is not None and head.live:
-        return Retire()
-    return Withdraw() if refusal is not None else Stale()
+def unclaimed(decisions: Iterable[Decision], ledger: Ledger) -> Iterable[Decision]:
+    """Yield the decisions; a document that another displaced and that moved on itself is not displaced."""
+    left = {displaced.head.document_id for displaced in ledger.displaced.values()}
 
+    def settle(move: Move) -> Move:
+        gone = move.displaces is not None and move.displaces.document_id in left
+        return move if gone else replace(move, displaces=None)
 
-def last_seen(head: Head | None, refusal: Refusal | None) -> int:
-    """Return the newest observation of a path that the store has, or 0 if it has none."""
-    return max(head.observed if head else 0, refusal.observed if refusal else 0)
+    for decision in decisions:
+        match decision:
+            case Move():
+                yield settle(decision)
+            case Refuse(move=Move() as move):
+                yield replace(decision, move=settle(move))
+            case _:
+                yield decision
 
 
 def unread_sha256(stamp: Stamp, code: str) -> str:

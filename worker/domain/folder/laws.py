@@ -33,6 +33,7 @@ class Law(StrEnum):
     DUE_DATE = "due-date"
     EVENT = "event"
     STORY = "story"
+    LEDGER = "ledger"
     SUBJECT = "subject"
     NOTICE = "notice"
     LEASE = "lease"
@@ -59,6 +60,7 @@ LAWS: Mapping[Law, tuple[str, str]] = {
     ),
     Law.EVENT: ("each version has its event, and each event its version", "restore a backup"),
     Law.STORY: ("a document has the path and the state that its events give it", "restore a backup"),
+    Law.LEDGER: ("the path ledger agrees with the documents", "content-sync verify --repair"),
     Law.SUBJECT: ("events, notices and answers are about existing documents", "restore a backup"),
     Law.NOTICE: ("a notice is stored once, and a notice marked as sent was sent", "restore a backup"),
     Law.LEASE: ("no notice is leased forever", "correct the clock of the machine that leased it"),

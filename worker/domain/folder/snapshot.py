@@ -7,13 +7,13 @@ the spool. Its JSON form is the contract between watchers and workers of differe
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-#: The newest format. A batch without candidates is written in format 1, which every worker reads.
-BATCH_FORMAT = 2
-_PLAIN_FORMAT = 1
+#: The format that is written. Formats 1 and 2 have no order of observations, and are still read.
+BATCH_FORMAT = 3
+_READABLE = frozenset({1, 2, 3})
 
 _BATCH_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -33,22 +33,44 @@ class Stamp(NamedTuple):
     inode: int
 
 
+class Source(NamedTuple):
+    """A path that a file may have moved away from, and the newest observation of it at that time.
+
+    `observed` is None in the formats before 3, which do not say it.
+    """
+
+    path: str
+    observed: int | None
+
+
+class Turn(NamedTuple):
+    """An observation of a path after which another document may live there, or at the path it came from."""
+
+    path: str
+    observed: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """A seed's bytes as read once.
 
     `observed` increases with every snapshot: microseconds since the epoch, or one more than the
-    last value if the clock stood still or stepped back. `moved_from` is the previous path of the same
-    bytes, if that path is gone. `candidates` are missing paths whose document this may be, edited, the
-    likeliest first; ingest compares the bodies and decides.
+    last value if the clock stood still or stepped back. `follows` is the last observation after which
+    another document may live at this path (a removal, or a move): the store needs it first. `after` is the
+    last live edit of this path that is still on its way, or 0: a refusal or a removal waits for it, so that
+    it is not lost. `moved_from` is the previous path of the same bytes, if that path is gone. `candidates`
+    are missing paths whose document this may be, edited, the likeliest first; ingest compares the bodies
+    and decides.
     """
 
     path: str
     stamp: Stamp
     sha256: str
     observed: int
-    moved_from: str | None = None
-    candidates: tuple[str, ...] = ()
+    follows: Turn | None = None
+    after: int = 0
+    moved_from: Source | None = None
+    candidates: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +82,18 @@ class Unreadable:
     observed: int
     code: str
     detail: str
+    follows: Turn | None = None
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """A path that is no longer in the folder."""
+    """A path that is no longer in the folder; `follows` and `after` as in `Snapshot`."""
 
     path: str
     observed: int
+    follows: Turn | None = None
+    after: int = 0
 
 
 class Known(NamedTuple):
@@ -94,13 +120,22 @@ class Batch:
     attempts: int = 0
 
     @property
+    def observations(self) -> tuple[Snapshot | Unreadable | Removal, ...]:
+        """Return what the batch says, in no order."""
+        return (*self.snapshots, *self.unreadable, *self.removals)
+
+    @property
+    def observed_paths(self) -> list[str]:
+        """Return the paths that the batch says something about, sorted."""
+        return sorted({item.path for item in self.observations})
+
+    @property
     def paths(self) -> list[str]:
-        """Return every path in the batch, sorted, with old paths and candidates."""
-        items: tuple[Snapshot | Unreadable | Removal, ...]
-        items = (*self.snapshots, *self.unreadable, *self.removals)
-        moved_from = {s.moved_from for s in self.snapshots if s.moved_from}
-        candidates = {path for s in self.snapshots for path in s.candidates}
-        return sorted({item.path for item in items} | moved_from | candidates)
+        """Return every path in the batch, sorted, with those that its observations name."""
+        named = {item.follows.path for item in self.observations if item.follows}
+        named |= {s.moved_from.path for s in self.snapshots if s.moved_from}
+        named |= {source.path for s in self.snapshots for source in s.candidates}
+        return sorted(named.union(self.observed_paths))
 
     @property
     def size(self) -> int:
@@ -109,23 +144,22 @@ class Batch:
 
     def as_json(self) -> dict[str, Any]:
         """Return the message's JSON, with lists in place of objects, so that 128 files take about 20 kB."""
-        plain = not any(s.candidates for s in self.snapshots)
         return {
-            "format": _PLAIN_FORMAT if plain else BATCH_FORMAT,
+            "format": BATCH_FORMAT,
             "id": self.id,
             "bulk": self.bulk,
             "snapshots": [
                 [
-                    *(s.path, *_stamp_list(s.stamp), s.sha256, s.observed, s.moved_from),
-                    *(() if plain else (list(s.candidates),)),
+                    *(s.path, *_stamp_list(s.stamp), s.sha256, s.observed),
+                    *(s.moved_from, s.candidates, s.follows, s.after),
                 ]
                 for s in self.snapshots
             ],
             "unreadable": [
-                [u.path, *_stamp_list(u.stamp), u.observed, u.code, u.detail]
+                [u.path, *_stamp_list(u.stamp), u.observed, u.code, u.detail, u.follows, u.after]
                 for u in self.unreadable
             ],
-            "removals": [[r.path, r.observed] for r in self.removals],
+            "removals": [[r.path, r.observed, r.follows, r.after] for r in self.removals],
             **({"attempts": self.attempts} if self.attempts else {}),
         }
 
@@ -135,7 +169,7 @@ class Batch:
 
         Paths outside the folder and impossible values are refused too.
         """
-        if message.get("format") not in {_PLAIN_FORMAT, BATCH_FORMAT}:
+        if message.get("format") not in _READABLE:
             raise ValueError(f"batch format {message.get('format')!r} is not {BATCH_FORMAT}")
         try:
             return cls(
@@ -148,10 +182,11 @@ class Batch:
                         stamp=_stamp(size, mtime_ns, inode),
                         sha256=_sha256(sha256),
                         observed=_whole(observed),
-                        moved_from=None if moved_from is None else _path(moved_from),
-                        candidates=tuple(map(_path, candidates[0])) if candidates else (),
+                        moved_from=None if moved_from is None else _source(moved_from),
+                        candidates=tuple(map(_source, rest[0])) if rest else (),
+                        **_order(rest[1:]),
                     )
-                    for path, size, mtime_ns, inode, sha256, observed, moved_from, *candidates in (
+                    for path, size, mtime_ns, inode, sha256, observed, moved_from, *rest in (
                         message["snapshots"]
                     )
                 ),
@@ -162,12 +197,19 @@ class Batch:
                         observed=_whole(observed),
                         code=str(code),
                         detail=str(detail),
+                        **_order(order),
                     )
-                    for path, size, mtime_ns, inode, observed, code, detail in message["unreadable"]
+                    for path, size, mtime_ns, inode, observed, code, detail, *order in (
+                        message["unreadable"]
+                    )
                 ),
                 removals=tuple(
-                    Removal(path=_path(path), observed=_whole(observed))
-                    for path, observed in message["removals"]
+                    Removal(
+                        path=_path(path),
+                        observed=_whole(observed),
+                        **_order(order),
+                    )
+                    for path, observed, *order in message["removals"]
                 ),
             )
         except (KeyError, TypeError) as error:
@@ -190,6 +232,23 @@ def _path(value: Any) -> str:
     ):
         raise ValueError(f"not a batch: {value!r:.200} is not a path in the folder")
     return value
+
+
+def _source(value: Any) -> Source:
+    """Return where a file moved from: a path with its observation, or a path alone (formats 1 and 2)."""
+    if isinstance(value, str):
+        return Source(_path(value), None)
+    path, observed = value
+    return Source(_path(path), None if observed is None else _whole(observed))
+
+
+def _order(values: Sequence[Any]) -> dict[str, Any]:
+    """Return what an observation follows, which the formats before 3 do not say."""
+    if not values:
+        return {}
+    follows, after = values
+    turn = None if follows is None else Turn(_path(follows[0]), _whole(follows[1]))
+    return {"follows": turn, "after": _whole(after)}
 
 
 def _whole(value: Any) -> int:

@@ -95,6 +95,16 @@ def parse_seed(data: bytes) -> Seed | tuple[Problem, ...]:
     )
 
 
+def body_text(data: bytes) -> str:
+    """Return what looks like the body of a file that need not be a valid seed, to compare it with others."""
+    text = data.decode(errors="replace").removeprefix(_BOM)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.startswith("---\n"):
+        return text
+    _front_matter, fence, body = text.partition("\n---\n")
+    return body if fence else text
+
+
 def _is_empty(data: bytes) -> bool:
     text = data[3:] if data.startswith(codecs.BOM_UTF8) else data
     return not text or text.isspace()
