@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.domain.folder.snapshot import Stamp
+from worker.domain.seeds.names import MOST_PATH_BYTES, is_too_long
 from worker.watch.read import Content, read_file, stamp_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class SeedNames:
         folder, _, name = path.rpartition("/")
         return (
             self.is_candidate(name)
-            and unsafe_name(name) is None
+            and unsafe_path(path) is None
             and self.enters(folder, whole=True)
             and not self.is_excluded(path)
         )
@@ -76,7 +77,7 @@ class SeedNames:
         above, _, name = folder.rpartition("/")
         return (
             not name.startswith(".")
-            and unsafe_name(name) is None
+            and unsafe_path(folder) is None
             and not self.is_excluded(f"{folder}/")
             and (not whole or self.enters(above, whole=True))
         )
@@ -128,6 +129,13 @@ def ignore_file_may_exist(root: str) -> bool:
         return stamp_of(root, IGNORE_FILE) is not None
     except OSError:
         return True
+
+
+def unsafe_path(path: str) -> str | None:
+    """Return why a seed cannot have this path below folders that are safe, or None if it can."""
+    if is_too_long(path):
+        return f"its path has more than {MOST_PATH_BYTES:,} bytes"
+    return unsafe_name(path.rpartition("/")[2])
 
 
 def unsafe_name(name: str) -> str | None:

@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from worker.domain.folder.snapshot import Stamp
 from worker.domain.seeds import codes
 
-#: SQL integers are signed; some file systems use inode numbers beyond their range.
-INODE_MASK = (1 << 63) - 1
+#: SQL integers are signed; some file systems have inode numbers and times beyond their range: the largest
+#: time in nanoseconds is in the year 2262.
+LARGEST = (1 << 63) - 1
+INODE_MASK = LARGEST
 #: How old a modification must be if neither a close nor a lease shows that its writer has finished.
 UNLEASED_STILL_SECONDS = 1.0
 
@@ -130,7 +132,16 @@ def read_file(
 
 def make_stamp(found: os.stat_result) -> Stamp:
     """Return a stamp from a file's `stat`."""
-    return Stamp(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino & INODE_MASK)
+    return Stamp(
+        size=found.st_size,
+        mtime_ns=bounded_ns(found.st_mtime_ns),
+        inode=found.st_ino & INODE_MASK,
+    )
+
+
+def bounded_ns(time_ns: int) -> int:
+    """Return a time in nanoseconds since the epoch, or the nearest one that the store can hold."""
+    return max(-LARGEST, min(time_ns, LARGEST))
 
 
 def take_lease(opened: int) -> bool | None:

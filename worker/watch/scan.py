@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.reconcile import Difference, Seen, compare, find_missing
-from worker.watch.ignore import SeedNames, unsafe_name
-from worker.watch.read import INODE_MASK
+from worker.domain.seeds.names import is_too_long
+from worker.watch.ignore import SeedNames, unsafe_path
+from worker.watch.read import INODE_MASK, LARGEST, bounded_ns
 
 _PAGE_FILES = 1000
+_LONGEST_NAME = 255 * "x"  # file systems allow no more bytes in one name
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
@@ -155,6 +157,7 @@ def _list_folder(
     prefix = f"{folder}/" if folder else ""
     excluded = names.is_excluded if names.has_patterns else None
     is_plain, is_candidate, is_file = names.is_plain, names.is_candidate, stat.S_ISREG
+    is_deep = is_too_long(prefix + _LONGEST_NAME)
     page: list[Seen] = []
     with os.scandir(opened) as entries:
         for entry in entries:
@@ -174,10 +177,13 @@ def _list_folder(
                 _note_other(entry, path, names, folders, state)
             elif excluded is not None and excluded(path):
                 continue
-            elif not plain and (reason := unsafe_name(name)):
+            elif (is_deep or not plain) and (reason := unsafe_path(path)):
                 state.ignored[path] = reason
             else:
-                page.append((path, found.st_size, found.st_mtime_ns, found.st_ino & INODE_MASK))
+                mtime_ns = found.st_mtime_ns
+                if not -LARGEST <= mtime_ns <= LARGEST:  # without a function call for most files
+                    mtime_ns = bounded_ns(mtime_ns)
+                page.append((path, found.st_size, mtime_ns, found.st_ino & INODE_MASK))
                 if len(page) == _PAGE_FILES:
                     yield page
                     page = []
@@ -192,7 +198,7 @@ def _note_other(
     if entry.is_dir(follow_symlinks=False):
         if names.enters(path):
             folders.append(path)
-        elif not name.startswith(".") and (reason := unsafe_name(name)):
+        elif not name.startswith(".") and (reason := unsafe_path(path)):
             state.ignored[path] = reason
     elif names.is_excluded(path) or name.startswith("."):
         return
