@@ -8,15 +8,14 @@ import pytest
 from support.seeds import a_seed, write
 from support.waiting import wait_until
 
+from worker.settings.model import WatchSettings
 from worker.watch.ignore import IgnoreLog, seed_names, shown, unsafe_name
 from worker.watch.scan import walk
-
-SUFFIXES = (".md", ".markdown", ".txt")
 
 
 @pytest.fixture
 def names(seeds):
-    return seed_names(seeds, SUFFIXES)
+    return seed_names(seeds, WatchSettings())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from support.waiting import wait_until
 from worker.domain.folder.known import KnownFiles
 from worker.run.processes import EMBEDDED_CONCURRENCY, _sparing_a_thread
 from worker.run.worker_process import in_order
-from worker.settings.model import load_settings
+from worker.settings.model import WatchSettings, load_settings
 from worker.watch.backlog import Backlog
 from worker.watch.ignore import seed_names
 from worker.watch.intake import Load
@@ -99,7 +99,7 @@ def test_a_scan_keeps_nothing_of_a_file_in_the_queue(seeds):
     for name in ("waits.md", "new.md", "note.txt"):
         write(seeds / name, "some text\n")
     survey = Survey(
-        walk(seed_names(seeds, (".md", ".txt"))),
+        walk(seed_names(seeds, WatchSettings())),
         KnownFiles(),
         awaits=lambda path, size: (path, size) == ("waits.md", len("some text\n")),
         notes=["note.txt", "gone.txt"],

@@ -13,6 +13,7 @@ from support.seeds import a_seed, write
 from support.waiting import wait_until
 
 from worker.domain.seeds.names import MOST_PATH_BYTES
+from worker.settings.model import WatchSettings
 from worker.watch.ignore import seed_names
 from worker.watch.read import make_stamp, stamp_of
 from worker.watch.scan import walk
@@ -71,7 +72,7 @@ def test_a_stamp_holds_no_time_that_a_store_cannot(tmp_path, mtime_ns):
 
 def test_a_walk_and_a_look_give_a_file_of_the_year_2300_the_same_stamp(seeds):
     a_far_page(seeds, "far.md")
-    (seen,) = [seen for page in walk(seed_names(seeds, (".md",))).pages for seen in page]
+    (seen,) = [seen for page in walk(seed_names(seeds, WatchSettings())).pages for seen in page]
     assert seen[1:] == stamp_of(str(seeds), "far.md")
 
 
@@ -139,7 +140,7 @@ def test_a_running_service_names_a_path_that_is_too_long_once(watch, page, caplo
 
 
 def test_letters_of_several_bytes_count_as_bytes(seeds):
-    names = seed_names(seeds, (".md",))
+    names = seed_names(seeds, WatchSettings())
     folder = "\N{DEVANAGARI LETTER KA}" * 80
     within = f"{folder}/" * 4 + "a" * (MOST_PATH_BYTES - 4 * 241 - 3) + ".md"
     assert len(within.encode()) == MOST_PATH_BYTES

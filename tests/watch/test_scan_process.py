@@ -11,10 +11,9 @@ import pytest
 from support.programs import clean_environment
 from support.seeds import a_seed, write
 
+from worker.settings.model import WatchSettings
 from worker.watch.ignore import seed_names
 from worker.watch.scan import walk
-
-SUFFIXES = [".md", ".txt"]
 
 #: In a process of its own: that of the tests has threads, and is never forked.
 WALK = """
@@ -65,7 +64,7 @@ def walked_ahead(seeds, before: str = "") -> list:
 
 
 def walked_here(seeds, forks: int) -> list:
-    begun = walk(seed_names(seeds, SUFFIXES))
+    begun = walk(seed_names(seeds, WatchSettings()))
     pages = sorted(list(seen) for page in begun.pages for seen in page)
     return [forks, pages, begun.unsure, begun.ignored, begun.root_missing]
 

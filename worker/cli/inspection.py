@@ -93,20 +93,23 @@ class Inspector:
         if shown.lower().endswith(_NOTES_SUFFIX) and is_plain_note(data):
             complain(f"{shown} is ignored: it has no front matter, so it is a plain note")
             return None
-        examined = self._examine(data)
+        examined = self._examine(shown, data)
         fixed = self._fix(path, data, examined) if self.fixing else None
         if fixed is None:
             return self._checked(shown, data, examined)
         becomes, edits = fixed
-        file = self._checked(shown, becomes, self._examine(becomes))
+        file = self._checked(shown, becomes, self._examine(shown, becomes))
         return replace(file, fixed=edits, before=data, data=becomes)
 
-    def _examine(self, data: bytes) -> Examined:
+    def _examine(self, shown: str, data: bytes) -> Examined:
         from worker.domain.rules.rules import examine
 
         today = datetime.now(UTC).astimezone(self.settings.zone).date()
         most = self.settings.intake.max_file_bytes
-        return examine(data, rules=self.rules, today=today, max_bytes=most)
+        below = below_seeds(shown, self.settings)
+        # Of a file elsewhere only the name counts: the folders above it are no part of a library.
+        path = Path(below).as_posix() if below is not None else Path(shown).name
+        return examine(data, rules=self.rules, today=today, max_bytes=most, path=path)
 
     def _checked(self, shown: str, data: bytes, examined: Examined) -> CheckedFile:
         from worker.domain.rules.library_rules import LibraryEntry
@@ -223,7 +226,7 @@ def _seeds_below(folder: str, settings: Settings) -> Iterator[str]:
     # The `.seedignore` in the seeds folder also applies to the folders inside it.
     inside = below_seeds(folder, settings) is not None
     root = str(settings.seeds) if inside else folder
-    names = seed_names(root, settings.watch.suffixes)
+    names = seed_names(root, settings.watch)
     for parent, folders, files in os.walk(folder):
         below = os.path.relpath(parent, root)
         prefix = "" if below == os.curdir else f"{below}/"

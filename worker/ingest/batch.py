@@ -110,7 +110,8 @@ def _give_up(snapshot: Snapshot) -> Observation:
 def _examine(
     snapshot: Snapshot, data: bytes, rules: Rules, policy: Policy, today: date
 ) -> Accepted | Refused:
-    examined = examine(data, rules=rules, today=today, max_bytes=policy.max_file_bytes)
+    path, most = snapshot.path, policy.max_file_bytes
+    examined = examine(data, rules=rules, today=today, max_bytes=most, path=path)
     if examined.seed is None or examined.facts is None:
         return Refused(
             item=snapshot,

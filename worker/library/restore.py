@@ -52,7 +52,7 @@ def restore(services: Services, path: str, number: int, *, unasked: bool) -> dic
         return answer | {"written": False}
     if not unasked:
         _refuse_loss(on_disk, found["stored"], place)
-        _refuse_errors(services, rebuilt.data, number)
+        _refuse_errors(services, found["path"], rebuilt.data, number)
     write_whole(services.settings.seeds, found["path"], rebuilt.data)
     return answer
 
@@ -86,8 +86,8 @@ def _refuse_loss(on_disk: Any, stored: frozenset[str], place: str) -> None:
         )
 
 
-def _refuse_errors(services: Services, data: bytes, number: int) -> None:
-    examined = services.examine(data)
+def _refuse_errors(services: Services, path: str, data: bytes, number: int) -> None:
+    examined = services.examine(path, data)
     if examined.facts is None:
         error = next(p for p in examined.problems if p.severity == "error")
         raise WriteRefusedError(

@@ -85,13 +85,13 @@ class Services(Reader):
         """Compile the schema, which an ingest needs; raise `ConfigurationError` if it is unusable."""
         require_compiled(self.rules, self.settings)
 
-    def examine(self, data: bytes) -> Examined:
-        """Parse and check the bytes of a seed; raises as `require_rules` does."""
+    def examine(self, path: str, data: bytes) -> Examined:
+        """Parse and check the bytes of a seed at a path; raises as `require_rules` does."""
         from worker.domain.rules.rules import examine
 
         self.require_rules()
         most = self.policy.max_file_bytes
-        return examine(data, rules=self.rules, today=self.today(), max_bytes=most)
+        return examine(data, rules=self.rules, today=self.today(), max_bytes=most, path=path)
 
     def before_fork(self) -> None:
         """Close the connections to the store, the only ones open before a fork."""

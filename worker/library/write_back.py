@@ -207,7 +207,7 @@ def _prepare(
     data = set_fields(seen.data, values)
     if isinstance(data, NotSet):
         raise WriteRefusedError(f"{place}:{data.line}: {data.reason}")
-    examined = services.examine(data)
+    examined = services.examine(path, data)
     if examined.facts is None:
         raise _refused(place, examined.problems)
     fields = [

@@ -63,7 +63,7 @@ class _Comparison:
 
     def run(self, step: Callable[[int], None]) -> None:
         """Compare everything; `step` gets the number of files that were just checked."""
-        names = seed_names(self.root, self.settings.watch.suffixes)
+        names = seed_names(self.root, self.settings.watch)
         begun = walk(names)
         for page in begun.pages:
             paths = [seen[0] for seen in page]

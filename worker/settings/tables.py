@@ -29,6 +29,8 @@ class WatchSettings(Section, frozen=True):
     """How the seeds folder is watched."""
 
     suffixes: tuple[str, ...] = (".md", ".markdown", ".txt")  # file names that are seeds
+    # Names of folders without seeds, in addition to the bins of network drives; case does not matter.
+    ignore_folders: tuple[str, ...] = ()
     coalesce_ms: PositiveFloat = 10  # the wait after a close or a rename
     still_ms: PositiveFloat = 100  # how long a stamp must stay the same when no close was seen
     removal_ms: PositiveFloat = 1000  # how long a path must be gone before its document is retired
@@ -36,6 +38,14 @@ class WatchSettings(Section, frozen=True):
     scan_seconds: PositiveFloat = 60  # interval of the scans that find changes without an event
     polling: bool = False  # scan instead of inotify: for NFS, SMB, Docker Desktop
     polling_seconds: PositiveFloat = 30  # scan interval while polling
+
+    def __post_init__(self) -> None:
+        """Refuse a folder to ignore that is a path."""
+        for name in self.ignore_folders:
+            if not name or "/" in name or name in {".", ".."}:
+                raise ValueError(
+                    f"ignore_folders: {name!r} is not the name of a folder; the file .seedignore takes paths"
+                )
 
 
 class IntakeSettings(Section, frozen=True):

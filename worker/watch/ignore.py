@@ -1,9 +1,9 @@
 """Decides which names in the folder are seeds, and why others are not.
 
-A seed has one of the suffixes from the settings, is neither hidden nor an editor's temporary file, and
-is not excluded by `.seedignore` at the root (gitignore syntax). A name that cannot be stored, shown or
-sent safely is ignored, and the reason is logged once. This module looks at names (and reads
-`.seedignore`); `read` and `scan` look at the files.
+A seed has one of the suffixes from the settings, is neither hidden nor an editor's temporary file, is not
+in a bin of a drive, and is not excluded by `.seedignore` at the root (gitignore syntax). A name that
+cannot be stored, shown or sent safely is ignored, and the reason is logged once. This module looks at
+names (and reads `.seedignore`); `read` and `scan` look at the files.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.domain.folder.snapshot import Stamp
-from worker.domain.seeds.names import MOST_PATH_BYTES, is_too_long
+from worker.domain.seeds.names import MOST_PATH_BYTES, is_bin, is_too_long
 from worker.watch.read import Content, read_file, stamp_of
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
+
+    from worker.settings.model import WatchSettings
 
 logger = logging.getLogger("content_sync.watch")
 
@@ -40,9 +41,10 @@ _UNSAFE_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 class SeedNames:
     """The names that are seeds below one root. Reads `.seedignore` only in `load`."""
 
-    def __init__(self, root: str, suffixes: Sequence[str]) -> None:
+    def __init__(self, root: str, watch: WatchSettings) -> None:
         self.root = root
-        self._suffixes = tuple(suffix.lower() for suffix in suffixes)
+        self._folders = frozenset(folder.casefold() for folder in watch.ignore_folders)
+        self._suffixes = tuple(suffix.lower() for suffix in watch.suffixes)
         # Matches most seeds' names at once, without the checks of `is_seed`.
         endings = (
             "|".join(re.escape(s) for s in self._suffixes if self.is_candidate(f"x{s}")) or "(?!)"
@@ -77,6 +79,8 @@ class SeedNames:
         above, _, name = folder.rpartition("/")
         return (
             not name.startswith(".")
+            and not is_bin(name)
+            and name.casefold() not in self._folders
             and unsafe_path(folder) is None
             and not self.is_excluded(f"{folder}/")
             and (not whole or self.enters(above, whole=True))
@@ -179,8 +183,8 @@ class IgnoreLog:
         self._reasons.pop(path, None)
 
 
-def seed_names(root: Path | str, suffixes: Sequence[str]) -> SeedNames:
+def seed_names(root: Path | str, watch: WatchSettings) -> SeedNames:
     """Return the names that are seeds below a root, with its `.seedignore` loaded."""
-    names = SeedNames(str(root), suffixes)
+    names = SeedNames(str(root), watch)
     names.load()
     return names

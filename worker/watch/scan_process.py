@@ -37,7 +37,7 @@ def walk_ahead(settings: Settings) -> Walk:
     Call it before any thread starts or connection opens, and exhaust the walk's pages. A file that changes
     during the walk is found as in any other walk.
     """
-    names = seed_names(settings.seeds.absolute(), settings.watch.suffixes)
+    names = seed_names(settings.seeds.absolute(), settings.watch)
     if not _is_gain():
         return walk(names)
     reading, writing = os.pipe()

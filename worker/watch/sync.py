@@ -92,7 +92,7 @@ def sync_once(  # noqa: PLR0913 - everything that one scan needs
     """
     require_folder(settings.seeds)
     root = str(settings.seeds.absolute())
-    names = seed_names(root, settings.watch.suffixes)
+    names = seed_names(root, settings.watch)
     walked = started_walk or walk(names)
     stamps = record.stamps()
     scanned, unproven = sift(walked, stamps, everything=full)

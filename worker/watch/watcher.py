@@ -92,7 +92,7 @@ class Watcher:
         self._confirm, self._give_way = term.confirm, term.give_way
         self._since = now()
         self._root = str(settings.seeds.absolute())
-        self._names = SeedNames(self._root, settings.watch.suffixes)
+        self._names = SeedNames(self._root, settings.watch)
         self._feed = Feed(
             settings,
             root=self._root,

@@ -60,6 +60,7 @@ CS073 body-shrank error
 CS080 same-url warning
 CS081 same-body warning
 CS082 same-review-date warning
+CS083 conflict-copy error
 """
 
 

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from worker.domain.reviews.route import Route, Subject, plain_name
+from worker.domain.seeds.names import original_of
 
 if TYPE_CHECKING:
     from pathspec import PathSpec
@@ -60,7 +61,8 @@ class Owners:
         """Return who answers for the document at a path; `named` is the owner in its front matter."""
         if named and (owners := _names(named)):
             return Ownership(owners=owners, source=OwnerSource.FRONT_MATTER)
-        last = self.patterns.check_file(path).index if self.patterns is not None else None
+        page = original_of(path)  # whoever answers for a page also answers for its copies
+        last = self.patterns.check_file(page).index if self.patterns is not None else None
         if last is None or not self.names[last]:
             return NOBODY
         return Ownership(owners=self.names[last], source=OwnerSource.REVIEWERS)

@@ -331,6 +331,15 @@ _LIBRARY: Final = {
         "lastReviewed: 2025-12-30 (in 1,349 of 1,432 files)",
         "lastReviewed: (the day on which each page was reviewed)",
     ),
+    codes.CONFLICT_COPY: Entry(
+        "The name of the file says that a program copied it from another page. Programs that"
+        " synchronise folders, merge tools and file managers make such copies. Published, a copy is"
+        " a second page with other content, such as another dose. A page that needs such a name can"
+        " be renamed, and a team whose pages have such names sets `conflict-copy` to warning.",
+        "nausea.sync-conflict-20261129-101500-ABCDEFG.md\nnausea (Asha's conflicted copy).md"
+        "\nnausea - Copy.md\nnausea (1).md",
+        "nausea.md",
+    ),
 }
 
 #: The entry of each code.

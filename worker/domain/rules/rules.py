@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from worker.domain.rules.content import check_body
 from worker.domain.rules.fix import unquoted_dates
 from worker.domain.rules.metadata import check_metadata
+from worker.domain.rules.name import check_name
 from worker.domain.rules.vocabulary import Rules, compile_rules
 from worker.domain.seeds import codes
 from worker.domain.seeds.codes import CODES, found
@@ -77,21 +78,25 @@ def unreadable_problem(code: str, detail: str) -> Problem:
     return found(code, f"{message}: {detail}" if detail else message, hint=hint)
 
 
-def examine(data: bytes, *, rules: Rules, today: date, max_bytes: int) -> Examined:
-    """Parse and validate a file's bytes; `today` is a date in the team's zone. Nothing raises."""
+def examine(data: bytes, *, rules: Rules, today: date, max_bytes: int, path: str = "") -> Examined:
+    """Parse and validate a file's bytes; `today` is a date in the team's zone. Nothing raises.
+
+    `path` is the file's path in the seeds folder; without it, the name is not checked.
+    """
     if len(data) > max_bytes:
         detail = f"{len(data):,} bytes, and the limit is {max_bytes:,}"
         return Examined(seed=None, facts=None, problems=(unreadable_problem(TOO_LARGE, detail),))
+    named = check_name(path, rules)
     seed = parse_seed(data)
     if isinstance(seed, tuple):
-        return Examined(seed=None, facts=None, problems=seed)
+        return Examined(seed=None, facts=None, problems=(*named, *seed))
 
     findings = [
         finding
         for finding in check_metadata(seed.metadata, rules, today)
         if finding.code not in rules.off
     ]
-    problems = [*check_body(seed, data, rules)]
+    problems = [*named, *check_body(seed, data, rules)]
     if codes.UNQUOTED_DATE not in rules.off:
         problems.extend(unquoted_dates(seed))
     if not findings and not problems:

@@ -71,6 +71,7 @@ BODY_SHRANK: Final = "CS073"
 SAME_URL: Final = "CS080"
 SAME_BODY: Final = "CS081"
 SAME_REVIEW_DATE: Final = "CS082"
+CONFLICT_COPY: Final = "CS083"
 
 #: Each code's rule name and its severity, unless a team sets another.
 CODES: Final[dict[str, tuple[str, Severity]]] = {
@@ -124,6 +125,7 @@ CODES: Final[dict[str, tuple[str, Severity]]] = {
     SAME_URL: ("same-url", Severity.WARNING),
     SAME_BODY: ("same-body", Severity.WARNING),
     SAME_REVIEW_DATE: ("same-review-date", Severity.WARNING),
+    CONFLICT_COPY: ("conflict-copy", Severity.ERROR),
 }
 
 #: Rules that are off unless a team turns them on: they would report nearly every good page.
