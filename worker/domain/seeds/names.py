@@ -79,10 +79,9 @@ _COPIES: Final = tuple(
 #: A browser's second download. Nobody copies a folder under such a name, but people number parts.
 _NUMBERED: Final = re.compile(r"(?P<name>.*\S) \([1-9][0-9]?\)")
 _COPY_OF: Final = re.compile(r"Copy (?:\([0-9]+\) )?of (?P<name>.+)")
-#: One of these is in the path of every copy, and in few others.
+#: One of these is in the path of every copy, in lower case, and in few others.
 _MAYBE_COPY: Final = re.compile(
-    r"\)|\]|cop[yi]|cópia|kop[iy]|conflict|\.orig|\.bak|\.rej|DESKTOP|LAPTOP|BACKUP|BASE|LOCAL|REMOTE",
-    re.IGNORECASE,
+    r"[)\]]|cop[yi]|cópia|kop[iy]|conflict|\.(?:orig|bak|rej)|desktop|laptop|backup|base|local|remote"
 )
 
 
@@ -112,7 +111,7 @@ def find_copy(path: str) -> Copy | None:
 
     A folder can be a copy too; then its pages are.
     """
-    if _MAYBE_COPY.search(path) is None:
+    if _MAYBE_COPY.search(path.lower()) is None:
         return None
     folders, slash, name = path.rpartition("/")
     stem, dot, suffix = name.rpartition(".")
