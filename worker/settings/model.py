@@ -11,11 +11,13 @@ begin.
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import field
+from msgspec.structs import force_setattr
 
 from worker.domain.seeds.facts import Fields
 from worker.domain.seeds.problem import Severity
@@ -38,6 +40,7 @@ from worker.settings.tables import (
     Channel,
     ConsoleChannel,
     DeadmanSettings,
+    DefaultsSettings,
     DeliverySettings,
     EmailChannel,
     HoursSettings,
@@ -96,6 +99,7 @@ class Settings(Section, frozen=True):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     fields: Fields = Fields()
+    defaults: DefaultsSettings = DefaultsSettings()
     rules: dict[str, Level] = field(default_factory=dict)
     watch: WatchSettings = WatchSettings()
     intake: IntakeSettings = IntakeSettings()
@@ -131,6 +135,7 @@ class Settings(Section, frozen=True):
                         f"routes.{name}.{key} is {other!r}, but no route has that name"
                         f"{suggest(other, self.routes)}"
                     )
+        force_setattr(self, "fields", _with_defaults(self.fields, self.defaults.status))
         try:
             severities_of(self.rules)
         except ValueError as error:
@@ -228,6 +233,21 @@ def variable_names() -> Iterator[str]:
         yield variable(name)
         if name not in {"channels", "routes"}:  # the team names the tables in these
             yield from (variable(f"{name}__{key}") for key in fields_of(kind))
+
+
+def _with_defaults(fields: Fields, status: str | None) -> Fields:
+    """Return the fields with the default status; refuse to switch off what every document needs."""
+    for name, written in asdict(fields).items():
+        if not written.strip() and name in fields_of(Fields) and name not in {"version", "status"}:
+            raise ValueError(f"setting fields.{name} is empty: write the name of the field")
+    if status is not None and not status.strip():
+        raise ValueError("setting defaults.status is empty: write a status, such as active")
+    if not fields.status and status is None:
+        raise ValueError(
+            "setting fields.status is empty, so every document needs a default:"
+            ' write status = "active" in [defaults]'
+        )
+    return replace(fields, default_status=status or "")
 
 
 def _refuse_unknown_fields(fields: Any) -> None:

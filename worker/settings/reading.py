@@ -96,7 +96,8 @@ def fields_of(kind: Any) -> dict[str, Any]:
     if not isinstance(plain, type):
         return {}
     if dataclasses.is_dataclass(plain):
-        return get_type_hints(plain)
+        named = {one.name for one in dataclasses.fields(plain) if one.metadata.get("setting", True)}
+        return {name: hint for name, hint in get_type_hints(plain).items() if name in named}
     if issubclass(plain, msgspec.Struct):
         config = plain.__struct_config__
         tag = {config.tag_field: Literal[config.tag]} if config.tag_field else {}

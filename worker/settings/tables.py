@@ -4,6 +4,7 @@
 `worker.settings.model` combines them. Other packages import only the model.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from msgspec import Meta, field
 from worker.domain.reviews.notice import KINDS, ROUTINE_KINDS
 from worker.domain.reviews.review import parse_cadence
 from worker.domain.seeds.codes import CODES, PROTECTED, code_of
+from worker.domain.seeds.names import is_temporary
 from worker.domain.seeds.problem import Severity
 from worker.settings.sources import suggest
 from worker.settings.types import (
@@ -23,6 +25,9 @@ from worker.settings.types import (
     Secret,
     Section,
 )
+
+#: The end of a file's name; it may have several parts, such as `.html.md`.
+_SUFFIX = re.compile(r"(?:\.[^\s./\\*?\[\]{}]+)+")
 
 
 class WatchSettings(Section, frozen=True):
@@ -40,12 +45,27 @@ class WatchSettings(Section, frozen=True):
     polling_seconds: PositiveFloat = 30  # scan interval while polling
 
     def __post_init__(self) -> None:
-        """Refuse a folder to ignore that is a path."""
+        """Refuse suffixes that no name of a document has, and a folder to ignore that is a path."""
+        if not self.suffixes:
+            raise ValueError('suffixes is empty, so no file is a document: write [".md"]')
+        for suffix in self.suffixes:
+            if not _SUFFIX.fullmatch(suffix):
+                raise ValueError(f"suffixes: {suffix!r} is not the end of a name{_meant(suffix)}")
+            if is_temporary(f"x{suffix}"):
+                raise ValueError(
+                    f"suffixes: {suffix!r} is the end of temporary names, which are ignored"
+                )
         for name in self.ignore_folders:
             if not name or "/" in name or name in {".", ".."}:
                 raise ValueError(
                     f"ignore_folders: {name!r} is not the name of a folder; the file .seedignore takes paths"
                 )
+
+
+class DefaultsSettings(Section, frozen=True):
+    """The values of fields that a document does not have."""
+
+    status: str | None = None  # such as active, for a library without a status in its front matter
 
 
 class IntakeSettings(Section, frozen=True):
@@ -269,6 +289,13 @@ def severities_of(levels: dict[str, Level]) -> dict[str, Severity | None]:
         names[code] = name
         severities[code] = None if level == "off" else Severity(level)
     return severities
+
+
+def _meant(suffix: str) -> str:
+    """Return the end of a message that proposes a suffix for a pattern or a bare word."""
+    word = suffix.rpartition("/")[2].lstrip("*?.")
+    near = f".{word}"
+    return f': write "{near if _SUFFIX.fullmatch(near) else ".md"}"'
 
 
 def _require_zone(name: str) -> None:

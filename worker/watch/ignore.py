@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.domain.folder.snapshot import Stamp
-from worker.domain.seeds.names import MOST_PATH_BYTES, is_bin, is_too_long
+from worker.domain.seeds.names import MOST_PATH_BYTES, is_bin, is_temporary, is_too_long
 from worker.watch.read import Content, read_file, stamp_of
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ logger = logging.getLogger("content_sync.watch")
 IGNORE_FILE = ".seedignore"
 _MAX_IGNORE_BYTES = 256 * 1024
 _MOST_LOGGED = 10_000
-
-# Dotfiles are hidden, among them `.x.md.AbCdEf` (rsync, VS Code, Obsidian), `.#x` and `.~lock.x`.
-_TEMPORARY_PREFIXES = (".", "~$", "#", "~syncthing~")
-_TEMPORARY_SUFFIXES = ("~", "#", ".swp", ".swx", ".tmp", ".temp", ".part", ".crdownload", ".bak")
-_PROBE = "4913"  # vim creates and deletes it to test whether it may write
 
 # Control characters, surrogates (bytes that are not UTF-8), and line and paragraph separators.
 _UNSAFE_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
@@ -66,11 +61,8 @@ class SeedNames:
     def is_candidate(self, name: str) -> bool:
         """Return whether a file's name, without its folder, looks like a seed's."""
         return (
-            (name.endswith(self._suffixes) or name.lower().endswith(self._suffixes))
-            and not name.startswith(_TEMPORARY_PREFIXES)
-            and not name.endswith(_TEMPORARY_SUFFIXES)
-            and name != _PROBE
-        )
+            name.endswith(self._suffixes) or name.lower().endswith(self._suffixes)
+        ) and not is_temporary(name)
 
     def enters(self, folder: str, *, whole: bool = False) -> bool:
         """Return whether a folder is searched for seeds; `whole` checks the folders above it too."""

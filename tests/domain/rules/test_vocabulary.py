@@ -99,3 +99,67 @@ def test_an_invalid_or_remote_schema_is_refused_in_one_line(wrong):
     with pytest.raises(ValueError, match="the schema is not a JSON Schema: ") as caught:
         compiled(field=wrong)
     assert "\n" not in str(caught.value)
+
+
+def test_all_that_a_schema_lacks_and_all_that_is_wrong_is_said_at_once():
+    schema = {
+        "properties": {
+            "title": {"type": "txt"},
+            "version": {},
+            "source": {"pattern": "("},
+            "url": {"$ref": "https://example.org/other.json"},
+        },
+        "required": ["version"],
+    }
+    with pytest.raises(ValueError, match="the schema") as caught:
+        compile_rules(schema, Fields(default_status="on"))
+    message = str(caught.value)
+    assert "\n" not in message
+    for fault in (
+        "the schema does not define status, which the setting fields.status names",
+        "the schema does not define lastReviewed, ",
+        "the schema does not define reviewFrequency, ",
+        "the schema must require title",
+        "the setting defaults.status is 'on', not one of active, inactive, deprecated",
+        "the schema is not a JSON Schema: title: ",
+        "the schema is not a JSON Schema: source: ",
+        "the schema is not a JSON Schema: url: ",
+    ):
+        assert message.count(fault) == 1, fault
+
+
+@pytest.mark.parametrize("part", [{"enum": 5}, {"anyOf": 3}, {"examples": {}}, {"items": [1]}])
+def test_a_keyword_of_the_wrong_type_is_named_with_its_field(part):
+    with pytest.raises(ValueError, match="the schema is not a JSON Schema: field: "):
+        compiled(field=part)
+
+
+@pytest.mark.parametrize("schema", [[], 5, "x", None])
+def test_a_file_that_is_no_object_is_no_schema(schema):
+    with pytest.raises(ValueError, match="the schema is not a JSON object"):
+        compile_rules(schema, Fields())
+
+
+def test_what_is_wrong_outside_of_the_fields_is_said_too():
+    schema = {**a_schema(), "required": ["title", "version", "status", 3]}
+    with pytest.raises(ValueError, match="the schema is not a JSON Schema: 3 is not of type"):
+        compile_rules(schema, Fields())
+
+
+def test_a_field_that_is_switched_off_or_has_a_default_is_not_required():
+    schema = {**a_schema(source={}), "required": ["title", "version", "status", "source"]}
+    bare = compile_rules(schema, Fields(version="", status="", default_status="active"))
+    assert bare.required == {"title", "source"}
+    assert bare.validator.is_valid({"title": "a", "source": "b"})
+    named = compile_rules(schema, Fields(version="", default_status="active"))
+    assert named.required == {"title", "source"}
+    assert compile_rules(schema, Fields()).required == {"title", "version", "status", "source"}
+
+
+def test_a_schema_need_not_know_a_field_that_is_switched_off():
+    schema = a_schema()
+    for name in ("version", "status"):
+        del schema["properties"][name]
+        schema["required"].remove(name)
+    rules = compile_rules(schema, Fields(version="", status="", default_status="active"))
+    assert "status" not in rules.known

@@ -92,4 +92,4 @@ class Policy:
     @property
     def grave_fields(self) -> frozenset[str]:
         """Return the names of the fields whose change is a high risk."""
-        return GRAVE_FIELDS - {"status"} | {self.fields.status}
+        return GRAVE_FIELDS - {"status"} | ({self.fields.status} - {""})

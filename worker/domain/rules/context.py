@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from worker.domain.changes.words import same_words
 from worker.domain.seeds import codes
 from worker.domain.seeds.codes import found
-from worker.domain.seeds.facts import parse_date
+from worker.domain.seeds.facts import ACTIVE, parse_date
 from worker.domain.seeds.places import locate
 from worker.domain.seeds.problem import Problem, Severity, Span
 
@@ -70,7 +70,7 @@ def _check_label(
             hint="check that this is not an older copy of the file",
             span=_place(seed, name),
         )
-    elif old == new and not same_words(previous_body, seed.body):
+    elif old is not None and old == new and not same_words(previous_body, seed.body):
         problem = found(
             codes.SAME_LABEL,
             f"the body changed, but `{name}` is still {new}",
@@ -93,17 +93,18 @@ def _check_length(
         return
     fields = rules.fields
     label = before.get(fields.version)
+    confirm = f"change `{fields.version}: {label}`; " if label is not None else ""
     problem = found(
         codes.BODY_SHRANK,
         f"the body shrank from {then:,} to {now:,} characters",
         hint=(
-            f"if this is intended, change `{fields.version}: {label}`; a team that often shortens"
+            f"if this is intended, {confirm}a team that often shortens"
             " pages sets `body-shrank` to warning in `[rules]`"
         ),
         span=_beginning(seed),
     )
     intended = (
-        label != seed.metadata.get(fields.version) or seed.metadata.get(fields.status) != "active"
+        label != seed.metadata.get(fields.version) or fields.status_of(seed.metadata) != ACTIVE
     )
     for weighed in rules.weigh([problem]):
         softened = intended and weighed.severity is Severity.ERROR

@@ -18,7 +18,7 @@ from worker.domain.rules.content import REORDERING
 from worker.domain.rules.finding import Finding
 from worker.domain.rules.fix import only_near
 from worker.domain.seeds import codes
-from worker.domain.seeds.facts import parse_date
+from worker.domain.seeds.facts import ACTIVE, parse_date
 from worker.domain.seeds.scalars import yaml_1_1
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _check_review(given: Mapping[str, Any], rules: Rules, today: date) -> Iterat
     if isinstance(reviewed, str):
         yield from _check_date(fields.last_reviewed, reviewed, today)
     # An active document needs both for a review clock.
-    if given.get(fields.status) != "active" or (cadence is not None and cadence.every is None):
+    if fields.status_of(given) != ACTIVE or (cadence is not None and cadence.every is None):
         return
     if reviewed is None:
         yield Finding(

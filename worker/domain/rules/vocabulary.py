@@ -13,11 +13,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from worker.domain.seeds.codes import OFF_BY_DEFAULT
+from worker.domain.seeds.facts import STATUSES, Fields
 
 if TYPE_CHECKING:
     import jsonschema_rs
 
-    from worker.domain.seeds.facts import Fields
     from worker.domain.seeds.problem import Problem, Severity
 
 
@@ -49,8 +49,7 @@ class Rules:
         try:
             return jsonschema_rs.validator_for(dict(self.schema), offline=True)
         except (ValueError, jsonschema_rs.ReferencingError) as error:
-            first_line = str(error).partition("\n")[0]
-            raise ValueError(f"the schema is not a JSON Schema: {first_line}") from error
+            raise ValueError("; ".join(_invalid_parts(self.schema))) from error
 
     def weigh(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """Return the problems with the team's severities, without those of rules that are off."""
@@ -86,23 +85,21 @@ def read_rules(
 
     `severities` maps codes to a team's own severities, with None for a rule that is off. The schema must
     define the fields that the store and the review clock need, and must require the title, the version
-    and the status.
+    and the status. A field that the settings switch off or give a default is not required.
     """
     own = dict(severities or {})
+    if not isinstance(schema, Mapping):
+        raise ValueError("the schema is not a JSON object")  # noqa: TRY004 - as below
     properties = schema.get("properties")
     required = schema.get("required")
     if not isinstance(properties, Mapping) or not isinstance(required, list):
         # The mistake is in a file, not in the program: hence no TypeError.
         raise ValueError("the schema has no `properties`, or no list `required`")  # noqa: TRY004
-    for setting in ("title", "version", "status", "last_reviewed", "review_frequency"):
-        name = getattr(fields, setting)
-        if name not in properties:
-            raise ValueError(
-                f"the schema does not define {name}, which the setting fields.{setting} names"
-            )
-    for name in (fields.title, fields.version, fields.status):
-        if name not in required:
-            raise ValueError(f"the schema must require {name}")
+    if faults := [*_faults(properties, required, fields)]:
+        raise ValueError("; ".join((*faults, *_invalid_parts(schema))))
+    optional = _optional(fields)
+    required = [name for name in required if name not in optional]
+    schema = {**schema, "required": required}
     return Rules(
         fields=fields,
         schema=schema,
@@ -115,17 +112,76 @@ def read_rules(
     )
 
 
+def _faults(properties: Mapping[str, Any], required: list[Any], fields: Fields) -> Iterator[str]:
+    """Yield all that the service misses in a schema, a sentence each."""
+    for setting in ("title", "version", "status", "last_reviewed", "review_frequency"):
+        name = getattr(fields, setting)
+        if name and name not in properties:
+            yield f"the schema does not define {name}, which the setting fields.{setting} names"
+    optional = _optional(fields)
+    for name in (fields.title, fields.version, fields.status):
+        if name and name not in optional and name not in required:
+            yield f"the schema must require {name}"
+    words = [*_words(properties.get(fields.status or Fields().status))] or STATUSES
+    if fields.default_status and fields.default_status not in words:
+        expected = ", ".join(words)
+        yield f"the setting defaults.status is {fields.default_status!r}, not one of {expected}"
+
+
+def _optional(fields: Fields) -> frozenset[str]:
+    """Return the names that no document needs: of fields that are switched off, or have a default.
+
+    A schema that was written for all fields calls one that is switched off by its usual name.
+    """
+    usual = Fields()
+    names = {getattr(usual, name) for name in ("version", "status") if not getattr(fields, name)}
+    return frozenset(names | ({fields.status} if fields.default_status else set()))
+
+
+def _invalid_parts(schema: Mapping[str, Any]) -> list[str]:
+    """Return what makes a schema no JSON Schema: a sentence for each field, or one for the rest."""
+    properties = schema["properties"]
+    rest = _fault_of({**schema, "properties": {}})
+    faults = (
+        {"": rest}
+        if rest
+        else {
+            f"{name}: ": fault
+            for name, part in properties.items()
+            if (fault := _fault_of({**schema, "properties": {name: part}}))
+        }
+    )
+    return [f"the schema is not a JSON Schema: {name}{fault}" for name, fault in faults.items()]
+
+
+def _fault_of(schema: Mapping[str, Any]) -> str:
+    """Return why a schema cannot be compiled, in one line; "" if it can."""
+    import jsonschema_rs  # noqa: PLC0415
+
+    try:
+        jsonschema_rs.validator_for(dict(schema), offline=True)
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        return str(error).partition("\n")[0]
+    return ""
+
+
 def _words(schema: Any) -> Iterator[str]:
     """Yield the words that a field's schema allows, in every place that lists some."""
     if not isinstance(schema, Mapping):
         return
-    yield from (word for word in schema.get("enum", ()) if isinstance(word, str))
+    yield from _texts(schema.get("enum"))
     yield from _words(schema.get("items"))
     for keyword in ("anyOf", "oneOf", "allOf"):
-        for part in schema.get(keyword, ()):
+        parts = schema.get(keyword)
+        for part in parts if isinstance(parts, list) else ():
             yield from _words(part)
 
 
 def _examples(schema: Any) -> Iterator[str]:
     if isinstance(schema, Mapping):
-        yield from (example for example in schema.get("examples", ()) if isinstance(example, str))
+        yield from _texts(schema.get("examples"))
+
+
+def _texts(values: Any) -> Iterator[str]:
+    if isinstance(values, list):
+        yield from (value for value in values if isinstance(value, str))

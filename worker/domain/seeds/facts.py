@@ -7,7 +7,7 @@ settings, the policy, the rules and ingest.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 #: The status of a document that is served.
 ACTIVE = "active"
+#: The statuses of a library whose schema lists none.
+STATUSES = ("active", "inactive", "deprecated")
 
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
-    """The library's names for the fields that the service reads from front matter."""
+    """The library's names for the fields that the service reads from front matter.
+
+    `version` and `status` are empty if the library has no such field. `default_status` is the status of a
+    document that names none; the table `[defaults]` sets it.
+    """
 
     title: str = "title"
     version: str = "version"
@@ -36,6 +42,11 @@ class Fields:
     risk_category: str = "riskCategory"
     tags: str = "tags"
     url: str = "url"
+    default_status: str = field(default="", metadata={"setting": False})
+
+    def status_of(self, metadata: Mapping[str, Any]) -> str:
+        """Return the status that metadata gives its document, or the default one."""
+        return _text(metadata.get(self.status)) or self.default_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +68,7 @@ def read_facts(metadata: Mapping[str, Any], fields: Fields) -> Facts:
     """Return the facts of valid metadata; the reviewer counts as the owner where none is named."""
     return Facts(
         title=_text(metadata.get(fields.title)) or "",
-        status=_text(metadata.get(fields.status)) or "",
+        status=fields.status_of(metadata),
         label=_text(metadata.get(fields.version)) or "",
         source_type=_text(metadata.get(fields.source_type)),
         owner=_text(metadata.get(fields.owner)) or _text(metadata.get(fields.reviewer)),

@@ -13,6 +13,14 @@ from typing import Final
 MOST_PATH_BYTES: Final = 1024
 _MOST_BYTES_IN_CHARACTER: Final = 4
 
+# Dotfiles are hidden, among them `.x.md.AbCdEf` (rsync, VS Code, Obsidian), `.#x` and `.~lock.x`.
+_TEMPORARY_PREFIXES: Final = (".", "~$", "#", "~syncthing~")
+_TEMPORARY_SUFFIXES: Final = (
+    *("~", "#", ".swp", ".swx"),
+    *(".tmp", ".temp", ".part", ".crdownload", ".bak"),
+)
+_PROBE: Final = "4913"  # vim creates and deletes it to test whether it may write
+
 #: Folders in which network drives, file systems and archives keep deleted files, old states and metadata.
 #: Those whose names begin with a dot (`.Trash-1000`, `.snapshot`, `.stversions`) are hidden anyway.
 _BINS: Final = frozenset(
@@ -98,6 +106,13 @@ def is_too_long(path: str) -> bool:
     if len(path) * _MOST_BYTES_IN_CHARACTER <= MOST_PATH_BYTES:
         return False
     return len(path.encode(errors="surrogateescape")) > MOST_PATH_BYTES
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file's name, without its folder, is hidden or a temporary one of a program."""
+    return (
+        name.startswith(_TEMPORARY_PREFIXES) or name.endswith(_TEMPORARY_SUFFIXES) or name == _PROBE
+    )
 
 
 def is_bin(folder: str) -> bool:

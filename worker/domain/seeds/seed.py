@@ -144,6 +144,8 @@ def _span_of_byte(data: bytes, offset: int) -> Span:
 
 def looks_retracted(data: bytes, fields: Fields) -> bool:
     """Return whether the front matter seems to retract the document, without parsing it."""
+    if not fields.status:
+        return False
     head = data[:MAX_BYTES]
     end = head.find(b"\n---", 3)
     return _retraction(fields.status).search(head, 0, end if end >= 0 else len(head)) is not None
