@@ -38,6 +38,7 @@ CORPUS = os.environ.get("CONTENT_SYNC_CORPUS")
 def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Run in an empty folder: neither the environment nor a settings file there has a say."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")  # the zone of a team whose settings name none
     for name in [name for name in os.environ if name.startswith("CONTENT_SYNC_")]:
         monkeypatch.delenv(name)
 

@@ -19,8 +19,8 @@ SETTINGS_FILE = CHECKOUT / "config/content-sync.toml"
 OURS = ("migrate", "watcher", "worker", "beat")
 #: Settings without a default value: the file says what applies instead.
 WITHOUT_DEFAULT = re.compile(
-    r"(?m)^#(broker_secret|broker_old_secret|schema_file|templates|reviewers_file|marker|file|url|status)"
-    r" = .*\n"
+    r"(?m)^#(broker_secret|broker_old_secret|schema_file|templates|reviewers_file|marker|file|url|status"
+    r"|timezone) = .*\n"
 )
 COMMENTED_OUT = re.compile(r"(?m)^#(?=\w+ = )")
 

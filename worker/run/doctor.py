@@ -73,6 +73,7 @@ def _everything(services: Services) -> Iterator[Check]:
     settings = services.settings
     services.require_rules()
     yield Check(name="settings", ok=True, detail=str(settings.config or "built-in defaults"))
+    yield Check(name="time zone", ok=True, detail=settings.zone_words)
     stored = _store(services)
     yield from stored
     yield from _broker(services)

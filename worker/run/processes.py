@@ -211,6 +211,7 @@ def _watch_while_leading(
 
 def _say_what_is_watched(settings: Settings) -> None:
     logger.info("watching   %s  (%s)", settings.seeds.resolve(), " ".join(settings.watch.suffixes))
+    logger.info("time zone  %s", settings.zone_words)
 
 
 def _say_where_messages_go(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from msgspec.structs import force_setattr
 from worker.domain.seeds.facts import Fields
 from worker.domain.seeds.problem import Severity
 from worker.errors import ConfigurationError
+from worker.settings.machine_zone import machine_zone
 from worker.settings.paths import from_root, root_of
 from worker.settings.reading import fields_of, kind_at, merge, read, value_of
 from worker.settings.sources import (
@@ -153,8 +154,16 @@ class Settings(Section, frozen=True):
 
     @property
     def zone(self) -> ZoneInfo:
-        """Return the team's time zone."""
-        return ZoneInfo(self.review.timezone)
+        """Return the team's time zone; raise `ConfigurationError` if only the machine could say it."""
+        if self.review.timezone is not None:
+            return ZoneInfo(self.review.timezone)
+        return machine_zone()
+
+    @property
+    def zone_words(self) -> str:
+        """Return the team's time zone in words, and where it comes from."""
+        name = self.zone.key
+        return name if self.review.timezone is not None else f"{name}, this machine's"
 
     @property
     def in_process(self) -> bool:

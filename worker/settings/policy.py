@@ -48,7 +48,7 @@ def _hours(named: HoursSettings, settings: Settings) -> Hours:
         days=named.days,
         start=named.opens,
         end=named.closes,
-        zone=ZoneInfo(named.timezone or settings.review.timezone),
+        zone=ZoneInfo(named.timezone) if named.timezone is not None else settings.zone,
         is_holiday=holiday_test(named.holidays) if named.holidays else never,
         jitter_minutes=named.jitter_minutes,
     )

@@ -112,7 +112,7 @@ DEFAULT_LEAD_DAYS = {"monthly": (3,), "quarterly": (14, 3), "annual": (30, 7)}
 class ReviewSettings(Section, frozen=True):
     """When reviews are due, announced and repeated."""
 
-    timezone: str = "UTC"  # the IANA time zone that decides what day it is
+    timezone: str | None = None  # the IANA zone that decides what day it is; default: the machine's
     # The entry with the longest frequency that is not longer than the document's applies.
     lead_days: dict[str, tuple[PositiveInt, ...]] = field(default_factory=DEFAULT_LEAD_DAYS.copy)
     repeat_days: PositiveInt = 7  # days between the reminders of an overdue review
@@ -128,7 +128,8 @@ class ReviewSettings(Section, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse an unknown time zone or frequency."""
-        _require_zone(self.timezone)
+        if self.timezone is not None:
+            _require_zone(self.timezone)
         for word in self.lead_days:
             cadence = parse_cadence(word)
             if cadence is None or cadence.every is None:
