@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from worker.cli.document_paths import candidates
 from worker.cli.options import A_FILE, Flags, as_json, document_path, read_settings
-from worker.cli.output import complain, found, print_json
+from worker.cli.output import complain, find, found, not_found, print_json
 
 if TYPE_CHECKING:
     from worker.library.reader import Reader
@@ -91,10 +93,23 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
     """
     settings = read_settings(flags)
     from worker.library.opened import open_reader
+    from worker.watch.ignore import seed_names
+    from worker.watch.ignored import why_ignored
 
+    names = seed_names(settings.seeds, settings.watch)
     with open_reader(settings) as reader:
-        answer = found(reader, settings, path, reader.why)
+        answer = find(settings, path, reader.why)
+        if answer is None:
+            most = settings.intake.max_file_bytes
+            for here in _in_folder(path, settings):
+                if (reason := why_ignored(names, here, max_bytes=most)) is not None:
+                    complain(f"{here} is ignored: {reason}")
+                    raise click.exceptions.Exit(1)
+            complain(not_found(reader, settings, path))
+            raise click.exceptions.Exit(1)
         refusal = reader.refusal(answer["path"])
+    if _in_folder(answer["path"], settings) and (reason := why_ignored(names, answer["path"])):
+        answer["ignored"] = reason
     if as_json:
         print_json(answer)
         return
@@ -102,6 +117,8 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
     from worker.domain.seeds.problem import read_problem
 
     text.show(views.steps(answer, settings.zone))
+    if "ignored" in answer:
+        text.show(text.plain(f"{answer['path']} is ignored: {answer['ignored']}", "yellow"))
     if refusal is not None:
         data = b""
         with suppress(OSError):  # the file may be gone; its findings are still shown
@@ -201,3 +218,12 @@ def _write_page(target: Path, answer: dict[str, Any], settings: Settings) -> Non
     except OSError as error:
         raise ConfigurationError(f"cannot write {target.absolute()}: {error.strerror}") from error
     complain(f"wrote {target}")
+
+
+def _in_folder(path: str, settings: Settings) -> list[str]:
+    """Return the paths that a path can mean and that exist in the seeds folder, files and folders."""
+    return [
+        here
+        for here in candidates(path, settings)
+        if not here.startswith(("/", "../")) and os.path.lexists(settings.seeds / here)
+    ]

@@ -16,8 +16,8 @@ from worker.cli.inspection import (
     Inspector,
     Progress,
     existing,
-    files_of,
     identity,
+    look_up,
     seeds_from_here,
 )
 from worker.cli.options import A_FILE, A_PATH, Flags, as_json, read_settings, seeds_folder
@@ -105,6 +105,7 @@ def validate(
     """
     settings = read_settings(flags, seeds=seeds)
     from worker.settings.schema_file import load_rules
+    from worker.watch.ignored import PLAIN_NOTE, by_reason
 
     output = "json" if as_json else output
     if not paths:
@@ -132,10 +133,13 @@ def validate(
         fixing=Fixing(words=fix_words, dry=diff) if fix else None,
         stdin_path=stdin_path,
     )
-    files = files_of(named, settings)
+    files, ignored = look_up(named, settings)
     with _progress(len(files)) as moved:
         checked = inspector.inspect(files, moved)
-    report = Report(findings=checked, fixing=fix)
+    ignored += [(note, PLAIN_NOTE) for note in inspector.notes]
+    for line in by_reason(ignored):
+        complain(line)
+    report = Report(findings=checked, fixing=fix, ignored=ignored)
     if write_baseline is not None:
         _record(write_baseline, checked, settings)
         return

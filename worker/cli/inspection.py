@@ -18,6 +18,7 @@ import click
 
 from worker.cli.document_paths import below_seeds
 from worker.cli.output import complain
+from worker.errors import ContentSyncError
 
 if TYPE_CHECKING:
     from worker.domain.rules.fix import Edit
@@ -65,33 +66,45 @@ class Inspector:
     settings: Settings
     fixing: Fixing | None = None
     stdin_path: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     def inspect(self, paths: Sequence[str], moved: Progress) -> list[CheckedFile]:
         """Return the checked files in order, and call `moved` after each.
 
-        Plain notes are left out, because the service ignores them.
+        Plain notes are left out and added to `notes`, because the service ignores them. Only if the store,
+        where one is available, has a live document there, a note is checked: the service refuses it.
         """
-        checked = []
+        checked: dict[str, CheckedFile | None] = {}
         for number, path in enumerate(paths, start=1):
-            file = self._inspect_file(path)
-            if file is not None:
-                checked.append(file)
+            checked[path] = self._inspect_file(path)
             moved(number, len(paths))
-        return self._with_library_rules(checked) if len(checked) > 1 else checked
+        notes = {path: self._shown(path) for path, file in checked.items() if file is None}
+        live = live_among([identity(name, self.settings) for name in notes.values()], self.settings)
+        for path, name in notes.items():
+            if identity(name, self.settings) in live:
+                checked[path] = self._inspect_file(path, is_document=True)
+            else:
+                self.notes.append(name)
+        files = [file for file in checked.values() if file is not None]
+        return self._with_library_rules(files) if len(files) > 1 else files
 
-    def _inspect_file(self, path: str) -> CheckedFile | None:
+    def _shown(self, path: str) -> str:
+        return (self.stdin_path or _UNNAMED) if path == STANDARD_INPUT else path
+
+    def _inspect_file(self, path: str, *, is_document: bool = False) -> CheckedFile | None:
+        """Return a checked file, None for a plain note."""
         from worker.domain.rules.rules import NO_PERMISSION, UNREADABLE, unreadable_problem
         from worker.domain.seeds.seed import is_plain_note
 
-        shown = (self.stdin_path or _UNNAMED) if path == STANDARD_INPUT else path
+        shown = self._shown(path)
         try:
             data = _read(path, self.settings.intake.max_file_bytes + 1)
         except OSError as error:
             code = NO_PERMISSION if isinstance(error, PermissionError) else UNREADABLE
             problem = unreadable_problem(code, error.strerror or str(error))
             return CheckedFile(path=shown, data=b"", problems=(problem,))
-        if shown.lower().endswith(_NOTES_SUFFIX) and is_plain_note(data):
-            complain(f"{shown} is ignored: it has no front matter, so it is a plain note")
+        is_text = shown.lower().endswith(_NOTES_SUFFIX)
+        if is_text and not is_document and is_plain_note(data):
             return None
         examined = self._examine(shown, data)
         fixed = self._fix(path, data, examined) if self.fixing else None
@@ -198,7 +211,30 @@ def seeds_from_here(settings: Settings) -> str:
 
 def files_of(paths: list[str], settings: Settings) -> list[str]:
     """Return the files of the paths, each once; of a folder, those the watcher would read."""
-    return list(dict.fromkeys(_files(paths, settings)))
+    return look_up(paths, settings)[0]
+
+
+def look_up(paths: list[str], settings: Settings) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the files of the paths as `files_of` does, and the ignored names with their reasons.
+
+    A file that is named itself is checked although it is ignored: a draft may become a page.
+    """
+    looked = dict.fromkeys(_files(paths, settings))
+    files = [path for path, reason in looked if reason is None]
+    return files, [(path, reason) for path, reason in looked if reason is not None]
+
+
+def live_among(names: list[str], settings: Settings) -> frozenset[str]:
+    """Return which of these paths are live documents; none if no store is available."""
+    if not names:
+        return frozenset()
+    from worker.library.opened import open_reader
+
+    try:
+        with open_reader(settings) as reader:
+            return reader.live_among(names)
+    except ContentSyncError:
+        return frozenset()
 
 
 def identity(path: str, settings: Settings) -> str:
@@ -211,30 +247,35 @@ def identity(path: str, settings: Settings) -> str:
     return Path(below_seeds(path, settings) or os.path.relpath(path)).as_posix()
 
 
-def _files(paths: list[str], settings: Settings) -> Iterator[str]:
+def _files(paths: list[str], settings: Settings) -> Iterator[tuple[str, str | None]]:
+    """Yield each file with None, and each ignored name with its reason."""
+    from worker.watch.ignore import seed_names
+    from worker.watch.ignored import why_ignored
+
+    names = seed_names(settings.seeds, settings.watch)
     for path in paths:
         if path != STANDARD_INPUT and Path(path).is_dir():
             yield from _seeds_below(path, settings)
-        else:
-            yield path
+            continue
+        yield path, None
+        below = None if path == STANDARD_INPUT else below_seeds(path, settings)
+        if below is not None and (reason := why_ignored(names, Path(below).as_posix())):
+            yield path, reason
 
 
-def _seeds_below(folder: str, settings: Settings) -> Iterator[str]:
-    """Yield the files that the watcher would read as seeds, in order."""
+def _seeds_below(folder: str, settings: Settings) -> Iterator[tuple[str, str | None]]:
+    """Yield the files that the watcher would read as seeds, and the names that it ignores, in order."""
     from worker.watch.ignore import seed_names
+    from worker.watch.ignored import look_through
 
     # The `.seedignore` in the seeds folder also applies to the folders inside it.
-    inside = below_seeds(folder, settings) is not None
-    root = str(settings.seeds) if inside else folder
-    names = seed_names(root, settings.watch)
-    for parent, folders, files in os.walk(folder):
-        below = os.path.relpath(parent, root)
-        prefix = "" if below == os.curdir else f"{below}/"
-        folders[:] = sorted(name for name in folders if names.enters(f"{prefix}{name}"))
-        for name in sorted(files):
-            path = Path(parent, name)
-            if names.is_seed(f"{prefix}{name}") and not path.is_symlink():
-                yield str(path)
+    below = below_seeds(folder, settings)
+    root = folder if below is None else str(settings.seeds)
+    start = "" if below in {None, os.curdir} else Path(str(below)).as_posix()
+    for path, reason in look_through(seed_names(root, settings.watch), start):
+        inside = path.removeprefix(start).removeprefix("/")
+        shown = str(Path(folder, inside))
+        yield (f"{shown}/" if path.endswith("/") else shown), reason
 
 
 def _read(path: str, most_bytes: int) -> bytes:

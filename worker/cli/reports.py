@@ -27,13 +27,15 @@ _GITHUB_LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 class Report:
     """The findings that a baseline does not accept, and how many it accepts.
 
-    `effects` says, by path, what stays published of a file with an error, where that is known.
+    `effects` says, by path, what stays published of a file with an error, where that is known. `ignored` are
+    the names that the service ignores, with the reason.
     """
 
     findings: Sequence[CheckedFile]
     fixing: bool
     accepted: int | None = None
     effects: Mapping[str, str] = field(default_factory=dict)
+    ignored: Sequence[tuple[str, str]] = ()
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -51,7 +53,10 @@ class Report:
 
 
 def tell_json(report: Report) -> None:
-    """Print JSON, a stable contract; `fixed` only with --fix, `accepted` only with a baseline."""
+    """Print JSON, a stable contract; `fixed` only with --fix, `accepted` only with a baseline.
+
+    `ignored` is there only if the service ignores a name.
+    """
     answer: dict[str, Any] = {
         "files": len(report.findings),
         "errors": report.count("error"),
@@ -77,6 +82,8 @@ def tell_json(report: Report) -> None:
         ]
     if report.accepted is not None:
         answer["accepted"] = report.accepted
+    if report.ignored:
+        answer["ignored"] = [{"path": path, "reason": reason} for path, reason in report.ignored]
     print_json(answer)
 
 

@@ -7,7 +7,7 @@ through `worker.library.opened`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,11 @@ class Reader:
             return queries.list_documents(
                 connection, state=state, policy=self.policy, today=self.today()
             )
+
+    def live_among(self, paths: Iterable[str]) -> frozenset[str]:
+        """Return which of these paths are live documents."""
+        with self.store.read() as connection:
+            return frozenset(row.path for row in library.heads_of(connection, paths))
 
     def list_paths(self) -> list[str]:
         """Return the path of every document, in order."""

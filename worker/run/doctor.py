@@ -29,6 +29,8 @@ from worker.settings.model import Settings
 from worker.store import leases, library, liveness
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
+from worker.watch.ignore import seed_names
+from worker.watch.ignored import by_reason, look_through
 from worker.watch.scan import is_marked
 
 WATCHER_SECONDS = 30
@@ -78,6 +80,7 @@ def _everything(services: Services) -> Iterator[Check]:
     yield from stored
     yield from _broker(services)
     yield from _folder(settings)
+    yield from _ignored(settings)
     yield from _space(services.store)
     if all(check.ok for check in stored):
         yield from _beats(services, "watcher", WATCHER_SECONDS)
@@ -137,6 +140,15 @@ def _folder(settings: Settings) -> Iterator[Check]:
             detail=f"{folders:,} {'folder' if folders == 1 else 'folders'} to watch, "
             f"fs.inotify.max_user_watches is {limit:,}",
         )
+
+
+def _ignored(settings: Settings) -> Iterator[Check]:
+    """Name what the service ignores, which is no fault, but may not be meant."""
+    if not (settings.seeds.is_dir() and os.access(settings.seeds, os.R_OK | os.X_OK)):
+        return
+    names = seed_names(settings.seeds, settings.watch)
+    ignored = [(path, reason) for path, reason in look_through(names) if reason is not None]
+    yield Check(name="ignored", ok=True, detail="; ".join(by_reason(ignored)) or "no name")
 
 
 def _space(store: Store) -> Iterator[Check]:

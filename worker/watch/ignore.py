@@ -29,6 +29,11 @@ IGNORE_FILE = ".seedignore"
 _MAX_IGNORE_BYTES = 256 * 1024
 _MOST_LOGGED = 10_000
 
+_HIDDEN = "it is hidden"
+_TEMPORARY = "it is hidden, or a temporary file of a program"
+_EXCLUDED = f"{IGNORE_FILE} excludes it"
+_BIN = "a drive or a program keeps deleted files, snapshots or metadata in it"
+
 # Control characters, surrogates (bytes that are not UTF-8), and line and paragraph separators.
 _UNSAFE_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 
@@ -50,12 +55,17 @@ class SeedNames:
 
     def is_seed(self, path: str) -> bool:
         """Return whether a path relative to the root names a seed; its folders are checked too."""
+        return self.reason(path) is None
+
+    def reason(self, path: str) -> str | None:
+        """Return why a path names no seed, or None for a seed's; its folders are checked too."""
         folder, _, name = path.rpartition("/")
+        if not self.is_candidate(name):
+            return _TEMPORARY if is_temporary(name) else self._other_suffix()
         return (
-            self.is_candidate(name)
-            and unsafe_path(path) is None
-            and self.enters(folder, whole=True)
-            and not self.is_excluded(path)
+            unsafe_path(path)
+            or self.folder_reason(folder)
+            or (_EXCLUDED if self.is_excluded(path) else None)
         )
 
     def is_candidate(self, name: str) -> bool:
@@ -64,19 +74,39 @@ class SeedNames:
             name.endswith(self._suffixes) or name.lower().endswith(self._suffixes)
         ) and not is_temporary(name)
 
-    def enters(self, folder: str, *, whole: bool = False) -> bool:
-        """Return whether a folder is searched for seeds; `whole` checks the folders above it too."""
-        if not folder:
-            return True
-        above, _, name = folder.rpartition("/")
-        return (
-            not name.startswith(".")
-            and not is_bin(name)
-            and name.casefold() not in self._folders
-            and unsafe_path(folder) is None
-            and not self.is_excluded(f"{folder}/")
-            and (not whole or self.enters(above, whole=True))
+    def resembles(self, name: str) -> bool:
+        """Return whether a file's name is a seed's, or a temporary one with a suffix, as `a.md.tmp`."""
+        lower = name.lower()
+        return self.is_candidate(name) or (
+            is_temporary(name) and any(suffix in lower for suffix in self._suffixes)
         )
+
+    def enters(self, folder: str) -> bool:
+        """Return whether a folder, in folders that are entered, is searched for seeds."""
+        return self.own_reason(folder) is None
+
+    def folder_reason(self, folder: str) -> str | None:
+        """Return why a folder or one above it is not searched for seeds, or None if it is."""
+        for end in (*(place for place, sign in enumerate(folder) if sign == "/"), len(folder)):
+            if end and (reason := self.own_reason(folder[:end])) is not None:
+                return f"its folder {folder[:end]} is ignored: {reason}"
+        return None
+
+    def own_reason(self, folder: str) -> str | None:
+        """Return why a folder, in folders that are entered, is not searched, or None if it is."""
+        name = folder.rpartition("/")[2]
+        if name.startswith("."):
+            return _HIDDEN
+        if is_bin(name):
+            return _BIN
+        if name.casefold() in self._folders:
+            return "watch.ignore_folders names it"
+        return unsafe_path(folder) or (_EXCLUDED if self.is_excluded(f"{folder}/") else None)
+
+    def _other_suffix(self) -> str:
+        *first, last = self._suffixes
+        ends = f"{', '.join(first)} or {last}" if first else last
+        return f"its name does not end in {ends} (watch.suffixes)"
 
     def is_excluded(self, path: str) -> bool:
         """Return whether `.seedignore` excludes a path; a folder's path ends with a slash."""

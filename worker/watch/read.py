@@ -83,7 +83,9 @@ def stamp_of(root: str, path: str) -> Stamp | NotAFile | None:
             return None
         raise
     return (
-        make_stamp(found) if stat.S_ISREG(found.st_mode) else NotAFile(reason=_kind(found.st_mode))
+        make_stamp(found)
+        if stat.S_ISREG(found.st_mode)
+        else NotAFile(reason=kind_of(found.st_mode))
     )
 
 
@@ -108,7 +110,7 @@ def read_file(
             # Opening a FIFO or a device can block or have side effects, so look first.
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISREG(found.st_mode):
-                return NotAFile(reason=_kind(found.st_mode))
+                return NotAFile(reason=kind_of(found.st_mode))
             try:
                 opened = os.open(name, _FILE, dir_fd=folder)
             except OSError as error:
@@ -172,7 +174,7 @@ def _read_open(
     leased = take_lease(opened)
     before = os.fstat(opened)
     if not stat.S_ISREG(before.st_mode):
-        return NotAFile(reason=_kind(before.st_mode))
+        return NotAFile(reason=kind_of(before.st_mode))
     stamp = make_stamp(before)
     if stamp.size > max_bytes:
         return Unread(
@@ -223,7 +225,8 @@ def _open_folder(root: str, path: str) -> tuple[int, str]:
     return current, name
 
 
-def _kind(mode: int) -> str:
+def kind_of(mode: int) -> str:
+    """Return what something is that is not a regular file, as a reason."""
     if stat.S_ISLNK(mode):
         return "it is a symbolic link"
     if stat.S_ISDIR(mode):

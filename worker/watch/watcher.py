@@ -205,7 +205,7 @@ class Watcher:
                     # correct; the scan compares with memory, and folders often change together.
                     if not path:
                         self._supervisor.hurry()
-                    elif self._names.enters(path, whole=True):
+                    elif self._names.folder_reason(path) is None:
                         self._doubt(at + _FOLDER_DOUBT_SECONDS)
                 case Doubt():
                     self._take_doubt(signal)
