@@ -24,7 +24,9 @@ from support.seeds import BODY, a_seed
 from support.waiting import wait_until
 
 from worker.domain.folder.snapshot import Batch
+from worker.ingest.outcomes import WAITING
 from worker.library.services import Services
+from worker.run.tasks import WAIT_SECONDS
 from worker.settings.model import BrakeSettings, IntakeSettings, WatchSettings, load_settings
 from worker.store.migrate import migrate
 from worker.watch import in_flight
@@ -57,6 +59,7 @@ class Service:
         self.services = Services(self.settings, now=now)
         migrate(self.services.store)
         self.queue: list[Batch] = []
+        self.waited: dict[str, int] = {}
         self.start()
 
     def start(self) -> None:
@@ -95,7 +98,19 @@ class Service:
                 self.services.take_in_bytes(batch, data)
                 self.queue.append(batch)
             else:
-                self.services.take_in(batch)
+                self._take_in(batch)
+
+    def _take_in(self, batch: Batch) -> None:
+        """Ingest a batch; what waits comes again, as often as a task tries."""
+        tried = self.waited.get(batch.id, 0)
+        outcomes = self.services.take_in(batch, patient=tried < len(WAIT_SECONDS))
+        if all(outcome.kind != WAITING for outcome in outcomes):
+            return
+        self.waited[batch.id] = tried + 1
+        if tried < len(WAIT_SECONDS):
+            self.queue.append(batch)
+        else:
+            self.services.spool.drop(batch.id)
 
     def close(self) -> None:
         self.kill_watcher()

@@ -65,10 +65,10 @@ def differences(library: Library, chosen: Iterable[History], *, split: bool) -> 
     for histories_together in batched(list(chosen), TOGETHER // 24):
         some = [(one, list(_cases(one, prefixes, split=split))) for one in histories_together]
         run(library, [case for _, of_one in some for case in of_one])
-        ends = _ends(library, [case.prefix for _, of_one in some for case in of_one])
+        found = ends(library, [case.prefix for _, of_one in some for case in of_one])
         for history, (in_order, *others) in some:
             for case in others:
-                problem = _compare(ends[in_order.prefix], ends[case.prefix])
+                problem = compare(found[in_order.prefix], found[case.prefix])
                 if case.waiting:
                     problem = "it waits for ever"
                 if problem:
@@ -128,13 +128,13 @@ def _deliver_waiting(library: Library, cases: Sequence[Case]) -> bool:
 
 
 def _deliver(library: Library, messages: Sequence[tuple[Case, Message]]) -> None:
-    kinds = _take_in(library, [message for _, message in messages])
+    kinds = take_in(library, [message for _, message in messages])
     for (case, message), kind in zip(messages, kinds, strict=True):
         if kind == "waiting":
             case.waiting.append(message)
 
 
-def _take_in(library: Library, messages: Sequence[Message]) -> list[str]:
+def take_in(library: Library, messages: Sequence[Message]) -> list[str]:
     """Ingest messages as one batch; return what became of each."""
     batch = Batch(
         id="orders",
@@ -149,7 +149,7 @@ def _take_in(library: Library, messages: Sequence[Message]) -> list[str]:
     return [kinds[message.batch.observed_paths[0]] for message in messages]
 
 
-def _ends(library: Library, prefixes: Sequence[str]) -> dict[str, End]:
+def ends(library: Library, prefixes: Sequence[str]) -> dict[str, End]:
     """Return what the store says of each prefix."""
     ours = [prefix + path for prefix in prefixes for path in "abc"]
     p, d, v = paths.c, documents.c, versions.c
@@ -179,7 +179,7 @@ def _ends(library: Library, prefixes: Sequence[str]) -> dict[str, End]:
     }
 
 
-def _compare(expected: End, found: End) -> str | None:
+def compare(expected: End, found: End) -> str | None:
     """Return how an end differs from the one of the same history in its own order, or None.
 
     An intermediate version may be missing. None is stored twice, out of order, or with another document.
@@ -214,7 +214,7 @@ def chosen(one_in: int) -> list[History]:
 
 
 @contextmanager
-def _new_database(kind: str) -> Iterator[str]:
+def new_database(kind: str) -> Iterator[str]:
     if kind == "sqlite":
         with TemporaryDirectory() as folder:
             yield f"sqlite:///{folder}/store.db"
@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--one-in", type=int, default=1, help="run one in so many histories")
     given = parser.parse_args()
     found = 0
-    with _new_database(given.database) as url, a_library(url) as library:
+    with new_database(given.database) as url, a_library(url) as library:
         for split in (False, True):
             started, some = time.monotonic(), chosen(given.one_in)
             if split:

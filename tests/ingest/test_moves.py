@@ -374,6 +374,28 @@ def test_a_move_waits_for_the_edit_before_it(library: Library):
     assert numbers(library, "b.md") == [1, 2]
 
 
+def test_a_new_file_waits_for_what_is_known_of_its_candidates_until_that_counts_as_lost(
+    library: Library,
+):
+    snapshot, data = seen(library, "new.md", page(1))
+    waiting = replace(snapshot, candidates=(Source("never-stored.md", snapshot.observed - 1),))
+    batch = Batch(id="1", snapshots=(waiting,))
+
+    assert library.services.take_in_bytes(batch, data)[0].kind == "waiting"
+    assert library.services.take_in_bytes(batch, data, patient=False)[0].kind == "new"
+
+
+def test_a_removal_waits_for_a_live_edit_until_that_counts_as_lost(library: Library):
+    library.drop("a.md", page(1))
+    edit = library.snapshot("a.md", page(2).encode())
+    number = next(library.observed)
+    removal = Removal(path="a.md", observed=number, after=edit.observed)
+    batch = Batch(id="1", removals=(removal,))
+
+    assert library.services.take_in_bytes(batch, b"")[0].kind == "waiting"
+    assert library.services.take_in_bytes(batch, b"", patient=False)[0].kind == "retired"
+
+
 def test_a_page_deleted_and_written_anew_is_not_compared_across_its_retirement(library: Library):
     long = "A paragraph that says more than all the rest of the page. " * 100 + "\n"
     library.drop("faq.md", page(1, body=lines(1) + long))

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from histories import STEPS, History, histories
+from interleavings import differences as interleaved
 from orders import chosen, differences
 from support.stored import a_library
 
@@ -52,3 +53,8 @@ def test_the_histories_that_once_lost_a_document_do_not(store_url: str, operatio
     with a_library(store_url) as library:
         assert list(differences(library, [history], split=False)) == []
         assert list(differences(library, [history], split=True)) == []
+
+
+def test_two_batches_at_once_end_as_one_after_the_other(postgres_url: str):
+    with a_library(postgres_url) as library:
+        assert list(interleaved(library, 10 * ONE_IN)) == []

@@ -39,9 +39,8 @@ def ingest(  # noqa: PLR0913 - everything that one batch needs
     """Ingest a batch with its bytes and return the outcome for each path. Commits once.
 
     `now` is aware, `today` is the date in the team's zone. `hopeless` snapshots were tried too often and
-    are refused without reading them. Unless `patient`, refusals and removals do not wait for an edit that
-    should have come before them. Raises `StoreUnavailableError` if the database does not answer; nothing
-    of the batch is stored then.
+    are refused without reading them. `patient` is that of `worker.ingest.decisions.decide_batch`. Raises
+    `StoreUnavailableError` if the database does not answer; nothing of the batch is stored then.
     """
     if hopeless:
         observations = {snapshot.path: _give_up(snapshot) for snapshot in batch.snapshots}

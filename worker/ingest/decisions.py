@@ -45,10 +45,12 @@ def decide_batch(
     """Return the decisions in the order of their observations, and the bodies before them by hash.
 
     If a move turns out not to be one, its old path is still missing and gets a removal. Unless `patient`,
-    refusals and removals do not wait for an edit that should have come before them.
+    refusals and removals do not wait for an edit that should have come before them, nor new files for
+    what the watcher knows of documents that they may continue: it was lost.
     """
     ordered = sorted(observations, key=attrgetter("observed", "path"))
     candidates, behind = _find_candidates(ordered, ledger)
+    behind = behind if patient else frozenset()
     bodies = table.load_bodies(connection, _bodies_before(ordered, ledger, candidates))
     moves = _find_edited_moves(ordered, candidates, bodies, policy)
     batch = _Batch(

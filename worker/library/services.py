@@ -103,7 +103,7 @@ class Services(Reader):
         """Ingest a batch whose bytes are in the spool, then drop them. Commits.
 
         Files that follow an observation which the store does not have yet wait, and the bytes stay: see the
-        outcomes. Unless `patient`, refusals and removals wait no longer.
+        outcomes. Unless `patient`, only moves still wait.
 
         Missing bytes were ingested before, or are lost: the next scan compares the folder with the store
         and sends again what is missing. Raises `ValueError` if the bytes do not match the batch.

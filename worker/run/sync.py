@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from worker.ingest.outcomes import SyncReport
@@ -45,7 +46,7 @@ def sync_folder(
         found = sync_once(
             settings=settings,
             record=services,
-            ingest=services.take_in_bytes,
+            ingest=partial(services.take_in_bytes, patient=False),  # nothing else is on its way
             now=utc_now,
             progress=progress,
             full=full,
