@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -115,11 +115,11 @@ class Interleaving:
             )
 
 
-def differences(library: Library, one_in: int) -> Iterator[str]:
+def differences(library: Library, some: Iterable[History]) -> Iterator[str]:
     """Yield the interleavings whose end is not that of one batch after the other."""
     interleaving = Interleaving(library)
     prefixes = (f"at-once-{number:x}/" for number in count())
-    for history in _histories(one_in):
+    for history in some:
         expected = next(prefixes)
         for message in _messages(history, expected):
             assert take_in(library, [message])[0] != "waiting"
@@ -134,7 +134,7 @@ def differences(library: Library, one_in: int) -> Iterator[str]:
                     break
 
 
-def _histories(one_in: int) -> Iterator[History]:
+def pairs(one_in: int) -> Iterator[History]:
     """Yield the histories of two to four operations; the last two of each are done at once."""
     for steps in (2, 3, 4):
         for history in histories(steps):
@@ -165,15 +165,14 @@ def main() -> None:
     """Run the interleavings and print what differs; 1 if anything does."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one-in", type=int, default=1, help="run one in so many pairs")
-    one_in = parser.parse_args().one_in
+    some = list(pairs(parser.parse_args().one_in))
     started = time.monotonic()
     with new_database("postgresql") as url, a_library(url) as library:
         found = 0
-        for problem in differences(library, one_in):
+        for problem in differences(library, some):
             found += 1
             print(problem, flush=True)
-    pairs = sum(1 for _ in _histories(one_in))
-    print(f"{pairs} pairs: {time.monotonic() - started:.0f} s", flush=True)
+    print(f"{len(some)} pairs: {time.monotonic() - started:.0f} s", flush=True)
     sys.exit(1 if found else 0)
 
 

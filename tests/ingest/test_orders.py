@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from histories import STEPS, History, histories
 from interleavings import differences as interleaved
+from interleavings import pairs
 from orders import chosen, differences
 from support.stored import a_library
 
@@ -55,6 +56,22 @@ def test_the_histories_that_once_lost_a_document_do_not(store_url: str, operatio
         assert list(differences(library, [history], split=True)) == []
 
 
-def test_two_batches_at_once_end_as_one_after_the_other(postgres_url: str):
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [("edit", "b"), ("rename", "a", "b")],
+        [("break", "a"), ("rename", "b", "a")],
+        [("edit", "a"), ("rename", "a", "c")],
+    ],
+    ids=lambda operations: ", ".join(" ".join(one) for one in operations),
+)
+def test_two_batches_at_once_end_as_one_after_the_other(postgres_url: str, operations):
+    history = History(frozenset("ab"), tuple(operations))
     with a_library(postgres_url) as library:
-        assert list(interleaved(library, 10 * ONE_IN)) == []
+        assert list(interleaved(library, [history])) == []
+
+
+@pytest.mark.skipif(os.environ.get("CI") != "true", reason="takes a minute: CI runs it")
+def test_more_batches_at_once_end_as_one_after_the_other(postgres_url: str):
+    with a_library(postgres_url) as library:
+        assert list(interleaved(library, pairs(10 * ONE_IN))) == []
