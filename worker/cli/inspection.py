@@ -6,13 +6,14 @@ A library can be larger than memory, so only the metadata of a file without find
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -55,6 +56,7 @@ class CheckedFile:
     problems: tuple[Problem, ...] = ()
     fixed: tuple[Edit, ...] = ()
     before: bytes = field(default=b"", repr=False)
+    sha256: str = ""
     entry: LibraryEntry | None = None
 
 
@@ -86,6 +88,7 @@ class Inspector:
             else:
                 self.notes.append(name)
         files = [file for file in checked.values() if file is not None]
+        files = self._with_rules_on_changes(files)
         return self._with_library_rules(files) if len(files) > 1 else files
 
     def _shown(self, path: str) -> str:
@@ -137,8 +140,11 @@ class Inspector:
                 front_matter=seed.front_matter,
                 body_line=seed.body_line,
             )
-        kept = data if examined.problems else b""
-        return CheckedFile(path=shown, data=kept, problems=examined.problems, entry=entry)
+        kept = data if examined.problems or shown == (self.stdin_path or _UNNAMED) else b""
+        sha256 = hashlib.sha256(data).hexdigest()
+        return CheckedFile(
+            path=shown, data=kept, problems=examined.problems, sha256=sha256, entry=entry
+        )
 
     def _fix(
         self, path: str, data: bytes, examined: Examined
@@ -161,6 +167,29 @@ class Inspector:
                 complain(f"{path} is not fixed: {error.strerror or error}")
                 return None
         return becomes, edits
+
+    def _with_rules_on_changes(self, files: list[CheckedFile]) -> list[CheckedFile]:
+        """Add what the rules find that compare a file with the newest version of its document.
+
+        They need a store; without one the service finds it later.
+        """
+        names = {identity(file.path, self.settings): file for file in files if file.entry}
+        hashes = {name: file.sha256 for name, file in names.items()}
+        more: dict[str, tuple[Problem, ...]] = {}
+        for name, metadata, body in versions_before(hashes, self.settings):
+            more[names[name].path] = self._compare(names[name], metadata, body)
+        return [self._with_more(f, more[f.path]) if more.get(f.path) else f for f in files]
+
+    def _compare(
+        self, file: CheckedFile, metadata: dict[str, Any], body: str
+    ) -> tuple[Problem, ...]:
+        from worker.domain.rules.context import check_against
+        from worker.domain.seeds.seed import Seed, parse_seed
+
+        seed = parse_seed(self._with_more(file, ()).data)
+        if not isinstance(seed, Seed):  # it was written meanwhile
+            return ()
+        return check_against(metadata, body, seed, self.rules)
 
     def _with_library_rules(self, files: list[CheckedFile]) -> list[CheckedFile]:
         from worker.domain.rules.library_rules import check_library
@@ -235,6 +264,26 @@ def live_among(names: list[str], settings: Settings) -> frozenset[str]:
             return reader.live_among(names)
     except ContentSyncError:
         return frozenset()
+
+
+def versions_before(
+    hashes: dict[str, str], settings: Settings
+) -> list[tuple[str, dict[str, Any], str]]:
+    """Return path, metadata and body of the newest versions that these files would follow.
+
+    `hashes` maps the paths of documents to the hashes of their files. Empty if no store is available; an
+    SQLite store that does not exist costs nothing.
+    """
+    scheme, _, file = settings.store_url.value.partition(":///")
+    if not hashes or (scheme.startswith("sqlite") and not Path(file).exists()):
+        return []
+    from worker.library.opened import open_reader
+
+    try:
+        with open_reader(settings) as reader:
+            return reader.changed_versions(hashes)
+    except ContentSyncError:
+        return []
 
 
 def identity(path: str, settings: Settings) -> str:

@@ -7,7 +7,7 @@ through `worker.library.opened`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,11 @@ class Reader:
         """Return which of these paths are live documents."""
         with self.store.read() as connection:
             return frozenset(row.path for row in library.heads_of(connection, paths))
+
+    def changed_versions(self, files: Mapping[str, str]) -> list[tuple[str, dict[str, Any], str]]:
+        """Return path, metadata and body of the newest versions whose files have other hashes now."""
+        with self.store.read() as connection:
+            return list(library.changed_versions(connection, files))
 
     def list_paths(self) -> list[str]:
         """Return the path of every document, in order."""

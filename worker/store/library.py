@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import chain
 from typing import Any
@@ -232,6 +232,25 @@ def heads_of(connection: Connection, paths: Iterable[str]) -> Iterator[Any]:
     )
     for some in batched(sorted(set(paths)), 500):
         yield from connection.execute(query.where(d.path.in_(some), d.state == LIVE))
+
+
+def changed_versions(
+    connection: Connection, files: Mapping[str, str]
+) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield path, metadata and body of the newest versions whose files have other hashes now.
+
+    `files` maps paths to the hashes of their files; only live documents count.
+    """
+    d = documents.c
+    query = select(ledger.c.path, d.id, d.number, d.sha256).join(documents, RESIDENT)
+    for some in batched(sorted(files), 500):
+        rows = connection.execute(query.where(ledger.c.path.in_(some), d.state == LIVE)).all()
+        for row in rows:
+            if row.sha256 == files[row.path]:
+                continue
+            version = find_version(connection, row.id, number=row.number)
+            if version is not None:
+                yield row.path, version.metadata, version.body
 
 
 def titles_of(connection: Connection, paths: Sequence[str]) -> dict[str, str]:
