@@ -194,7 +194,7 @@ def test_a_mass_disappearance_is_sent_as_one_message(library: Library, post):
     assert deliver(library) == [("sent", 1)]
     assert "approve" in text_of(mails_at(post)[0])
     assert library.services.approve() == {"removals": 2, "refusals": 0}
-    assert library.services.approved() == {"a.md", "b.md"}
+    assert library.services.removals(()).agreed == {"a.md", "b.md"}
 
 
 def test_events_are_published_once_and_in_order(sqlite_url: str, redis_url: str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ import pytest
 from support.seeds import a_seed
 from support.waiting import PATIENCE_SECONDS, wait_until
 
+from worker.domain.folder.brake import Removals
 from worker.domain.folder.decide import unread_sha256
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.reconcile import UNPROVEN_SIZE, Seen, is_racy, was_unread
@@ -57,6 +58,7 @@ class Library:
         self.taken: list[Taken] = []
         self.batches: list[Batch] = []
         self.beats: list[dict[str, Any]] = []
+        self.retired: set[str] = set()  # and not because a person agreed
         self.held: list[str] | None = None
         self.is_approved = False
         self.broker_is_away = False
@@ -108,6 +110,8 @@ class Library:
         for removal in batch.removals:
             self.taken.append(Taken(removal.path, queue, None))
             if self._is_newer(removal.path, removal.observed):
+                if removal.path in self.content and not self.is_approved:
+                    self.retired.add(removal.path)
                 self._lose(removal.path)
         self.spool.drop(batch.id)
 
@@ -116,6 +120,7 @@ class Library:
 
     def _keep(self, path: str, stamp: Stamp, sha256: str, observed: int, *, live: bool) -> None:
         self.known[path] = Known(stamp=stamp, sha256=sha256, observed=observed, live=live)
+        self.retired.discard(path)
 
     def _lose(self, path: str) -> None:
         self.known.pop(path, None)
@@ -152,13 +157,21 @@ class Library:
         assert name == "watcher"
         self.beats.append(data)
 
+    def removals(self, released: Collection[str]) -> Removals:
+        self._answer()
+        held = frozenset(self.held or ())
+        with self._lock:
+            return Removals(
+                retired=len(self.retired),
+                agreed=held if self.is_approved else frozenset(),
+                held=frozenset() if self.is_approved else held,
+                is_held=self.held is not None,
+                unstored=frozenset(path for path in released if path in self.content),
+            )
+
     def hold(self, removals: list[str], live: int) -> None:
         self._answer()
         self.held = removals
-
-    def approved(self) -> frozenset[str]:
-        self._answer()
-        return frozenset(self.held or ()) if self.is_approved else frozenset()
 
     def end_hold(self) -> None:
         self._answer()

@@ -143,6 +143,7 @@ def test_a_failing_observer_leads_to_polling(watch, page, monkeypatch, caplog):
 def test_configured_polling_sees_every_change(watch, page):
     watching = watch(polling=True, polling_seconds=0.2)
     assert observer_of(watching) is None
+    write(watching.seeds / "stays.md", a_seed(title="Stays"))
     path = write(watching.seeds / "part/a.md", page)
     watching.settles()
     path.write_text(page + "Changed.\n")

@@ -29,7 +29,7 @@ os.sched_getaffinity = lambda _: {0, 1}
 exec(sys.argv[2])
 begun = scan_process.walk_ahead(load_settings(seeds=sys.argv[1]))
 pages = [seen for page in begun.pages for seen in page]
-print(json.dumps([len(forks), sorted(pages), begun.unsure, begun.ignored, begun.root_missing]))
+print(json.dumps([len(forks), sorted(pages), begun.unsure, begun.ignored]))
 """
 
 
@@ -66,7 +66,7 @@ def walked_ahead(seeds, before: str = "") -> list:
 def walked_here(seeds, forks: int) -> list:
     begun = walk(seed_names(seeds, WatchSettings()))
     pages = sorted(list(seen) for page in begun.pages for seen in page)
-    return [forks, pages, begun.unsure, begun.ignored, begun.root_missing]
+    return [forks, pages, begun.unsure, begun.ignored]
 
 
 def test_the_scan_process_sees_what_a_walk_in_this_process_sees(seeds):
@@ -121,7 +121,7 @@ scan_process.walk, scan_process.walk_ahead = announced_at_its_end, awaited
 
 
 def test_the_scan_process_reports_a_missing_folder(tmp_path):
-    assert walked_ahead(tmp_path / "nowhere") == [1, [], [], {}, True]
+    assert walked_ahead(tmp_path / "nowhere") == [1, [], [], {}]
 
 
 def test_the_scan_process_reports_folders_that_cannot_be_listed(seeds):

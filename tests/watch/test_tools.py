@@ -102,6 +102,7 @@ def test_cp_copies_a_tree_into_the_folder(watching, tmp_path):
 
 
 def test_a_file_is_moved_into_out_of_and_within_the_folder(watching, page, tmp_path):
+    write(watching.seeds / "stays.md", a_seed(title="Stays"))
     outside = write(tmp_path / "a.md", page)
     outside.rename(watching.seeds / "a.md")
     watching.sees("a.md", page)
@@ -130,6 +131,7 @@ def test_a_folder_is_moved_within_the_library(watching):
 
 
 def test_a_folder_is_moved_out_and_back(watching, tmp_path):
+    write(watching.seeds / "stays.md", a_seed(title="Stays"))
     for number in range(5):
         write(watching.seeds / f"part/page-{number}.md", a_seed(title=f"Page {number}"))
     watching.settles()
@@ -275,6 +277,7 @@ def test_a_page_recreated_within_the_wait_is_not_a_removal(watch, page):
 
 
 def test_a_deleted_page_is_removed(watching, page):
+    write(watching.seeds / "stays.md", a_seed(title="Stays"))
     path = write(watching.seeds / "a.md", page)
     watching.settles()
     path.unlink()

@@ -8,18 +8,20 @@ back or fixed. Called by `worker.library.services`, `worker.library.queries` and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from worker.domain.folder.reconcile import trips_brake
+from worker.domain.folder.brake import WINDOW, Removals, trips_brake
 from worker.domain.reviews.notice import hold_notices
 from worker.domain.reviews.route import Route
 from worker.settings.model import BrakeSettings
 from worker.store import holds as table
 from worker.store import library
 from worker.store.engine import Connection, Store
+from worker.store.removals import find_live
+from worker.store.removals import find_removals as count_removals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,31 +32,58 @@ class RefusedMany:
     live: int
 
 
+def find_removals(connection: Connection, released: Collection[str], *, now: datetime) -> Removals:
+    """Return what retired lately, what is held, and which of the `released` paths are still live."""
+    unstored = find_live(
+        connection, released
+    )  # first: what is stored meanwhile counts twice, not never
+    retired, asked = count_removals(connection, now - WINDOW)
+    held: dict[str, set[str]] = {table.OPEN: set(), table.APPROVED: set(asked)}
+    standing = table.list_standing(connection, table.REMOVALS)
+    for hold in standing:
+        held[hold.state].update(hold.removals)
+    return Removals(
+        retired=retired,
+        agreed=frozenset(held[table.APPROVED]),
+        held=frozenset(held[table.OPEN]),
+        is_held=bool(standing),
+        unstored=unstored,
+    )
+
+
 def hold_removals(
-    store: Store, removals: Sequence[str], live: int, *, routes: Sequence[Route], now: datetime
+    store: Store, removals: Collection[str], live: int, *, routes: Sequence[Route], now: datetime
 ) -> None:
-    """Hold a mass disappearance and add notices of it; if one is held already, update its list. Commits."""
-    with store.write() as connection:
-        hold = table.open_hold(connection, table.REMOVALS)
-        if hold is None:
-            number = len(removals)
-            _start(
-                connection, table.REMOVALS, number, live, routes=routes, now=now, removals=removals
-            )
-        elif hold.state == table.OPEN:  # an approval covers only what was shown
-            table.update_hold(connection, hold.id, removals=list(removals))
+    """Hold exactly these removals, and add notices of a new hold; without removals, end it. Commits.
 
+    An approved hold keeps its list: what is not on it becomes a new hold. It ends when none of its files
+    is waiting to be retired any more.
+    """
+    if not removals:
+        with store.read() as connection:
+            if not table.list_standing(connection, table.REMOVALS):
+                return
 
-def approved_removals(connection: Connection) -> frozenset[str]:
-    """Return the paths whose removal a person has approved; empty while the hold is open."""
-    hold = table.open_hold(connection, table.REMOVALS)
-    return frozenset(hold.removals if hold is not None and hold.state == table.APPROVED else ())
+    def work(connection: Connection) -> None:
+        store.lock_events(connection)  # several processes may look, and a person may approve
+        waiting, opened = set(removals), None
+        for hold in table.list_standing(connection, table.REMOVALS):
+            if hold.state == table.OPEN:
+                opened = hold
+            elif waiting.isdisjoint(hold.removals):
+                _end(connection, hold, now)
+            else:
+                waiting.difference_update(hold.removals)
+        if not waiting:
+            _end(connection, opened, now)
+        elif opened is None:
+            paths = sorted(waiting)
+            number = len(paths)
+            _start(connection, table.REMOVALS, number, live, routes=routes, now=now, removals=paths)
+        elif waiting != set(opened.removals):
+            table.update_hold(connection, opened.id, removals=sorted(waiting))
 
-
-def end_removals(store: Store, *, now: datetime) -> None:
-    """End the hold on removals: the files came back, or were retired. Commits."""
-    with store.write() as connection:
-        _end(connection, table.open_hold(connection, table.REMOVALS), now)
+    store.transact(work)
 
 
 def hold_refusals(
@@ -123,7 +152,7 @@ def held(connection: Connection) -> dict[str, Any]:
 
 
 def _refusals(connection: Connection) -> Any | None:
-    return table.open_hold(connection, table.REFUSALS)
+    return next(iter(table.list_standing(connection, table.REFUSALS)), None)
 
 
 def _approved_at(hold: Any | None) -> datetime | None:

@@ -7,7 +7,7 @@ operation that needs them; `worker.run.tasks` imports them for the service.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
@@ -29,6 +29,7 @@ from worker.store import liveness, paths
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from worker.domain.folder.brake import Removals
     from worker.domain.folder.known import KnownFiles
     from worker.domain.folder.reconcile import Seen
     from worker.domain.folder.snapshot import Batch
@@ -200,19 +201,19 @@ class Services(Reader):
         now = self.now()
         self.store.transact(lambda connection: liveness.beat(connection, name, data, now=now))
 
+    def removals(self, released: Collection[str]) -> Removals:
+        """Return what retired lately, what is held, and which of the `released` paths are still live."""
+        with self.store.read() as connection:
+            return holds.find_removals(connection, released, now=self.now())
+
     def hold(self, removals: list[str], live: int) -> None:
-        """Hold a mass disappearance and add notices of it; if one is held already, update it. Commits."""
+        """Hold exactly these removals, and add notices of a new hold. Commits."""
         routes, now = self.policy.routes, self.now()
         holds.hold_removals(self.store, removals, live, routes=routes, now=now)
 
-    def approved(self) -> frozenset[str]:
-        """Return the paths whose removal a person has approved; empty while the hold is open."""
-        with self.store.read() as connection:
-            return holds.approved_removals(connection)
-
     def end_hold(self) -> None:
         """End the hold: the files came back, or were retired. Commits."""
-        holds.end_removals(self.store, now=self.now())
+        holds.hold_removals(self.store, (), 0, routes=(), now=self.now())
 
     # What commands do.
 

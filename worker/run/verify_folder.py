@@ -58,8 +58,8 @@ class _Comparison:
         self.settings = services.settings
         self.root = str(services.settings.seeds.absolute())
         self.looked_ns = _last_look_ns(services, connection)
-        hold = holds.open_hold(connection, holds.REMOVALS)
-        self.held = frozenset(hold.removals if hold is not None else ())
+        standing = holds.list_standing(connection, holds.REMOVALS)
+        self.held = frozenset(path for hold in standing for path in hold.removals)
 
     def run(self, step: Callable[[int], None]) -> None:
         """Compare everything; `step` gets the number of files that were just checked."""

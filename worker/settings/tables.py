@@ -79,10 +79,10 @@ class IntakeSettings(Section, frozen=True):
 
 
 class BrakeSettings(Section, frozen=True):
-    """When removals are held until a person approves them."""
+    """When removals, or messages of refusals, are held until a person approves them."""
 
     share: Annotated[float, Meta(gt=0, le=1)] = 0.2  # more than this share of the live documents …
-    count: NonNegativeInt = 10  # … and more than this many, in one scan
+    count: NonNegativeInt = 10  # … and more than this many, within 24 hours
     marker: str | None = None  # a file that proves that the right seeds folder is mounted
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Holds: missing documents and refused files that wait for a person, because they are too many.
 
-At most one hold of a kind is open. Commits nothing. Called by `worker.ingest.holds` and
-`worker.run.verify_folder`.
+At most one hold of a kind is open. Commits nothing; a caller that writes takes `Store.lock_events` first.
+Called by `worker.ingest.holds` and `worker.run.verify_folder`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,10 @@ REMOVALS, REFUSALS = "removals", "refusals"
 OPEN, APPROVED, ENDED = "held", "approved", "ended"
 
 
-def open_hold(connection: Connection, kind: str) -> Any | None:
-    """Return the hold of a kind that is open or approved now, or None."""
-    return connection.execute(
-        select(holds)
-        .where(holds.c.kind == kind, holds.c.state != ENDED)
-        .order_by(holds.c.id)
-        .limit(1)
-    ).one_or_none()
+def list_standing(connection: Connection, kind: str) -> Sequence[Any]:
+    """Return the holds of a kind that have not ended, oldest first: approved ones, and one open one."""
+    standing = select(holds).where(holds.c.kind == kind, holds.c.state != ENDED)
+    return connection.execute(standing.order_by(holds.c.id)).all()
 
 
 def list_unanswered(connection: Connection) -> Sequence[Any]:

@@ -1,20 +1,24 @@
 """The brake: decides whether documents whose files are missing may be retired.
 
 A few missing files are retired at once. A mass disappearance (an unmounted or emptied folder, a wrong
-mount, a mistake) is held until a person approves it or the files come back. Recent retirements count
-too, so a slow trickle of deletions is held as well. If the folder's marker file is missing, every
-disappearance is held. Accesses the store only through `Record`. Called by the watcher's loop.
+mount, a mistake) is held until a person approves it or the files come back. What retired in the last 24
+hours counts too, whichever process retired it, so a slow trickle of deletions is held as well; what a
+person asked to remove does not count. If the folder's marker file is missing, every disappearance is held.
+A file that is held stays held until it is back or a person has approved. The rule is in
+`worker.domain.folder.brake`. Accesses the store only through `Record`. Called by the watcher's loop and by
+`worker.watch.sync`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Protocol
 
+from worker.domain.folder.brake import Removals, must_ask
 from worker.domain.folder.known import KnownFiles
-from worker.domain.folder.reconcile import Seen, trips_brake
+from worker.domain.folder.reconcile import Seen
 from worker.domain.folder.snapshot import Known
 from worker.settings.model import BrakeSettings
 
@@ -42,11 +46,11 @@ class Record(Protocol):
     def heartbeat(self, name: str, data: dict[str, Any]) -> None:
         """Record that a part of the service is running."""
 
-    def hold(self, removals: list[str], live: int) -> None:
-        """Record a mass disappearance and notify people; if one is held already, update its list."""
+    def removals(self, released: Collection[str]) -> Removals:
+        """Return what retired lately, what is held, and which of the `released` paths are still live."""
 
-    def approved(self) -> frozenset[str]:
-        """Return the paths whose removal a person has approved; empty without an approval."""
+    def hold(self, removals: list[str], live: int) -> None:
+        """Hold exactly these, and notify people of a new hold."""
 
     def end_hold(self) -> None:
         """End the hold: the files came back, or were retired."""
@@ -60,20 +64,18 @@ class Brake:
         settings: BrakeSettings,
         record: Record,
         *,
-        window_seconds: float,
         is_marked: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings
         self._is_marked = is_marked
         self._record = record
-        self._window = window_seconds
         self._gone: dict[str, None] = {}
-        self._recent: deque[tuple[float, int]] = deque()
-        self._held: frozenset[str] | None = None
-        self._may_hold_before = True  # an earlier process may have left a hold in the store
+        self._released: set[str] = set()  # and their retirement may not be stored yet
+        self._is_holding = False
+        self._for_marker = False  # the hold is only for the missing marker
+        self._has_looked = False  # whether the store has a hold that another process made
         self._deferred_since: float | None = None
         self.has_news = False  # a path was added since the last decision
-        self.root_doubtful = True  # no seed seen in the root since it (re)appeared
 
     def __contains__(self, path: str) -> bool:
         return path in self._gone
@@ -89,12 +91,16 @@ class Brake:
     @property
     def held(self) -> bool:
         """Return whether a mass disappearance waits for a person."""
-        return self._held is not None
+        return self._is_holding
 
     @property
     def idle(self) -> bool:
         """Return whether there is nothing to decide."""
-        return not self._gone and self._held is None and not self._may_hold_before
+        return not self._gone and not self._is_holding and self._has_looked
+
+    def look_again(self) -> None:
+        """Let the next decision look for a hold in the store, which ends if no file is missing."""
+        self._has_looked = False
 
     def add(self, path: str) -> None:
         """Record that a path is missing."""
@@ -103,7 +109,6 @@ class Brake:
 
     def came_back(self, paths: Iterable[str]) -> None:
         """Record that paths exist again, or still do."""
-        self.root_doubtful = False
         if self._gone:
             for path in paths:
                 self._gone.pop(path, None)
@@ -117,76 +122,67 @@ class Brake:
         turn out to be moves, a mass disappearance is neither held nor retired.
         """
         self.has_news = False
-        while self._recent and self._recent[0][0] <= at - self._window:
-            self._recent.popleft()
         gone = [path for path in self._gone if path in known]
         self._gone = dict.fromkeys(gone)
-        vanished = [path for path in gone if known[path].live]
+        found = self._record.removals([path for path in self._released if path not in known])
+        self._released = set(found.unstored)
         coming = {path for path in leaving if path in known and known[path].live}.difference(gone)
-        if not self._trips_brake(len(vanished) + len(coming), known):
-            self._deferred_since = None
-            if not coming and not unread:
-                self._end()
-            return self._release(gone, len(vanished), at)
-        if (coming or unread) and not self._is_over(at):
-            return []
+        vanished = [path for path in gone if known[path].live and path not in found.agreed]
+        number = len(vanished) + len(coming - found.agreed)
+        asks = self._must_ask(number, found.retired + len(self._released), known)
+        if asks or (number and not self._is_marked()):
+            if (coming or unread) and not self._is_over(at):
+                return self._release((path for path in gone if path in found.agreed), ())
+            self._for_marker = not asks
+            kept, held = set(gone) - found.agreed, vanished
+        else:
+            held = [] if self._for_marker else [path for path in vanished if path in found.held]
+            kept = set(held)
         self._deferred_since = None
-        return self._hold(gone, vanished, known)
+        if held:
+            self._hold(held, found, known)
+        elif not coming and not unread:
+            self._end(found)
+        return self._release((path for path in gone if path not in kept), vanished)
 
-    def _trips_brake(self, removals: int, known: Mapping[str, Known]) -> bool:
-        if not removals:
+    def _must_ask(self, number: int, recent: int, known: Mapping[str, Known]) -> bool:
+        if not number:
             return False
-        if not self._is_marked():
-            return True
-        settings, recent = self._settings, sum(number for _, number in self._recent)
-        # Counting 100,000 documents takes time, and a few removals are never a mass disappearance.
-        if removals + recent <= settings.count and not self.root_doubtful:
-            return False
-        live = sum(held.live for held in known.values())
-        if self.root_doubtful and removals >= live:
-            return True  # the folder is empty, and nobody saw it become empty
-        return trips_brake(
-            removals + recent, live + recent, share=settings.share, count=settings.count
-        )
+        settings = self._settings
+        # Counting 100,000 documents takes time, and a few are a mass only if they are all.
+        enough = number + 1 if number + recent <= settings.count else None
+        live = sum(1 for _ in islice((held for held in known.values() if held.live), enough))
+        return must_ask(number, live, recent=recent, share=settings.share, count=settings.count)
 
     def _is_over(self, at: float) -> bool:
         if self._deferred_since is None:
             self._deferred_since = at
         return at - self._deferred_since >= _LONGEST_DEFERRAL_SECONDS
 
-    def _hold(self, gone: list[str], vanished: list[str], known: Mapping[str, Known]) -> list[str]:
-        """Hold what vanished, or release what a person has approved."""
-        if (self._held is not None or self._may_hold_before) and (
-            consent := self._record.approved()
-        ):
-            agreed = [path for path in gone if path in consent]  # only what the person was shown
-            self._end()
-            logger.info("removal approved: retiring %d documents", len(agreed))
-            return self._release(agreed, 0, 0.0)
-        if self._held is None or self._held != frozenset(vanished):
-            live = sum(held.live for held in known.values())
-            self._record.hold(sorted(vanished), live)
-            if self._held is None:
+    def _hold(self, held: list[str], found: Removals, known: Mapping[str, Known]) -> None:
+        if found.held != frozenset(held):
+            live = sum(one.live for one in known.values())
+            self._record.hold(sorted(held), live)
+            if not self._is_holding:
                 logger.warning(
                     "the files of %d of %d documents are missing: nothing is retired until they"
                     " are back or a person approves (content-sync approve)",
-                    len(vanished),
+                    len(held),
                     live,
                 )
-            self._held = frozenset(vanished)
-        return []
+        self._is_holding = self._has_looked = True
 
-    def _release(self, gone: list[str], counted: int, at: float) -> list[str]:
-        for path in gone:
+    def _release(self, paths: Iterable[str], counted: Iterable[str]) -> list[str]:
+        released = list(paths)
+        for path in released:
             del self._gone[path]
-        if counted:
-            self._recent.append((at, counted))
-        return gone
+        self._released.update(set(released).intersection(counted))
+        return released
 
-    def _end(self) -> None:
-        if self._held is not None or self._may_hold_before:
+    def _end(self, found: Removals) -> None:
+        if found.is_held:
             self._record.end_hold()
-            if self._held is not None:
-                logger.info("the hold is over")
-            self._held, self._may_hold_before = None, False
-            self._recent.clear()
+        if self._is_holding:
+            logger.info("the hold is over")
+        self._is_holding = self._for_marker = False
+        self._has_looked = True

@@ -32,7 +32,6 @@ class EventSupervisor:
         self._events = events
         self._root = root
         self._identity: tuple[int, int] | None = None
-        self._root_changed = False
         self._check_at = 0.0
         self._retry_at: float | None = None
         self.polling = settings.polling
@@ -70,7 +69,6 @@ class EventSupervisor:
             return None
         self._check_at = at + _CHECK_SECONDS
         if root_identity(self._root) != self._identity:
-            self._root_changed = True
             self.start(at)
             exists = self._identity is not None
             reason = "the folder was replaced" if exists else "the folder is missing"
@@ -91,11 +89,6 @@ class EventSupervisor:
                 self._poll(doubt.reason, at)
             case Cure.NOTHING:
                 pass
-
-    def root_changed(self) -> bool:
-        """Return whether the root was replaced, deleted or unmounted since the last call."""
-        changed, self._root_changed = self._root_changed, False
-        return changed
 
     def _poll(self, reason: str, retry_from: float | None) -> None:
         if not self.polling:

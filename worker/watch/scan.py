@@ -29,13 +29,12 @@ class Walk:
     """A walk in progress; the other fields are complete only when `pages` is exhausted.
 
     `unsure` are folders that could not be listed, "" for the root. `ignored` maps each path that looks
-    like a seed's, but is not one, to the reason. `root_missing`: the root does not exist.
+    like a seed's, but is not one, to the reason.
     """
 
     pages: Iterator[list[Seen]]
     unsure: list[str] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
-    root_missing: bool = False
 
 
 def is_marked(root: str, marker: str | None) -> bool:
@@ -126,8 +125,7 @@ def _pages(names: SeedNames, state: Walk) -> Iterator[list[Seen]]:
     try:
         root = os.open(names.root, _FOLDER & ~os.O_NOFOLLOW)
     except OSError as error:
-        state.root_missing = error.errno in _VANISHED
-        if not state.root_missing:
+        if error.errno not in _VANISHED:
             state.unsure.append("")
         return
     try:

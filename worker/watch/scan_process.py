@@ -76,7 +76,7 @@ def _walk_and_exit(names: SeedNames, writing: int) -> None:
             unwritten += _message(page)
             with suppress(BlockingIOError):
                 del unwritten[: os.write(writing, unwritten)]
-        unwritten += _message((started.unsure, started.ignored, started.root_missing))
+        unwritten += _message((started.unsure, started.ignored))
         os.set_blocking(writing, True)
         with open(writing, "wb") as pipe:
             pipe.write(unwritten)
@@ -91,17 +91,16 @@ def _pages(names: SeedNames, started: Walk, reading: int, child: int) -> Iterato
             while isinstance(page := _receive(pipe), list):
                 received.append(page)
                 yield page
-        unsure, ignored, root_missing = page
+        unsure, ignored = page
     except EOFError:  # the process ended before it had sent everything
         again, known = walk(names), {path for page in received for path, *_ in page}
         for page in again.pages:
             yield [seen for seen in page if seen[0] not in known]
-        unsure, ignored, root_missing = again.unsure, again.ignored, again.root_missing
+        unsure, ignored = again.unsure, again.ignored
     with suppress(ChildProcessError):  # our parent may have made us ignore SIGCHLD
         os.waitpid(child, 0)
     started.unsure += unsure
     started.ignored |= ignored
-    started.root_missing = root_missing
 
 
 def _message(content: Any) -> bytes:

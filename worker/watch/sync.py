@@ -137,7 +137,7 @@ def sync_once(  # noqa: PLR0913 - everything that one scan needs
     if gone:
         time.sleep(max(0.0, missing_since + settings.watch.removal_ms / 1000 - time.monotonic()))
         gone = [path for path in gone if not _may_exist(names, path)]
-    _retire(feed, gone, found, settings, record, empty=not scanned)
+    _retire(feed, gone, found, settings, record)
     feed.flush()
     return found
 
@@ -227,16 +227,12 @@ def _count(outcome: Reading, path: str, found: Synced) -> None:
             pass
 
 
-def _retire(
-    feed: Feed, gone: list[str], found: Synced, settings: Settings, record: Record, *, empty: bool
-) -> None:
+def _retire(feed: Feed, gone: list[str], found: Synced, settings: Settings, record: Record) -> None:
     brake = Brake(
         settings.brake,
         record,
-        window_seconds=0,
         is_marked=lambda: is_marked(str(settings.seeds), settings.brake.marker),
     )
-    brake.root_doubtful = empty
     for path in gone:
         brake.add(path)
     found.removed = brake.decide(feed.known, (), at=time.monotonic(), unread=False)

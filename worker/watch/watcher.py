@@ -107,7 +107,6 @@ class Watcher:
         self._brake = Brake(
             settings.brake,
             record,
-            window_seconds=settings.watch.scan_seconds,
             is_marked=lambda: is_marked(self._root, settings.brake.marker),
         )
         self._intake = Intake(
@@ -216,8 +215,6 @@ class Watcher:
         logger.warning("%s: scanning", doubt.reason)
         self._supervisor.cure(doubt, at)
         self._fresh_at = at
-        if self._supervisor.root_changed():
-            self._brake.root_doubtful = True
 
     # Scans.
 
@@ -279,8 +276,7 @@ class Watcher:
         self._log_unsure(frozenset(survey.walk.unsure))
         if survey.scanned:
             self._brake.came_back(list(filter(survey.has_seen, self._brake)))
-        elif survey.walk.root_missing or not self._feed.known:
-            self._brake.root_doubtful = survey.walk.root_missing
+        self._brake.look_again()
         self._decide_at = at
         self._intake.take_survey(survey)
 

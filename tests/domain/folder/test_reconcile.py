@@ -10,7 +10,6 @@ from worker.domain.folder.reconcile import (
     compare,
     find_missing,
     is_racy,
-    trips_brake,
     was_unread,
 )
 from worker.domain.folder.snapshot import Known, Stamp
@@ -89,21 +88,6 @@ def test_nothing_below_a_folder_that_could_not_be_listed_is_missing():
 
 def test_nothing_is_missing_where_the_root_could_not_be_listed():
     assert find_missing(["a.md"], set(), [""]) == []
-
-
-@pytest.mark.parametrize(
-    ("removals", "live", "mass"),
-    [
-        (10, 10, False),
-        (11, 11, True),
-        (11, 54, True),
-        (11, 55, False),
-        (200, 1000, False),
-        (201, 1000, True),
-    ],
-)
-def test_a_mass_removal_exceeds_both_a_share_and_a_minimum(removals, live, mass):
-    assert trips_brake(removals, live, share=0.2, count=10) is mass
 
 
 @given(

@@ -88,8 +88,3 @@ def is_racy(known: Known, verified: int) -> bool:
 def was_unread(known: Known) -> bool:
     """Return whether the bytes could not be read, so that the stamp says nothing about them."""
     return len(known.sha256) != SHA256_LETTERS
-
-
-def trips_brake(number: int, live: int, *, share: float, count: int) -> bool:
-    """Return whether `number` removals or refusals, of `live` documents, must wait for a person's consent."""
-    return number > count and number > share * live
