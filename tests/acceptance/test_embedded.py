@@ -173,7 +173,8 @@ def test_a_mass_disappearance_is_held_until_a_person_approves_it(folder: Path, u
         what="the hold",
     )
     assert stored(folder, "pages/0.md") == ("live", 1)
-    assert run("approve", cwd=folder).returncode == 0
+    shown = json.loads(run("approve", "--show", "--json", cwd=folder).stdout)
+    assert run("approve", shown["ids"]["removals"], cwd=folder).returncode == 0
     wait_until(lambda: stored(folder, "pages/0.md") == ("retired", 1), what="the retirement")
 
 

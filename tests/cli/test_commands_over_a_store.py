@@ -190,12 +190,15 @@ def test_approve_does_nothing_without_a_hold(library, synced):
     assert synced("approve", "--show") == {
         "since": None,
         "live": 0,
+        "ids": {"removals": None, "refusals": None},
         "removals": [],
         "refusals": [],
     }
 
 
-def test_a_mass_disappearance_is_held_until_a_person_approves_it(library, seeds, tmp_path):
+@pytest.fixture
+def emptied(library, seeds):
+    """Store 20 pages more, delete them, and return their files."""
     paths = [
         write(seeds / f"{number:02}.md", a_seed(title=f"Page {number}")) for number in range(20)
     ]
@@ -207,6 +210,10 @@ def test_a_mass_disappearance_is_held_until_a_person_approves_it(library, seeds,
         "removals held: if the files are meant to be gone, run content-sync approve"
         in result.stderr
     )
+    return paths
+
+
+def test_a_mass_disappearance_is_held_until_a_person_approves_it(library, emptied):
     status = json.loads(library("status", "--json").stdout)
     assert status["documents"]["live"] == 23
     assert status["held"] == {"removals": 20, "refusals": 0}
@@ -214,12 +221,47 @@ def test_a_mass_disappearance_is_held_until_a_person_approves_it(library, seeds,
     plan = json.loads(library("approve", "--show", "--json").stdout)
     assert len(plan["removals"]) == 20
     assert plan["removals"][0]["title"]
-    assert plan["removals"][0]["path"] in library("approve", "--show").stdout
-    agreed = json.loads(library("approve", "--json").stdout)
-    assert agreed == {"removals": 20, "refusals": 0}
+    shown = library("approve", "--show").stdout
+    assert plan["removals"][0]["path"] in shown
+    assert f"run content-sync approve {plan['ids']['removals']}" in shown
+    agreed = library("approve", plan["ids"]["removals"], "--json", "--by", "Asha Rao")
+    assert json.loads(agreed.stdout) == {"removals": 20, "refusals": 0}
     assert "Nothing is held." in library("approve", "--show").stdout
+    assert "by Asha Rao" in library("why", "00.md").stdout
     library("sync")
     assert json.loads(library("status", "--json").stdout)["documents"] == {"live": 3, "retired": 20}
+    library("sync")
+
+
+def test_an_approval_is_refused_when_the_list_has_changed_since_it_was_shown(
+    library, emptied, seeds
+):
+    shown = json.loads(library("approve", "--show", "--json").stdout)["ids"]["removals"]
+    (seeds / "overdue.md").unlink()
+    library("sync", code=1)
+    result = library("approve", shown, code=1)
+    assert "has changed since it was shown: it has 21 removals now" in result.stderr
+    again = json.loads(library("approve", "--show", "--json").stdout)["ids"]["removals"]
+    assert "Approved 21 removals" in library("approve", again).stdout
+    result = library("approve", again, code=1)
+    assert "it was approved, or its files are back" in result.stderr
+    assert "no list 7-none waits" in library("approve", "7-none", code=1).stderr
+
+
+def test_an_approval_without_an_id_asks_on_a_terminal_and_is_an_error_elsewhere(
+    library, emptied, tmp_path
+):
+    for arguments in (("approve",), ("approve", "--json")):
+        result = library(*arguments, code=2)
+        assert "removals are held: look at `content-sync approve --show`" in result.stderr
+    for typed, code in (("n\n", 1), ("\x04", 1), ("y\n", 0)):
+        assert json.loads(library("status", "--json").stdout)["held"]["removals"] == 20
+        shown, ended = on_a_terminal("approve", cwd=tmp_path, rows=200, typed=typed)
+        assert ended == code
+        assert "19.md" in shown
+        assert "Approve 20 removals?" in shown
+    assert "Approved 20 removals" in shown
+    assert json.loads(library("status", "--json").stdout)["held"]["removals"] == 0
 
 
 def test_a_missing_store_is_reported_in_one_line(library):

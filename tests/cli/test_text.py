@@ -371,6 +371,7 @@ def test_held_files_are_listed_with_their_problems():
     held = {
         "since": "2026-03-30T00:00:00+00:00",
         "live": 40,
+        "ids": {"removals": "7-5f3a9c1e7b20", "refusals": "8-0c1d2e3f4a5b"},
         "removals": [{"path": "gone.md", "title": "Gone"}],
         "refusals": [{"path": "bad.md", "title": "Bad", "problems": a_refusal()}],
     }
@@ -378,6 +379,8 @@ def test_held_files_are_listed_with_their_problems():
     assert "gone.md  Gone" in shown
     assert "bad.md  `status` is wrong (CS032)" in shown
     assert "1 refusal, 40 documents live, held since 2026-03-30 05:30:00" in shown
+    assert "content-sync approve 7-5f3a9c1e7b20" in " ".join(shown.split())
+    assert "content-sync approve 8-0c1d2e3f4a5b" in " ".join(shown.split())
 
 
 def test_a_watcher_that_stopped_reporting_is_not_shown_as_healthy():

@@ -11,8 +11,10 @@ from support.seeds import a_seed
 from support.stored import Library, a_library, a_mailing_library, mails_at
 from support.waiting import wait_until
 
-from worker.ingest.holds import hold_refusals
+from worker.ingest.holds import NotApprovedError, hold_refusals
 from worker.run.doctor import doctor
+from worker.store.acknowledgements import RETIRE_ASKED
+from worker.store.library import events_after
 
 BROKEN = "---\ntitle: [\n---\n\nThe tool that wrote this is broken.\n"
 PAGES = tuple(f"{number:02}.md" for number in range(40))
@@ -46,8 +48,24 @@ def subjects(library: Library, post) -> list[str]:
     return [message["Subject"] for message in mails_at(post)]
 
 
+def approve(library: Library) -> dict[str, int]:
+    """Approve all that is shown."""
+    ids = [given for given in library.services.held()["ids"].values() if given is not None]
+    return library.services.approve(ids, by="asha")
+
+
 def refusals_check(library: Library):
     return next(c for c in doctor(library.services.settings, None) if c.name == "refusals")
+
+
+def waiting_for_locks(library: Library) -> int:
+    """Return how many transactions of this PostgreSQL database wait for a lock."""
+    locks = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE NOT granted AND d.datname = current_database()"
+    )
+    with library.store.read() as connection:
+        return connection.scalar(locks)
 
 
 def test_a_mass_of_refusals_is_one_notice(library: Library, post):
@@ -74,7 +92,7 @@ def test_each_refusal_is_a_notice_after_a_person_approves(library: Library, post
     assert [one["path"] for one in shown["refusals"]] == list(PAGES[:30])
     assert shown["refusals"][0]["problems"][0]["severity"] == "error"
 
-    assert library.services.approve() == {"removals": 0, "refusals": 30}
+    assert approve(library) == {"removals": 0, "refusals": 30}
     assert subjects(library, post)[1:] == ["Content Sync: 30 files refused"]
     assert library.services.status()["held"]["refusals"] == 0
     assert refusals_check(library).ok
@@ -87,13 +105,13 @@ def test_fixed_files_end_the_hold_without_notices(library: Library, post):
     fix(library, PAGES[:28])
     assert subjects(library, post)[1:] == ["Content Sync: 2 files refused"]
     assert library.services.held()["refusals"] == []
-    assert library.services.approve() == {"removals": 0, "refusals": 0}
+    assert approve(library) == {"removals": 0, "refusals": 0}
 
 
 def test_an_approval_covers_refusals_up_to_its_time(library: Library, post):
     refuse(library, PAGES[:12])
     subjects(library, post)
-    library.services.approve()
+    approve(library)
     subjects(library, post)
     refuse(library, PAGES[12:14])
     assert subjects(library, post)[2:] == ["Content Sync: 2 files refused"]
@@ -123,12 +141,7 @@ def test_of_several_concurrent_workers_one_begins_the_hold(postgres_url: str):
         looking = [Thread(target=look) for _ in range(4)]
 
         def all_wait() -> bool:
-            with library.store.read() as connection:
-                locks = text(
-                    "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
-                    " WHERE NOT granted AND d.datname = current_database()"
-                )
-                waiting = connection.scalar(locks)
+            waiting = waiting_for_locks(library)
             return waiting == 4 or not any(thread.is_alive() for thread in looking)
 
         with library.store.write() as connection:
@@ -140,3 +153,91 @@ def test_of_several_concurrent_workers_one_begins_the_hold(postgres_url: str):
             thread.join()
         held = [notice for notice in library.services.notices(None) if notice["kind"] == "held"]
     assert len(held) == 1
+
+
+GONE = list(PAGES[:30])
+
+
+def test_an_approval_covers_exactly_what_was_listed(library: Library):
+    library.services.hold(GONE, 40)
+    shown = library.services.held()["ids"]["removals"]
+    library.services.hold(list(PAGES[:31]), 40)
+    with pytest.raises(NotApprovedError, match="it has 31 removals now"):
+        library.services.approve([shown], by="asha")
+    library.services.hold(GONE, 40)
+    assert library.services.approve([shown], by="asha") == {"removals": 30, "refusals": 0}
+    assert library.services.removals(()).agreed == set(GONE)
+
+    library.services.hold(list(PAGES), 40)
+    found = library.services.removals(())
+    assert (found.agreed, found.held) == (set(GONE), set(PAGES[30:]))
+    assert library.services.status()["held"]["removals"] == 10
+    with pytest.raises(NotApprovedError, match="it was approved"):
+        library.services.approve([shown], by="rao")
+    library.services.hold(list(PAGES[30:]), 40)
+    library.remove(*GONE)
+    found = library.services.removals(())
+    assert (found.retired, found.agreed, found.held) == (0, set(), set(PAGES[30:]))
+
+
+def test_an_approved_hold_ends_when_its_files_are_back(library: Library):
+    library.services.hold(GONE, 40)
+    approve(library)
+    library.services.end_hold()
+    library.drop(GONE[0], title="Back, and edited")
+    assert library.services.removals(()).is_held is False
+    library.later(hours=25)
+    assert library.services.removals(()).agreed == set()
+
+
+def test_of_two_lists_none_is_approved_if_one_has_changed(library: Library):
+    library.services.hold(GONE, 40)
+    refuse(library, PAGES[:30])
+    library.services.deliver()
+    shown = library.services.held()["ids"]
+    assert None not in shown.values()
+    fix(library, PAGES[:1])
+    with pytest.raises(NotApprovedError, match="it has 29 refusals now"):
+        library.services.approve(shown.values(), by="asha")
+    assert library.services.status()["held"] == {"removals": 30, "refusals": 29}
+
+
+def test_who_approved_is_recorded_with_each_document(library: Library):
+    library.services.hold(GONE, 40)
+    approve(library)
+    with library.store.read() as connection:
+        asked = [e for e in events_after(connection, 0, 1000) if e.kind == RETIRE_ASKED]
+    assert [event.path for event in asked] == GONE
+    assert {(event.number, event.data["by"]) for event in asked} == {(1, "asha")}
+
+
+@pytest.mark.parametrize("times", range(3))
+def test_a_hold_does_not_grow_while_a_person_approves_it(postgres_url: str, times: int):
+    """The watcher and the person have read the hold, and then both write."""
+    with a_library(postgres_url) as library:
+        library.take_in({path: a_seed(title=path) for path in PAGES})
+        library.services.hold(GONE, 40)
+        shown = library.services.held()["ids"]["removals"]
+        answers: list[object] = []
+
+        def agree() -> None:
+            try:
+                answers.append(library.services.approve([shown], by="asha"))
+            except NotApprovedError as error:
+                answers.append(error)
+
+        grow = partial(library.services.hold, list(PAGES), 40)
+        both = [Thread(target=work) for work in ((agree, grow), (grow, agree))[times % 2]]
+        with library.store.write() as connection:
+            library.store.lock_events(connection)
+            for number, thread in enumerate(both, start=1):
+                thread.start()
+                wait_until(lambda number=number: waiting_for_locks(library) == number)
+        for thread in both:
+            thread.join()
+
+        found = library.services.removals(())
+        if isinstance(answers[0], NotApprovedError):
+            assert (found.agreed, found.held) == (set(), set(PAGES))
+        else:
+            assert (found.agreed, found.held) == (set(GONE), set(PAGES[30:]))

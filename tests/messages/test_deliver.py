@@ -193,7 +193,8 @@ def test_a_mass_disappearance_is_sent_as_one_message(library: Library, post):
 
     assert deliver(library) == [("sent", 1)]
     assert "approve" in text_of(mails_at(post)[0])
-    assert library.services.approve() == {"removals": 2, "refusals": 0}
+    ids = [library.services.held()["ids"]["removals"]]
+    assert library.services.approve(ids, by="asha") == {"removals": 2, "refusals": 0}
     assert library.services.removals(()).agreed == {"a.md", "b.md"}
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.cli.options import Flags, as_json, read_settings, seeds_folder
+from worker.cli.options import Flags, as_json, by, read_settings, seeds_folder, who_says
 from worker.cli.output import complain, print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from worker.settings.model import Settings
 
 QUEUES = ("live", "bulk", "notices")
 
@@ -162,28 +165,46 @@ def sync(flags: Flags, *, full: bool, dry_run: bool, seeds: Path | None, as_json
 
 
 @click.command
+@click.argument(
+    "ids", metavar="[ID…]", nargs=-1, help="The IDs of the lists, as --show prints them."
+)
 @click.option("--show", is_flag=True, help="Show what is held; approve nothing.")
+@by
 @as_json
 @click.pass_obj
-def approve(flags: Flags, *, show: bool, as_json: bool) -> None:
+def approve(
+    flags: Flags, *, ids: tuple[str, ...], show: bool, by: str | None, as_json: bool
+) -> None:
     """Approve the changes that are held.
 
-    When very many files vanish at once, the service holds the removals because the folder may be
+    When very many files vanish within a day, the service holds the removals because the folder may be
     unmounted. After you approve, the documents retire and keep their history. When very many files are
-    refused at once, it holds the messages. After you approve, each goes to whoever answers for the file.
+    refused within a day, it holds the messages. After you approve, each goes to whoever answers for the
+    file.
 
-    Example: content-sync approve --show
+    You approve exactly the list with the ID: if it has changed since it was shown, nothing is approved.
+    On a terminal the ID may be left out; then the lists are shown, and you are asked.
+
+    Example: content-sync approve 12-5f3a9c1e7b20
     """
     settings = read_settings(flags)
+    from worker.ingest.holds import NotApprovedError
     from worker.library.opened import open_services
 
     with open_services(settings) as services:
-        answer = services.held() if show else services.approve()
-    if show and not as_json:
-        from worker.cli import text, views
-
-        text.show(views.held_table(answer, settings.zone))
-        return
+        if show or not ids:
+            held = services.held()
+            if show:
+                _show_held(held, settings, as_json=as_json)
+                return
+            ids = _choose(held, settings, as_json=as_json)
+        try:
+            answer = {"removals": 0, "refusals": 0}
+            if ids:
+                answer = services.approve(ids, by=who_says(by))
+        except NotApprovedError as error:
+            complain(str(error))
+            raise click.exceptions.Exit(1) from None
     if as_json:
         print_json(answer)
         return
@@ -193,5 +214,41 @@ def approve(flags: Flags, *, show: bool, as_json: bool) -> None:
         )
     if number := answer["refusals"]:
         click.echo(f"Approved {number:,} refusals. Whoever answers for the files gets a message.")
-    if not any(answer.values()):
+
+
+def _show_held(held: dict[str, Any], settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        print_json(held)
+        return
+    from worker.cli import text, views
+
+    text.show(views.held_table(held, settings.zone))
+
+
+def _choose(held: dict[str, Any], settings: Settings, *, as_json: bool) -> tuple[str, ...]:
+    """Show what is held on a terminal, and return the IDs of the lists that the person approves.
+
+    Exits with 1 if they approve nothing. Programs have to name the ID.
+    """
+    waiting = {kind: given for kind, given in held["ids"].items() if given is not None}
+    if not waiting:
         complain("nothing is held")
+        return ()
+    if as_json or not sys.stdin.isatty():
+        raise click.UsageError(
+            f"{' and '.join(waiting)} are held: look at `content-sync approve --show`, which prints"
+            " the ID to approve"
+        )
+    _show_held(held, settings, as_json=False)
+    chosen = []
+    try:
+        for kind, given in waiting.items():
+            if click.confirm(f"Approve {len(held[kind]):,} {kind}?", err=True):
+                chosen.append(given)
+    except click.Abort:  # Ctrl-C, or the end of the input
+        click.echo(err=True)
+        chosen = []
+    if not chosen:
+        complain("nothing was approved")
+        raise click.exceptions.Exit(1)
+    return tuple(chosen)

@@ -116,7 +116,9 @@ def held_table(held: dict[str, Any], zone: tzinfo) -> RenderableType:
             f"{count(len(held[what]), what.removesuffix('s'))}, {held['live']:,} documents live"
         )
         since = local_time(held["since"], zone)
-        shown += [table, Text(f"\n{number}, held since {since}: {answer}")]
+        command = f"content-sync approve {held['ids'][what]}"
+        todo = answer.replace("content-sync approve", command)
+        shown += [table, Text(f"\n{number}, held since {since}: {todo}")]
     return Group(*shown) if shown else Text("Nothing is held.")
 
 

@@ -8,20 +8,28 @@ back or fixed. Called by `worker.library.services`, `worker.library.queries` and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from worker.domain.folder.brake import WINDOW, Removals, trips_brake
 from worker.domain.reviews.notice import hold_notices
 from worker.domain.reviews.route import Route
+from worker.errors import ContentSyncError
 from worker.settings.model import BrakeSettings
 from worker.store import holds as table
 from worker.store import library
+from worker.store.acknowledgements import RETIRE_ASKED
+from worker.store.documents import add_events, event_row
 from worker.store.engine import Connection, Store
 from worker.store.removals import find_live
 from worker.store.removals import find_removals as count_removals
+
+
+class NotApprovedError(ContentSyncError):
+    """What a person agrees to is not what waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,43 +120,129 @@ def unanswered_refusals(connection: Connection, brake: BrakeSettings) -> Refused
     return _find_mass(connection, brake, after=_approved_at(_refusals(connection)))
 
 
-def approve(store: Store, *, now: datetime) -> dict[str, int]:
-    """Approve what is held; return the numbers of removals and of refusals. Commits."""
-    with store.write() as connection:
-        held = count_held(connection)
-        for hold in table.list_unanswered(connection):
-            if held[hold.kind]:
-                table.update_hold(connection, hold.id, state=table.APPROVED, decided_at=now)
-    return held
+def approve(store: Store, ids: Collection[str], *, by: str, now: datetime) -> dict[str, int]:
+    """Approve the lists with these IDs, all or none; return the numbers of removals and refusals. Commits.
+
+    An event of each removal records the person, so that it does not count for the brake. Raises
+    `NotApprovedError` if a list has changed since it was shown, or waits no more.
+    """
+
+    def work(connection: Connection) -> dict[str, int]:
+        store.lock_events(connection)  # a list must not change while it is approved
+        waiting = {held.id: held for held in _list_held(connection)}
+        numbers = dict.fromkeys((table.REMOVALS, table.REFUSALS), 0)
+        for given in sorted(set(ids)):
+            held = waiting.get(given)
+            if held is None:
+                raise NotApprovedError(_why_not(given, waiting.values()))
+            table.update_hold(connection, held.hold_id, state=table.APPROVED, decided_at=now)
+            numbers[held.kind] = len(held.paths)
+            if held.kind == table.REMOVALS:
+                _note_consent(connection, held, by=by, now=now)
+        return numbers
+
+    return store.transact(work)
 
 
 def count_held(connection: Connection) -> dict[str, int]:
     """Return the numbers of removals and of refusals that wait for a person."""
     counts = dict.fromkeys((table.REMOVALS, table.REFUSALS), 0)
-    for hold in table.list_unanswered(connection):
-        refused = hold.kind == table.REFUSALS
-        counts[hold.kind] = (
-            library.count_refused_live(connection) if refused else len(hold.removals)
-        )
-    return counts
+    return counts | {held.kind: len(held.paths) for held in _list_held(connection)}
 
 
 def held(connection: Connection) -> dict[str, Any]:
-    """Return what waits for a person: the documents that `approve` retires, and the refusals it reports."""
-    waiting = table.list_unanswered(connection)
-    gone = [path for hold in waiting for path in hold.removals]
-    refused: Sequence[Any] = ()
-    if any(hold.kind == table.REFUSALS for hold in waiting):
-        refused = library.list_refused_live(connection)
+    """Return what waits for a person: the documents that `approve` retires, and the refusals it reports.
+
+    `ids` has the ID of each list, None for an empty one.
+    """
+    waiting = {held.kind: held for held in _list_held(connection)}
+    gone = waiting[table.REMOVALS].paths if table.REMOVALS in waiting else ()
+    refused = waiting[table.REFUSALS].refused if table.REFUSALS in waiting else ()
     titles = library.titles_of(connection, gone)
+    ids: dict[str, str | None] = dict.fromkeys((table.REMOVALS, table.REFUSALS))
     return {
-        "since": min((hold.at for hold in waiting), default=None),
-        "live": max((hold.live for hold in waiting), default=0),
+        "since": min((held.at for held in waiting.values()), default=None),
+        "live": max((held.live for held in waiting.values()), default=0),
+        "ids": ids | {held.kind: held.id for held in waiting.values()},
         table.REMOVALS: [{"path": path, "title": titles.get(path)} for path in gone],
         table.REFUSALS: [
             {"path": row.path, "title": row.title, "problems": row.problems} for row in refused
         ],
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A list that waits for a person; `refused` has the rows of refusals."""
+
+    hold_id: int
+    kind: str
+    at: datetime
+    live: int
+    paths: Sequence[str]
+    refused: Sequence[Any] = ()
+
+    @property
+    def id(self) -> str:
+        """Return an ID of this very list: the hold's, and a hash of the paths."""
+        listed = "\0".join(sorted(self.paths)).encode(errors="surrogatepass")
+        return f"{self.hold_id}-{sha256(listed).hexdigest()[:12]}"
+
+
+def _list_held(connection: Connection) -> list[_Held]:
+    """Return the lists that wait for a person: at most one of a kind, and none that is empty."""
+    found = []
+    for hold in table.list_unanswered(connection):
+        refused: Sequence[Any] = ()
+        if hold.kind == table.REFUSALS:
+            refused = library.list_refused_live(connection)
+        paths = [row.path for row in refused] or hold.removals
+        if paths:
+            found.append(
+                _Held(
+                    hold_id=hold.id,
+                    kind=hold.kind,
+                    at=hold.at,
+                    live=hold.live,
+                    paths=paths,
+                    refused=refused,
+                )
+            )
+    return found
+
+
+def _why_not(given: str, waiting: Iterable[_Held]) -> str:
+    number, _, _ = given.partition("-")
+    for held in waiting:
+        if str(held.hold_id) == number:
+            return (
+                f"the list {given} has changed since it was shown: it has {len(held.paths):,} {held.kind}"
+                " now; look at it again with content-sync approve --show"
+            )
+    return (
+        f"no list {given} waits: it was approved, or its files are back;"
+        " content-sync approve --show lists what is held"
+    )
+
+
+def _note_consent(connection: Connection, held: _Held, *, by: str, now: datetime) -> None:
+    """Add an event of each document that a person agreed to retire."""
+    heads = list(library.heads_of(connection, held.paths))
+    add_events(
+        connection,
+        [
+            event_row(
+                now,
+                RETIRE_ASKED,
+                head.path,
+                document_id=head.id,
+                number=head.number,
+                by=by,
+                hold=held.hold_id,
+            )
+            for head in heads
+        ],
+    )
 
 
 def _refusals(connection: Connection) -> Any | None:

@@ -217,9 +217,12 @@ class Services(Reader):
 
     # What commands do.
 
-    def approve(self) -> dict[str, int]:
-        """Approve what is held; return the numbers of removals and of refusals. Commits."""
-        return holds.approve(self.store, now=self.now())
+    def approve(self, ids: Collection[str], *, by: str) -> dict[str, int]:
+        """Approve the lists with these IDs; return the numbers of removals and of refusals. Commits.
+
+        Raises `NotApprovedError` if a list has changed since it was shown, or waits no more.
+        """
+        return holds.approve(self.store, ids, by=by, now=self.now())
 
     def remind(self, *, on: date | None, dry_run: bool) -> dict[str, Any]:
         """Run one review sweep as of a day, by default today; return the new notices. Commits."""

@@ -225,9 +225,9 @@ def find_document(connection: Connection, path: str) -> Any | None:
 
 
 def heads_of(connection: Connection, paths: Iterable[str]) -> Iterator[Any]:
-    """Yield path, number and stored_at of the newest version of each live document at these paths."""
+    """Yield the ID, path, number and stored_at of the newest version of each live document at these paths."""
     d, v = documents.c, versions.c
-    query = select(d.path, v.number, v.stored_at).join(
+    query = select(d.id, d.path, v.number, v.stored_at).join(
         versions, (v.document_id == d.id) & (v.number == d.number)
     )
     for some in batched(sorted(set(paths)), 500):
