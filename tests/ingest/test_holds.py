@@ -11,9 +11,10 @@ from support.seeds import a_seed
 from support.stored import Library, a_library, a_mailing_library, mails_at
 from support.waiting import wait_until
 
-from worker.ingest.holds import NotApprovedError, hold_refusals
+from worker.ingest.holds import NotApprovedError, hold_refusals, unanswered_refusals
 from worker.run.doctor import doctor
 from worker.store.acknowledgements import RETIRE_ASKED
+from worker.store.holds import REFUSALS, list_standing
 from worker.store.library import events_after
 
 BROKEN = "---\ntitle: [\n---\n\nThe tool that wrote this is broken.\n"
@@ -118,6 +119,51 @@ def test_an_approval_covers_refusals_up_to_its_time(library: Library, post):
     refuse(library, PAGES[14:30])
     assert subjects(library, post)[3:] == ["Content Sync: 1 hold waits for a person"]
     assert not refusals_check(library).ok
+
+
+def test_refusals_that_gather_slowly_are_no_mass(library: Library, post):
+    for number in range(20):
+        refuse(library, PAGES[number : number + 1])
+        library.later(hours=25)
+    assert library.services.status()["held"]["refusals"] == 0
+    before = len(subjects(library, post))
+    refuse(library, PAGES[20:21])
+    assert subjects(library, post)[before:] == ["Content Sync: 1 file refused"]
+    assert library.services.held()["refusals"] == []
+    brake = library.services.settings.brake
+    with library.store.read() as connection:
+        assert unanswered_refusals(connection, brake, now=library.time) is None
+    assert "21 of 40 live documents" in refusals_check(library).detail
+
+
+def test_a_mass_within_a_day_is_held_without_what_was_refused_before(library: Library, post):
+    refuse(library, PAGES[:5])
+    library.later(hours=30)
+    subjects(library, post)
+    for number in range(5, 30):
+        refuse(library, PAGES[number : number + 1])
+        library.later(minutes=50)
+    assert subjects(library, post)[1:] == ["Content Sync: 1 hold waits for a person"]
+    held = [one["path"] for one in library.services.held()["refusals"]]
+    assert held == list(PAGES[5:30])
+    assert library.services.status()["held"]["refusals"] == 25
+    assert not refusals_check(library).ok
+
+
+def test_a_held_mass_stays_held_after_a_day_and_grows(library: Library, post):
+    refuse(library, PAGES[:30])
+    subjects(library, post)
+    library.later(days=3)
+    refuse(library, PAGES[30:31])
+    assert subjects(library, post)[1:] == []
+    assert len(library.services.held()["refusals"]) == 31
+    assert not refusals_check(library).ok
+    assert approve(library) == {"removals": 0, "refusals": 31}
+    assert subjects(library, post)[1:] == ["Content Sync: 31 files refused"]
+    library.later(days=3)
+    assert subjects(library, post)[2:] == []
+    with library.store.read() as connection:
+        assert list_standing(connection, REFUSALS) == []
 
 
 def test_a_first_load_of_broken_files_is_not_held(library: Library, post):

@@ -255,7 +255,7 @@ def test_every_kind_of_notice_has_a_text(library: Library):
     for words in (
         "- r.md: Bones\n  has been deprecated since version 3, by Asha\n",
         "- f.md\n  line 2: CS001 no title; version 2 stays published\n  give one\n",
-        "- 612 of 1,432 documents vanished at once\n",
+        "- 612 of 1,432 documents are missing from the folder\n",
         "- the channel mail has been failing since 2026-11-24 08:00 UTC: 554 No\n",
         "- the watcher has not reported since 2026-11-24 08:00 UTC: ",
         "- the review sweep has not run yet: ",

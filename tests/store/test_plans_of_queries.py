@@ -111,7 +111,10 @@ def test_a_delivery_scans_refusals_and_not_live_documents(sqlite_url: str):
     """It looks for a mass of refusals every few seconds: 8% of a core over 100,000 documents."""
     with a_library(sqlite_url) as library, library.store.read() as connection:
         asked, plans = plans_of(
-            connection, lambda: unanswered_refusals(connection, library.services.settings.brake)
+            connection,
+            lambda: unanswered_refusals(
+                connection, library.services.settings.brake, now=library.time
+            ),
         )
 
     assert asked == 2

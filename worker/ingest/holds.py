@@ -34,7 +34,7 @@ class NotApprovedError(ContentSyncError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedMany:
-    """How many of the live documents have a newer edit that was refused."""
+    """How many of the live documents have a newer edit that was refused within 24 hours."""
 
     refused: int
     live: int
@@ -104,20 +104,22 @@ def hold_refusals(
 
     def work(connection: Connection) -> None:
         store.lock_events(connection)  # several workers may look; one of them acts
-        over, mass = _next(connection, brake)
+        over, mass = _next(connection, brake, now)
         _end(connection, over, now)
         if mass is not None:
             _start(connection, table.REFUSALS, mass.refused, mass.live, routes=routes, now=now)
 
     with store.read() as connection:
-        if _next(connection, brake) == (None, None):
+        if _next(connection, brake, now) == (None, None):
             return
     store.transact(work)
 
 
-def unanswered_refusals(connection: Connection, brake: BrakeSettings) -> RefusedMany | None:
+def unanswered_refusals(
+    connection: Connection, brake: BrakeSettings, *, now: datetime
+) -> RefusedMany | None:
     """Return the mass of refusals that nobody has approved, whether it is held already or not."""
-    return _find_mass(connection, brake, after=_approved_at(_refusals(connection)))
+    return _find_mass(connection, brake, after=_counts_from(_refusals(connection), now))
 
 
 def approve(store: Store, ids: Collection[str], *, by: str, now: datetime) -> dict[str, int]:
@@ -195,7 +197,7 @@ def _list_held(connection: Connection) -> list[_Held]:
     for hold in table.list_unanswered(connection):
         refused: Sequence[Any] = ()
         if hold.kind == table.REFUSALS:
-            refused = library.list_refused_live(connection)
+            refused = library.list_refused_live(connection, after=_counts_from(hold, hold.at))
         paths = [row.path for row in refused] or hold.removals
         if paths:
             found.append(
@@ -249,22 +251,32 @@ def _refusals(connection: Connection) -> Any | None:
     return next(iter(table.list_standing(connection, table.REFUSALS)), None)
 
 
-def _approved_at(hold: Any | None) -> datetime | None:
-    return hold.decided_at if hold is not None else None
+def _counts_from(hold: Any | None, now: datetime) -> datetime:
+    """Return the instant after which a refusal counts.
+
+    A mass that is held does not shrink with time. An approval covers what was refused before it.
+    """
+    if hold is None:
+        return now - WINDOW
+    since: datetime = hold.at - WINDOW
+    return since if hold.state == table.OPEN else max(now - WINDOW, hold.decided_at)
 
 
-def _next(connection: Connection, brake: BrakeSettings) -> tuple[Any | None, RefusedMany | None]:
+def _next(
+    connection: Connection, brake: BrakeSettings, now: datetime
+) -> tuple[Any | None, RefusedMany | None]:
     """Return the hold on refusals to end, and the mass to hold; None for neither."""
     hold = _refusals(connection)
-    mass = _find_mass(connection, brake, after=_approved_at(hold))
+    mass = _find_mass(connection, brake, after=_counts_from(hold, now))
     if hold is None or hold.state == table.OPEN:
         return (None, mass) if hold is None else (hold if mass is None else None, None)
-    stays_approved = mass is None and _find_mass(connection, brake) is not None
+    # While it would be a mass without the approval, the approval is needed.
+    stays_approved = mass is None and _find_mass(connection, brake, after=now - WINDOW) is not None
     return (None, None) if stays_approved else (hold, mass)
 
 
 def _find_mass(
-    connection: Connection, brake: BrakeSettings, *, after: datetime | None = None
+    connection: Connection, brake: BrakeSettings, *, after: datetime
 ) -> RefusedMany | None:
     """Return the mass of live documents whose refusals, made after an instant, still stand; or None."""
     refused = library.count_refused_live(connection, after=after)

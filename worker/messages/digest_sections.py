@@ -311,7 +311,8 @@ def _clean(line: DigestLine) -> DigestLine:
 def _held(data: Mapping[str, Any]) -> str:
     if "refusals" in data:
         return (
-            f"{data['refusals']:,} of {data['live']:,} documents have a newer edit that was refused; "
+            f"{data['refusals']:,} of {data['live']:,} documents have a newer edit that was refused"
+            " within 24 hours; "
             "their last good versions stay published"
         )
-    return f"{data['removals']:,} of {data['live']:,} documents vanished at once"
+    return f"{data['removals']:,} of {data['live']:,} documents are missing from the folder"

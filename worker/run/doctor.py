@@ -285,11 +285,11 @@ def _refusals(services: Services) -> Iterator[Check]:
     with services.store.read() as connection:
         refused = library.count_refused_live(connection)
         live = library.count_live(connection)
-        hold = unanswered_refusals(connection, services.settings.brake)
+        hold = unanswered_refusals(connection, services.settings.brake, now=services.now())
     detail = f"{refused:,} of {live:,} live documents have a newer edit that was refused"
     if hold is not None:
         detail += (
-            ": check the schema and the program that wrote them "
+            f", {hold.refused:,} of them within 24 hours: check the schema and the program that wrote them "
             "(`content-sync approve --show`), then fix the files, or run `content-sync approve`"
         )
     yield Check(name="refusals", ok=hold is None, detail=detail)

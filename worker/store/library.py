@@ -201,12 +201,12 @@ def count_refused_live(connection: Connection, *, after: datetime | None = None)
     return connection.scalar(found) or 0
 
 
-def list_refused_live(connection: Connection) -> Sequence[Any]:
-    """Return path, title and problems of the live documents with a newer refused edit."""
+def list_refused_live(connection: Connection, *, after: datetime) -> Sequence[Any]:
+    """Return path, title and problems of the live documents with an edit refused after an instant."""
     found = (
         select(documents.c.path, documents.c.title, ledger.c.problems)
         .join(ledger, RESIDENT)
-        .where(IS_REFUSED, IS_LIVE)
+        .where(IS_REFUSED, IS_LIVE, ledger.c.refused_at > after)
         .order_by(documents.c.path)
     )
     return connection.execute(found).all()
