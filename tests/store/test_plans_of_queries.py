@@ -17,6 +17,7 @@ from worker.ingest.holds import unanswered_refusals
 from worker.reviews.snooze_and_ack import snooze
 from worker.store.library import count_all, review_groups, review_rows
 from worker.store.notices import last_notified
+from worker.store.removals import find_removals
 
 TODAY = date(2026, 11, 24)
 
@@ -137,3 +138,18 @@ def test_the_other_counts_use_indexes_only(sqlite_url: str):
     scans = [step for step in plans if step.startswith("SCAN documents")]
     assert len(scans) == 1
     assert "USING COVERING INDEX" in scans[0]
+
+
+def test_the_removals_of_a_day_are_found_from_the_end_of_the_events(sqlite_url: str):
+    """The brake asks with every deletion, and the table has the events of all years."""
+    with a_library(sqlite_url) as library, library.store.read() as connection:
+        since = library.time - timedelta(hours=24)
+        asked, plans = plans_of(connection, lambda: find_removals(connection, since))
+
+    assert asked == 1
+    touched = [step for step in plans if "events" in step]
+    # The scan goes backwards by ID and ends at the first event before the day.
+    assert sorted(touched) == [
+        "SCAN events",
+        "SEARCH events USING INTEGER PRIMARY KEY (rowid>?)",
+    ]
