@@ -13,7 +13,7 @@ from support.waiting import wait_until
 
 from worker.ingest.holds import NotApprovedError, hold_refusals, unanswered_refusals
 from worker.run.doctor import doctor
-from worker.store.acknowledgements import RETIRE_ASKED
+from worker.store.acknowledgements import RETIRE_APPROVED
 from worker.store.holds import REFUSALS, list_standing
 from worker.store.library import events_after
 
@@ -221,6 +221,7 @@ def test_an_approval_covers_exactly_what_was_listed(library: Library):
     with pytest.raises(NotApprovedError, match="it was approved"):
         library.services.approve([shown], by="rao")
     library.services.hold(list(PAGES[30:]), 40)
+    assert library.services.removals(()).agreed == set()
     library.remove(*GONE)
     found = library.services.removals(())
     assert (found.retired, found.agreed, found.held) == (0, set(), set(PAGES[30:]))
@@ -229,11 +230,12 @@ def test_an_approval_covers_exactly_what_was_listed(library: Library):
 def test_an_approved_hold_ends_when_its_files_are_back(library: Library):
     library.services.hold(GONE, 40)
     approve(library)
+    assert library.services.removals(()).agreed == set(GONE)
     library.services.end_hold()
-    library.drop(GONE[0], title="Back, and edited")
-    assert library.services.removals(()).is_held is False
-    library.later(hours=25)
-    assert library.services.removals(()).agreed == set()
+    found = library.services.removals(())
+    assert (found.agreed, found.is_held) == (set(), False), (
+        "if they vanish again, a person is asked"
+    )
 
 
 def test_of_two_lists_none_is_approved_if_one_has_changed(library: Library):
@@ -252,7 +254,7 @@ def test_who_approved_is_recorded_with_each_document(library: Library):
     library.services.hold(GONE, 40)
     approve(library)
     with library.store.read() as connection:
-        asked = [e for e in events_after(connection, 0, 1000) if e.kind == RETIRE_ASKED]
+        asked = [e for e in events_after(connection, 0, 1000) if e.kind == RETIRE_APPROVED]
     assert [event.path for event in asked] == GONE
     assert {(event.number, event.data["by"]) for event in asked} == {(1, "asha")}
 

@@ -21,7 +21,7 @@ from worker.errors import ContentSyncError
 from worker.settings.model import BrakeSettings
 from worker.store import holds as table
 from worker.store import library
-from worker.store.acknowledgements import RETIRE_ASKED
+from worker.store.acknowledgements import RETIRE_APPROVED
 from worker.store.documents import add_events, event_row
 from worker.store.engine import Connection, Store
 from worker.store.removals import find_live
@@ -235,7 +235,7 @@ def _note_consent(connection: Connection, held: _Held, *, by: str, now: datetime
         [
             event_row(
                 now,
-                RETIRE_ASKED,
+                RETIRE_APPROVED,
                 head.path,
                 document_id=head.id,
                 number=head.number,

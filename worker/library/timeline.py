@@ -30,6 +30,7 @@ _ANSWERS = {
     answers.ACKNOWLEDGED: "acknowledged",
     answers.ASSIGNED: "assigned",
     answers.RETIRE_ASKED: "retirement",
+    answers.RETIRE_APPROVED: "retirement",
     plans.PLANNED: "planned",
 }
 _STAGES = {
@@ -166,6 +167,8 @@ def _answered(event: Any) -> Step:
             outcome = f"to {data['owner']}"
         case plans.PLANNED:
             outcome = f"for {data['planned_on']}" if data["planned_on"] else "removed"
+        case answers.RETIRE_APPROVED:
+            outcome = "approved"
         case _:
             outcome = "requested"
     return Step(at=event.at, step=_ANSWERS[event.kind], outcome=outcome, detail=detail)

@@ -19,6 +19,7 @@ from worker.store.schema import acknowledgements
 
 SNOOZED, ACKNOWLEDGED = "review.snoozed", "review.acknowledged"
 RECORDED, ASSIGNED, RETIRE_ASKED = "review.recorded", "review.assigned", "document.retire_asked"
+RETIRE_APPROVED = "document.retire_approved"
 
 
 def answers_given(connection: Connection, document_id: int, due_on: date) -> Acknowledgement:

@@ -13,18 +13,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, over, select
 from sqlalchemy.sql.functions import FunctionElement
 
-from worker.store.acknowledgements import RETIRE_ASKED
+from worker.store.acknowledgements import RETIRE_APPROVED, RETIRE_ASKED
 from worker.store.documents import LIVE, batched
 from worker.store.documents import RETIRED as IS_RETIRED
 from worker.store.events import RETIRED, REVIVED
 from worker.store.schema import documents, events
 
+_CONSENTS = (RETIRE_ASKED, RETIRE_APPROVED)
+
 
 def find_removals(connection: Connection, since: datetime) -> tuple[int, frozenset[str]]:
     """Return how many documents retired, and the paths whose removal a person asked for.
 
-    The number leaves out documents that are back, and those whose removal a person asked for. The paths
-    are those of live documents that have not changed since the person asked.
+    The number leaves out documents that are back, and those whose removal a person asked for or approved.
+    The paths are those of live documents that have not changed since the person asked; an approval counts
+    as long as its hold, so they are not among them.
     """
     e, d = events.c, documents.c
     before = select(e.id).where(e.at <= since).order_by(e.id.desc()).limit(1).scalar_subquery()
@@ -40,11 +43,11 @@ def find_removals(connection: Connection, since: datetime) -> tuple[int, frozens
             near(func.lag(e.number)).label("number_before"),
             near(func.lead(e.kind)).label("kind_after"),
         )
-        .where(e.id > func.coalesce(before, 0), e.kind.in_((RETIRED, REVIVED, RETIRE_ASKED)))
+        .where(e.id > func.coalesce(before, 0), e.kind.in_((RETIRED, REVIVED, *_CONSENTS)))
         .subquery()
     ).c
     was_asked = and_(
-        func.coalesce(step.kind_before, "") == RETIRE_ASKED, step.number_before == step.number
+        func.coalesce(step.kind_before, "").in_(_CONSENTS), step.number_before == step.number
     )
     retired = and_(step.kind == RETIRED, d.state == IS_RETIRED, was_asked.is_not(True))
     asked = and_(step.kind == RETIRE_ASKED, d.state == LIVE, d.number == step.number)
