@@ -50,8 +50,10 @@ def test_a_page_reaches_postgresql_and_its_reviewer_gets_a_message(service: Serv
         worker.wait_for("1 review overdue")
         write(service.seeds / "a.md", a_seed(status="deprecated"))
         wait_until(lambda: service.stored() == {"a.md": ("live", 2)}, what="version 2")
+        write(service.seeds / "b.md", a_seed(title="The folder is not empty"))
+        wait_until(lambda: "b.md" in service.stored(), what="the second page")
         (service.seeds / "a.md").unlink()
-        wait_until(lambda: service.stored() == {"a.md": ("retired", 2)}, what="the retirement")
+        wait_until(lambda: service.stored()["a.md"] == ("retired", 2), what="the retirement")
 
 
 def test_three_workers_share_a_load_and_store_each_page_once(service: Service):

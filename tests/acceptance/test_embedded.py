@@ -73,6 +73,8 @@ def test_an_edit_a_deletion_and_a_return_reach_the_store(folder: Path, up: Proce
     wait_until(lambda: stored(folder, "a.md") == ("live", 1), what="version 1")
     write(page, a_seed(status="deprecated"))
     wait_until(lambda: stored(folder, "a.md") == ("live", 2), what="version 2")
+    write(folder / "seeds" / "b.md", a_seed(title="The folder is not empty"))
+    wait_until(lambda: stored(folder, "b.md"), what="the second page")
     page.unlink()
     wait_until(lambda: stored(folder, "a.md") == ("retired", 2), what="the retirement")
     write(page, a_seed(status="deprecated"))

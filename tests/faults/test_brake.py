@@ -165,7 +165,8 @@ def test_nothing_retires_without_a_person_and_they_get_an_alarm(
     site.seeds.mkdir(exist_ok=True)
     assert site.run("sync").returncode == 1
     with site.up():  # another process, which has only the store
-        write(site.seeds / "new.md", a_seed(title="New"))
+        another = "".join(f"No other page has line {line}.\n\n" for line in range(20))
+        write(site.seeds / "new.md", a_seed(title="New", body=another))
         site.settles(retired=0, held=held, of=pages + 1)
     assert len(site.alarms()) == 1
 

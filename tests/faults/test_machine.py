@@ -37,6 +37,8 @@ FOLDERS = ("", "x/", "x/y/", "z/")
 PATHS = st.sampled_from([f"{folder}{name}.md" for folder in FOLDERS for name in "abc"])
 INDEXES = st.integers(min_value=0, max_value=50)
 MOMENT_SECONDS = 0.04
+#: A page that nobody touches: the folder is never empty, which would be held for a person.
+STAYS = "stays.md"
 
 
 def now():
@@ -49,6 +51,7 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.seeds = folder / "seeds"
         self.seeds.mkdir()
+        (self.seeds / STAYS).write_text(a_seed(title="This page stays"))
         self.settings = load_settings(
             seeds=self.seeds,
             store_url=f"sqlite:///{folder}/store.db",
@@ -286,7 +289,7 @@ class FolderMachine(RuleBasedStateMachine):
             else:
                 good = live.get(path) == sha256 and path not in refused
             found += [] if good else [f"{path} is not as it is in the folder"]
-        gone = (live.keys() | refused.keys()) - self.files.keys()
+        gone = (live.keys() | refused.keys()) - self.files.keys() - {STAYS}
         return found + [f"{path} is gone from the folder" for path in gone]
 
     def _page(self, **fields) -> bytes:
