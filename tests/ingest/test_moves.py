@@ -293,7 +293,7 @@ def test_a_file_renamed_with_an_error_keeps_its_last_good_version_at_the_new_pat
     library: Library, broken: str
 ):
     library.drop("old.md", page(1))
-    text = page(1, edits=1, status="no such status")
+    text = page(1, edits=1, status="actve")
     if broken == "yaml":
         text = page(1, edits=1).replace("title: Page", "title: [Page")
     outcomes = take_in(library, seen(library, "new.md", text, "old.md"))

@@ -115,12 +115,12 @@ def test_a_follower_that_is_killed_repeatedly_ends_with_exactly_the_live_library
         kill(follower)
 
 
-def _do_something(
+def _do_something(  # noqa: C901 - one case for each
     library: Library, texts: dict[str, str], chance: random.Random, step: int
 ) -> None:
     """Edit, retract, move, delete, bring back or break a page."""
     path = chance.choice(sorted(texts))
-    match chance.randrange(7):
+    match chance.randrange(9):
         case 0 | 1:
             path = f"{step}.md"
             texts[path] = a_seed(title=f"Page {step}")
@@ -141,7 +141,21 @@ def _do_something(
                 library.drop(path, texts[path])
             elif len(texts) > 1:
                 del texts[path]
+        case 7 | 8:
+            _withhold(library, texts, path, step)
         case 6:
             library.drop(path, "")
             texts[path] = a_seed(title=f"Fixed at {step}")
             library.drop(path, texts[path])
+
+
+def _withhold(library: Library, texts: dict[str, str], path: str, step: int) -> None:
+    """Retract a page with an error in it; then make it good again, here or at another path."""
+    text = texts.pop(path)
+    library.drop(path, text.replace("active", "inactive").replace("2025-12-30", "soon"))
+    new = f"moved/{step}.md" if step % 3 else path
+    texts[new] = text
+    if new != path:
+        library.move(path, new, text)
+    elif step % 2:
+        library.drop(path, text)

@@ -271,11 +271,39 @@ def test_a_repair_derives_heads_writes_an_event_and_sweeps(world: World):
     assert world.ask("SELECT due_on FROM documents WHERE path = 'due.md'") == due_on
     [(kind, data)] = world.ask("SELECT kind, data FROM events ORDER BY id DESC LIMIT 1")
     assert kind == "document.repaired"
-    assert as_json(data) == {"columns": ["due_on", "title"]}
+    assert as_json(data) == {"columns": ["due_on", "title"], "status": "active"}
 
 
 def as_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
+
+
+def test_a_sync_withholds_a_document_and_neither_verify_nor_a_repair_undoes_it(world: World):
+    served = a_seed(title="Edited", lastReviewed=str(TODAY), body=f"{BODY}\nOne line more.")
+    retracted = served.replace("status: active", "status: inactive")
+    write(
+        world.seeds / "edited.md",
+        retracted.replace("reviewFrequency: quarterly", "reviewFrequency: often"),
+    )
+    world.sync()
+    world.age()
+    status = "SELECT status FROM documents WHERE path = 'edited.md'"
+    assert world.ask(status) == [("inactive",)]
+    assert world.verify().breaches == []
+    world.repair()
+    assert world.ask(status) == [("inactive",)]
+
+    world.damage("UPDATE documents SET status = 'active' WHERE path = 'edited.md'")
+    assert laws_of(world.verify()) == {Law.HEAD}
+    world.repair()
+    assert world.ask(status) == [("inactive",)]
+
+    write(world.seeds / "edited.md", served)
+    world.sync()
+    world.age()
+    assert world.ask(status) == [("active",)]
+    assert world.ask("SELECT kind FROM events ORDER BY id DESC LIMIT 1") == [("document.revived",)]
+    assert world.verify().breaches == []
 
 
 def test_a_repair_ingests_the_file_of_a_lost_version(world: World):

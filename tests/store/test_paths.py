@@ -9,7 +9,7 @@ from support.seeds import a_seed
 from support.stored import Library, a_library
 from support.waiting import wait_until
 
-from worker.domain.folder.decide import Entry
+from worker.domain.folder.entry import Entry
 from worker.store.paths import lock
 
 

@@ -44,7 +44,7 @@ def begin() -> dict[str, Any]:
 
 
 def take(documents: dict[str, Any], event: dict[str, Any]) -> None:
-    """Do what one event asks for."""
+    """Do what one event asks for. Only a document whose status is `active` may be served."""
     kind = event["type"].removeprefix("org.content-sync.")
     data = event["data"]
     key = str(data.get("document_id"))
@@ -54,6 +54,9 @@ def take(documents: dict[str, Any], event: dict[str, Any]) -> None:
             version = fetch(event["subject"], number)
             if version is not None:
                 documents[key] = version
+        case "document.withheld":
+            if key in documents:
+                documents[key]["status"] = data["status"]
         case "document.retired":
             documents.pop(key, None)
 

@@ -8,12 +8,14 @@ second time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 
 from worker.domain.folder import decide
 from worker.domain.folder.decide import Ledger
 from worker.domain.folder.snapshot import Batch, Snapshot
 from worker.domain.reviews.policy import Policy
+from worker.domain.rules.retraction import withdrawn_status, withdrawn_status_in
 from worker.domain.rules.rules import Rules, examine, unreadable_problem
 from worker.domain.seeds.codes import GIVEN_UP, found
 from worker.domain.seeds.seed import body_sha256_in, body_text
@@ -43,7 +45,8 @@ def ingest(  # noqa: PLR0913 - everything that one batch needs
     `StoreUnavailableError` if the database does not answer; nothing of the batch is stored then.
     """
     if hopeless:
-        observations = {snapshot.path: _give_up(snapshot) for snapshot in batch.snapshots}
+        parts = _parts(batch, data)
+        observations = {one.path: _give_up(one, part, rules) for one, part in parts}
     else:
         observations = _observe(batch, data, rules, policy, today)
     if not observations:
@@ -79,11 +82,8 @@ def _observe(
         if other is None or other.observed < observation.observed:
             newest[observation.path] = observation
 
-    start = 0
-    for snapshot in batch.snapshots:
-        end = start + snapshot.stamp.size
-        add(_examine(snapshot, data[start:end], rules, policy, today))
-        start = end
+    for snapshot, part in _parts(batch, data):
+        add(_examine(snapshot, part, rules, policy, today))
     for item in batch.unreadable:
         problem = unreadable_problem(item.code, item.detail)
         add(
@@ -96,14 +96,28 @@ def _observe(
     return newest
 
 
-def _give_up(snapshot: Snapshot) -> Observation:
+def _parts(batch: Batch, data: bytes) -> Iterator[tuple[Snapshot, bytes]]:
+    """Yield the snapshots of a batch, each with its bytes."""
+    start = 0
+    for snapshot in batch.snapshots:
+        end = start + snapshot.stamp.size
+        yield snapshot, data[start:end]
+        start = end
+
+
+def _give_up(snapshot: Snapshot, data: bytes, rules: Rules) -> Observation:
     problem = found(
         GIVEN_UP,
         "processing this file failed, or ended the worker, three times",
         hint="save it to try again, and ask your Content Sync administrator: "
         "the log shows what happened",
     )
-    return Refused(item=snapshot, sha256=snapshot.sha256, problems=(problem,))
+    return Refused(
+        item=snapshot,
+        sha256=snapshot.sha256,
+        problems=(problem,),
+        status=withdrawn_status_in(data, rules),
+    )
 
 
 def _examine(
@@ -118,6 +132,9 @@ def _examine(
             problems=examined.problems,
             metadata=examined.seed.metadata if examined.seed else {},
             body=body_text(data) if snapshot.candidates else "",
+            status=withdrawn_status(examined.seed.metadata, rules)
+            if examined.seed
+            else withdrawn_status_in(data, rules),
         )
     facts = examined.facts
     return Accepted(

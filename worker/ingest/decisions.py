@@ -13,10 +13,12 @@ from operator import attrgetter
 
 from worker.domain.changes.similarity import Content, Match, find_moves
 from worker.domain.folder import decide
-from worker.domain.folder.decide import BEHIND, Behind, Decision, Entry, Head, Ledger
+from worker.domain.folder.decide import BEHIND, Behind, Decision, Ledger
+from worker.domain.folder.entry import Entry, Head, Withheld
 from worker.domain.folder.snapshot import Removal, Snapshot
 from worker.domain.reviews.policy import Policy
 from worker.domain.rules.context import check_against
+from worker.domain.rules.retraction import withdrawn_status
 from worker.domain.rules.rules import Rules
 from worker.domain.seeds.problem import refuses
 from worker.ingest.outcomes import Accepted, Observation, Refused
@@ -26,11 +28,16 @@ from worker.store.engine import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """An observation, the entry of its path before it, and what it means."""
+    """An observation, the entry of its path before it, and what it means.
+
+    `was_withheld` and `withheld` are what withholds the document from service, before and after it.
+    """
 
     seen: Observation
     entry: Entry
     decision: Decision
+    was_withheld: Withheld | None = None
+    withheld: Withheld | None = None
 
 
 def decide_batch(
@@ -78,25 +85,43 @@ class _Batch:
         """Yield the decision on an observation, and record it in the ledger."""
         entry = self.ledger.at(seen.path)
         if isinstance(seen, Removal):
-            yield Decided(seen=seen, entry=entry, decision=self._decide_removal(seen, entry))
+            decision = self._decide_removal(seen, entry)
+            yield Decided(seen=seen, entry=entry, decision=decision, was_withheld=entry.withheld)
             return
         item = _item_of(seen)
         source, similarity = self._source_of(item)
         seen, decision = self._decide_content(seen, entry, source, similarity)
-        if not isinstance(decision, decide.Stale | decide.Wait):
-            move = decision.move if isinstance(decision, decide.Refuse) else decision
-            sha256 = seen.sha256 if isinstance(seen, Refused) else seen.snapshot.sha256
-            self.ledger.place(
-                item,
-                sha256,
-                move if isinstance(move, decide.Move) else None,
-                accepted=isinstance(seen, Accepted),
-            )
-        yield Decided(seen=seen, entry=entry, decision=decision)
+        was_withheld = self._record(seen, decision)
+        yield Decided(
+            seen=seen,
+            entry=entry,
+            decision=decision,
+            was_withheld=was_withheld,
+            withheld=self.ledger.at(seen.path).withheld,
+        )
         origin = item.moved_from if isinstance(item, Snapshot) else None
-        left = source is None or isinstance(decision, decide.Stale)
+        left = source is None or isinstance(decision, decide.Stale | decide.Withhold)
         if origin is not None and left and source is not BEHIND:
             yield from self.take(Removal(path=origin.path, observed=item.observed))
+
+    def _record(self, seen: Accepted | Refused, decision: Decision) -> Withheld | None:
+        """Record a decision in the ledger; return what withheld the document before."""
+        item = _item_of(seen)
+        status = seen.status if isinstance(seen, Refused) else None
+        move = decision.move if isinstance(decision, decide.Refuse) else decision
+        move = move if isinstance(move, decide.Move) else None
+        was_withheld = self.ledger.withheld(seen.path, move)
+        match decision:
+            case decide.Stale() | decide.Wait():
+                pass
+            case decide.Withhold():
+                withheld = Withheld(status=status or "", observed=item.observed)
+                self.ledger.withhold(seen.path, withheld)
+            case _:
+                sha256 = seen.sha256 if isinstance(seen, Refused) else seen.snapshot.sha256
+                accepted = isinstance(seen, Accepted)
+                self.ledger.place(item, sha256, move, accepted=accepted, status=status)
+        return was_withheld
 
     def _decide_removal(self, seen: Removal, entry: Entry) -> Decision:
         waits = self.ledger.is_behind(seen) or (self.patient and self.ledger.loses_edit(seen))
@@ -128,7 +153,7 @@ class _Batch:
     ) -> tuple[Accepted | Refused, Decision]:
         item = _item_of(seen)
         if decide.is_stale(item, entry, accepted=isinstance(seen, Accepted)):
-            return seen, decide.Stale()
+            return seen, _decide_stale(seen, entry)
         if isinstance(source, Behind) or self.ledger.is_behind(item):
             return seen, decide.Wait()
         if isinstance(seen, Accepted):
@@ -143,7 +168,7 @@ class _Batch:
             if isinstance(seen, Accepted):
                 return seen, decision
             if decide.is_stale(item, entry, accepted=False):
-                return seen, decide.Stale()
+                return seen, _decide_stale(seen, entry)
         if self.patient and self.ledger.loses_edit(item):
             return seen, decide.Wait()
         refused = decide.decide_refused(seen.sha256, entry, source, similarity=similarity)
@@ -166,7 +191,14 @@ class _Batch:
             sha256=seen.snapshot.sha256,
             problems=problems,
             metadata=seen.seed.metadata,
+            status=withdrawn_status(seen.seed.metadata, self.rules),
         )
+
+
+def _decide_stale(seen: Accepted | Refused, entry: Entry) -> Decision:
+    """Decide on content that is not the newest: a retraction among what is refused still counts."""
+    withholds = isinstance(seen, Refused) and seen.status and decide.withholds(entry, seen.observed)
+    return decide.Withhold(head=entry.living) if withholds else decide.Stale()
 
 
 def _item_of(seen: Accepted | Refused) -> decide.Seen:

@@ -73,7 +73,8 @@ class Refused:
     """A snapshot with errors, or a file that could not be read.
 
     `metadata` is the readable part of its front matter, which may name the file's owner; `body` is its
-    text, by which a renamed file finds the document that it continues.
+    text, by which a renamed file finds the document that it continues. `status` is the file's status if it
+    can be read and is not active.
     """
 
     item: Snapshot | Unreadable
@@ -81,6 +82,7 @@ class Refused:
     problems: tuple[Problem, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     body: str = ""
+    status: str | None = None
 
     @property
     def path(self) -> str:

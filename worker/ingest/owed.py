@@ -12,7 +12,7 @@ from typing import Any
 
 from worker.domain.changes.change_record import Change
 from worker.domain.changes.risk import Risk
-from worker.domain.folder.decide import Head
+from worker.domain.folder.entry import Head, Withheld
 from worker.domain.reviews.notice import (
     Notice,
     asking_notices,
@@ -101,7 +101,26 @@ class Owed:
             routes=self.policy.routes,
         )
 
-    def of_refusal(self, seen: Refused, head: Head | None, first: Problem) -> Iterable[Notice]:
+    def is_active(self, head: Head) -> bool:
+        """Return whether a document's newest version may be served."""
+        return self.policy.fields.status_of(head.metadata) == ACTIVE
+
+    def of_withholding(self, path: str, head: Head, withheld: Withheld) -> Iterable[Notice]:
+        """Return the notices of an active document that a refused file takes out of service."""
+        return retraction_notices(
+            self._subject(path, head.metadata),
+            document_id=head.document_id,
+            number=head.number,
+            title=read_facts(head.metadata, self.policy.fields).title,
+            status=withheld.status,
+            observed=withheld.observed,
+            withheld=True,
+            routes=self.policy.routes,
+        )
+
+    def of_refusal(
+        self, seen: Refused, head: Head | None, first: Problem, withheld: Withheld | None
+    ) -> Iterable[Notice]:
         """Return the notices of a refused file, with its first error and the version that stays."""
         return refusal_notices(
             self._subject(seen.path, seen.metadata or (head.metadata if head else {})),
@@ -109,7 +128,7 @@ class Owed:
             sha256=seen.sha256,
             observed=seen.item.observed,
             problem=first.as_json(),
-            kept=head.number if head is not None and head.live else None,
+            kept=head.number if head is not None and head.live and withheld is None else None,
             routes=self.policy.routes,
         )
 

@@ -6,17 +6,18 @@ and commits nothing. Called by `worker.ingest.batch`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from worker.domain.changes.change_record import Change, first_change
 from worker.domain.folder import decide
-from worker.domain.folder.decide import Entry, Head, Ledger, Move, State
+from worker.domain.folder.decide import Ledger, Move
+from worker.domain.folder.entry import Entry, Head, State, Withheld
 from worker.domain.reviews.notice import Notice
 from worker.domain.reviews.policy import Policy
-from worker.domain.seeds.facts import read_facts
+from worker.domain.seeds.facts import ACTIVE, read_facts, withhold
 from worker.domain.seeds.problem import Severity
 from worker.ingest.decisions import Decided
 from worker.ingest.outcomes import WAITING, Accepted, Outcome, Refused
@@ -46,6 +47,7 @@ class Writes:
     notices: list[Notice] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
+    withheld: dict[str, Withheld | None] = field(default_factory=dict)
     _owed: Owed = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,12 +57,13 @@ class Writes:
     def note(self, one: Decided, bodies: Mapping[str, str]) -> None:
         """Collect the rows of one decision."""
         seen, path = one.seen, one.seen.path
+        self.withheld[path] = one.withheld
         if isinstance(one.decision, decide.Stale | decide.Wait):
             self._finish(path, "stale" if isinstance(one.decision, decide.Stale) else WAITING)
             return
         match one.decision:
             case decide.Retire(head=head):
-                self._retire(path, head, observed=seen.observed)
+                self._retire(path, head, observed=seen.observed, withheld=one.was_withheld)
                 self._finish(path, "retired", number=head.number)
             case decide.Withdraw():
                 self._add_event("seed.withdrawn", path)
@@ -68,7 +71,14 @@ class Writes:
             case decide.Leave():
                 self._finish(path, "stale")
             case decide.Refuse() as refuse if isinstance(seen, Refused):
-                self._refuse(seen, refuse)
+                self._refuse(seen, refuse, one)
+            case decide.Withhold(head=head) if isinstance(seen, Refused):
+                if head is not None:
+                    self.updates.append(self._moved_row(path, head))
+                    self._withhold(seen, head, owed=one.was_withheld is None)
+                self._finish(path, "stale")
+                self.seen.setdefault(path, None)
+                return
             case _ if isinstance(seen, Accepted):
                 self._accept(seen, one, bodies)
         self.seen[path] = seen if isinstance(seen, Refused) else None
@@ -83,7 +93,15 @@ class Writes:
                 fixed = one.entry.state is State.REFUSED and seen.observed > one.entry.observed
                 self._touch(seen, head, revives=revives, fixed=fixed)
             case Move() as move:
-                self._move(seen, move, bodies)
+                self._move(seen, move, bodies, one.entry)
+        number = self.outcomes[-1].number
+        if seen.facts.status != ACTIVE:
+            return
+        if one.withheld is not None:  # by a file that came later, and is refused
+            if not isinstance(one.decision, decide.Touch):
+                self._add_withheld(seen.path, one.withheld, number=number)
+        elif one.was_withheld is not None and decide.keeps_version(one.decision):
+            self._add_event("document.revived", seen.path, number=number, status=ACTIVE)
 
     def write(self, connection: Connection, store: Store, ledger: Ledger) -> None:
         """Write all collected rows; events last, under their lock."""
@@ -112,7 +130,10 @@ class Writes:
             entry, refused = ledger.at(path), self.seen[path]
             head = self.ids[path] if path in created else entry.head and entry.head.document_id
             if entry.state is State.REFUSED and refused is None:
-                beneath.append({"at": path, "accepted": entry.accepted, "document_id": head})
+                beneath.append(
+                    {"at": path, "accepted": entry.accepted, "document_id": head}
+                    | paths.withheld_columns(entry.withheld)
+                )
             else:
                 rows.append(self._path_row(entry, refused) | {"document_id": head})
         paths.write(connection, rows)
@@ -129,6 +150,7 @@ class Writes:
             "state": entry.state,
             "problems": [problem.as_json() for problem in problems],
             "refused_at": self.now if refused is not None else None,
+            **paths.withheld_columns(entry.withheld),
         }
 
     def _create(self, seen: Accepted) -> None:
@@ -178,14 +200,14 @@ class Writes:
         kind = "revived" if revives else "unchanged"
         self._finish(seen.path, kind, number=head.number, problems=seen.problems)
 
-    def _move(self, seen: Accepted, move: Move, bodies: Mapping[str, str]) -> None:
+    def _move(self, seen: Accepted, move: Move, bodies: Mapping[str, str], entry: Entry) -> None:
         source = move.source
         change = self._compare(seen, source, bodies) if move.advances else None
         number = source.number if change is None else source.number + 1
         self.updates.append(
             self._updated_row(source, seen, number=number) | {"updated_at": self.now}
         )
-        self._change_place(seen.path, move, observed=seen.observed)
+        self._change_place(seen.path, move, entry, observed=seen.observed)
         if change is not None:
             self._store_version(seen, number, change)
         self._keep(source, seen)
@@ -200,11 +222,14 @@ class Writes:
             problems=seen.problems,
         )
 
-    def _change_place(self, path: str, move: Move, *, observed: int) -> None:
+    def _change_place(self, path: str, move: Move, entry: Entry, *, observed: int) -> None:
         """Record that a document moves to a path, and that the one that was there has no file any more."""
-        source = move.source
-        if move.displaces is not None:
-            self._retire(path, move.displaces, observed=observed)
+        source, displaced = move.source, move.displaces
+        if displaced is not None:
+            self._retire(path, displaced, observed=observed, withheld=entry.withheld)
+            if entry.withheld is not None:  # the path says this of its new document alone
+                columns = self._columns_of(path, displaced, None)
+                self.updates.append(columns | {"state": table.RETIRED})
         self.ids[path] = source.document_id
         self.seen.setdefault(source.path, None)
         self._add_event(
@@ -217,24 +242,49 @@ class Writes:
         if not source.live:  # its removal was ingested first
             self._add_event("document.revived", path, head=source)
 
-    def _retire(self, path: str, head: Head, *, observed: int) -> None:
+    def _retire(self, path: str, head: Head, *, observed: int, withheld: Withheld | None) -> None:
         self.retirements.append(
             {"document_id": head.document_id, "state": table.RETIRED, "updated_at": self.now}
         )
         self._add_event("document.retired", path, head=head)
-        self.notices.extend(self._owed.of_retirement(path, head, observed=observed))
+        if withheld is None:  # else it was not served
+            self.notices.extend(self._owed.of_retirement(path, head, observed=observed))
 
-    def _refuse(self, seen: Refused, refuse: decide.Refuse) -> None:
-        head, move = refuse.head, refuse.move
+    def _refuse(self, seen: Refused, refuse: decide.Refuse, one: Decided) -> None:
+        head, move, was_withheld = refuse.head, refuse.move, one.was_withheld
+        is_new = one.withheld is not None and (
+            was_withheld is None or was_withheld.status != one.withheld.status
+        )
         if move is not None:  # the last good version moves with its document
+            self._change_place(seen.path, move, one.entry, observed=seen.observed)
             self.updates.append(self._moved_row(seen.path, move.source))
-            self._change_place(seen.path, move, observed=seen.observed)
+        elif is_new and head is not None and head.live:
+            self.updates.append(self._moved_row(seen.path, head))
         if head is not None:
             self.ids[seen.path] = head.document_id
         if refuse.new:
             self._report_refusal(seen, head)
+        if head is not None and head.live and (is_new or move is not None):
+            self._withhold(seen, head, owed=was_withheld is None)
         moved_from = move.source.path if move is not None else None
         self._finish(seen.path, "refused", moved_from=moved_from, problems=seen.problems)
+
+    def _withhold(self, seen: Refused, head: Head, *, owed: bool) -> None:
+        """Report that a refused file withholds a document, if the document was served until then."""
+        withheld = self.withheld[seen.path]
+        if withheld is None or not self._owed.is_active(head):
+            return
+        self.ids[seen.path] = head.document_id
+        codes = sorted({p.code for p in seen.problems if p.severity is Severity.ERROR})
+        self._add_withheld(seen.path, withheld, number=head.number, codes=codes)
+        if owed:
+            self.notices.extend(self._owed.of_withholding(seen.path, head, withheld))
+
+    def _add_withheld(
+        self, path: str, withheld: Withheld, *, number: int | None, codes: Sequence[str] = ()
+    ) -> None:
+        said: dict[str, Any] = {"status": withheld.status, "codes": list(codes)}
+        self._add_event("document.withheld", path, number=number, **said)
 
     def _report_refusal(self, seen: Refused, head: Head | None) -> None:
         errors = [p for p in seen.problems if p.severity is Severity.ERROR]
@@ -249,7 +299,7 @@ class Writes:
             message=first.message,
             observed_at=_observed_at(seen.observed).isoformat(),
         )
-        self.notices.extend(self._owed.of_refusal(seen, head, first))
+        self.notices.extend(self._owed.of_refusal(seen, head, first, self.withheld[seen.path]))
 
     def _store_version(self, seen: Accepted, number: int, change: Change) -> None:
         self.versions.append((seen, number, change))
@@ -291,11 +341,15 @@ class Writes:
         self.events.append(table.event_row(self.now, kind, path, **about, **data))
 
     def _created_row(self, seen: Accepted) -> dict[str, Any]:
-        return _head_columns(seen, number=1) | {"created_at": self.now, "updated_at": self.now}
+        return self._head_columns(seen, number=1) | {"created_at": self.now, "updated_at": self.now}
 
     def _moved_row(self, path: str, head: Head) -> dict[str, Any]:
-        """Return the columns of a document that moves with the version that it has."""
+        """Return the columns of a document with the version that it has, and a refused file."""
+        return self._columns_of(path, head, self.withheld[path])
+
+    def _columns_of(self, path: str, head: Head, withheld: Withheld | None) -> dict[str, Any]:
         facts = read_facts(head.metadata, self.policy.fields)
+        facts = withhold(facts, withheld.status if withheld is not None else None)
         clock = self.policy.clock_of(path, facts)
         return {
             "document_id": head.document_id,
@@ -307,7 +361,20 @@ class Writes:
         }
 
     def _updated_row(self, head: Head, seen: Accepted, *, number: int) -> dict[str, Any]:
-        return _head_columns(seen, number=number) | {"document_id": head.document_id}
+        return self._head_columns(seen, number=number) | {"document_id": head.document_id}
+
+    def _head_columns(self, seen: Accepted, *, number: int) -> dict[str, Any]:
+        """Return the columns of a document with a new version; a file that came later may withhold it."""
+        facts, clock = seen.facts, seen.clock
+        if (withheld := self.withheld[seen.path]) is not None:
+            facts = withhold(facts, withheld.status)
+            clock = self.policy.clock_of(seen.path, facts)
+        return {
+            "path": seen.path,
+            "state": table.LIVE,
+            "sha256": seen.snapshot.sha256,
+            **decide.head_values(facts, clock, number=number),
+        }
 
     def _version_row(self, seen: Accepted, number: int, change: Change) -> dict[str, Any]:
         return {
@@ -331,12 +398,3 @@ class Writes:
 
 def _observed_at(observed: int) -> datetime:
     return EPOCH + timedelta(microseconds=observed)
-
-
-def _head_columns(seen: Accepted, *, number: int) -> dict[str, Any]:
-    return {
-        "path": seen.path,
-        "state": table.LIVE,
-        "sha256": seen.snapshot.sha256,
-        **decide.head_values(seen.facts, seen.clock, number=number),
-    }

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.domain.reviews.review import review_state
-from worker.domain.seeds.facts import read_facts
+from worker.domain.seeds.facts import read_facts, withhold
 from worker.store import events, library
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
@@ -31,15 +31,28 @@ def list_documents_at(
     """
     lives: dict[int, Any] = {}
     refused: set[str] = set()
+    withheld: dict[int, str] = {}
     for event in events.lives_at(connection, at):
         if event.kind == events.REFUSED:
             refused.add(event.path)
             continue
+        if event.kind == events.WITHHELD:
+            withheld[event.document_id] = event.status
+            continue
+        if event.kind in {events.STORED, events.REVIVED}:
+            withheld.pop(event.document_id, None)
         refused.discard(event.path)
         if event.document_id is not None and event.kind in _LIFE:
             lives[event.document_id] = event
     listed = [
-        _row(lives[document_id], version, refused=refused, policy=policy, day=day)
+        _row(
+            lives[document_id],
+            version,
+            refused=refused,
+            withheld=withheld.get(document_id),
+            policy=policy,
+            day=day,
+        )
         for document_id, version in events.heads_at(connection, at).items()
         if document_id in lives
     ]
@@ -116,10 +129,10 @@ def trace(connection: Connection, path: str) -> tuple[set[str], list[Any]]:
 
 
 def _row(
-    event: Any, version: Any, *, refused: set[str], policy: Policy, day: date
+    event: Any, version: Any, *, refused: set[str], withheld: str | None, policy: Policy, day: date
 ) -> dict[str, Any]:
     live = event.kind != events.RETIRED
-    facts = read_facts(version.metadata, policy.fields)
+    facts = withhold(read_facts(version.metadata, policy.fields), withheld)
     clock = policy.clock_of(event.path, facts)
     ladder = policy.ladder_of(event.path, facts.source_type, facts.review_frequency)
     stage = review_state(clock, today=day, ladder=ladder)

@@ -110,7 +110,9 @@ def _accepted(data: Mapping[str, Any]) -> str:
     return f"no errors; warnings: {', '.join(warnings)}" if warnings else "no errors"
 
 
-def _steps_of(event: Any, version: Any | None, refusal: Any | None) -> Iterator[Step]:
+def _steps_of(  # noqa: C901 - one case for each event
+    event: Any, version: Any | None, refusal: Any | None
+) -> Iterator[Step]:
     """Yield the steps of one event."""
     at, data = event.at, event.data
     match event.kind:
@@ -142,8 +144,13 @@ def _steps_of(event: Any, version: Any | None, refusal: Any | None) -> Iterator[
         case events.RETIRED:
             detail = "the file was deleted; its versions are kept"
             yield Step(at=at, step="retired", outcome="not served", detail=detail)
+        case events.WITHHELD:
+            detail = f"the file says {data['status']}, and is refused: version {event.number} stays, unserved"
+            yield Step(at=at, step="withheld", outcome="not served", detail=detail)
         case events.REVIVED:
             detail = "the file is back in the folder"
+            if said := data.get("status"):
+                detail = f"the file says {said} again, without errors"
             yield Step(at=at, step="revived", outcome="served", detail=detail)
         case kind if kind in _ANSWERS:
             yield _answered(event)

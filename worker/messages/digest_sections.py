@@ -208,9 +208,11 @@ class _Reader:
                 )
             case "retracted":
                 by = f", by {data['by']}" if data.get("by") else ""
-                return replace(
-                    line, detail=f"has been {data['status']} since version {data['number']}{by}"
-                )
+                detail = f"has been {data['status']} since version {data['number']}{by}"
+                if data.get("withheld"):
+                    number, status = data["number"], data["status"]
+                    detail = f"version {number} is no longer served: the refused file says {status}"
+                return replace(line, detail=detail)
             case "held":
                 detail = _held(data)
             case "failing":

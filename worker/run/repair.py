@@ -59,7 +59,8 @@ def repair(services: Services) -> Repaired:
         ids = [
             row.id
             for row in evidence.newest_versions(connection)
-            if laws.head_differences(row, row.v_number, row.v_metadata, policy) or _is_touched(row)
+            if laws.head_differences(row, row.v_number, row.v_metadata, policy, row.withheld)
+            or _is_touched(row)
         ]
     heads = sum(_repair_heads(services, some) for some in table.batched(ids, _AT_ONCE))
     services.store.transact(paths.agree_with_documents)
@@ -74,17 +75,20 @@ def _repair_heads(services: Services, ids: Sequence[int]) -> int:
     def work(connection: Connection) -> int:
         rows, events = [], []
         for row in evidence.find_newest_versions(connection, ids):
-            different = laws.head_differences(row, row.v_number, row.v_metadata, policy)
+            different = laws.head_differences(
+                row, row.v_number, row.v_metadata, policy, row.withheld
+            )
             if not different and not _is_touched(row):
                 continue
-            derived = laws.derive_head(row.path, row.v_number, row.v_metadata, policy)
+            derived = laws.derive_head(row.path, row.v_number, row.v_metadata, policy, row.withheld)
             sha256 = row.v_sha256 if _is_touched(row) else row.sha256
             updated_at = now if different else row.updated_at
             rows.append(
                 derived | {"document_id": row.id, "sha256": sha256, "updated_at": updated_at}
             )
             if different:
-                data = {"document_id": row.id, "number": row.v_number, "columns": sorted(different)}
+                data = {"document_id": row.id, "number": row.v_number}
+                data |= {"columns": sorted(different), "status": derived["status"]}
                 events.append(table.event_row(now, REPAIRED, row.path, **data))
         table.update_documents(connection, rows)
         if events:

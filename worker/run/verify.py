@@ -111,8 +111,9 @@ def _check_versions(
 
 def _check_documents(connection: Connection, services: Services, findings: Breaches) -> None:
     """Check heads, events, and rows about documents that do not exist."""
+    policy = services.policy
     for row in evidence.newest_versions(connection):
-        findings.add(laws.check_head(row, row.v_number, row.v_metadata, services.policy))
+        findings.add(laws.check_head(row, row.v_number, row.v_metadata, policy, row.withheld))
     for row in evidence.versions_without_event(connection):
         detail = f"no event reports version {row.number}"
         findings.add([Breach(law=Law.EVENT, path=row.path, detail=detail)])

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from worker.store.documents import batched
 from worker.store.schema import documents, events, notices, versions
@@ -20,6 +20,7 @@ _BATCH = 500
 
 STORED, MOVED = "version.stored", "document.moved"
 RETIRED, REVIVED = "document.retired", "document.revived"
+WITHHELD = "document.withheld"
 REFUSED, FIXED, WITHDRAWN = "seed.refused", "seed.fixed", "seed.withdrawn"
 
 
@@ -51,16 +52,18 @@ def notices_about(connection: Connection, paths: Collection[str]) -> Sequence[An
 
 
 def lives_at(connection: Connection, at: datetime) -> Iterator[Any]:
-    """Yield events until an instant, oldest first: id, kind, path, document_id, at.
+    """Yield events until an instant, oldest first: id, kind, path, document_id, at, status.
 
-    Only events that say where a document is, whether it is live, or whether its file is refused.
+    Only events that say where a document is, whether it is live or withheld, or whether its file is
+    refused. `status` is that of the file that withholds its document, or None.
     """
     e = events.c
+    status = case((e.kind == WITHHELD, e.data["status"].as_string())).label("status")
     yield from connection.execute(
-        select(e.id, e.kind, e.path, e.document_id, e.at)
+        select(e.id, e.kind, e.path, e.document_id, e.at, status)
         .where(
             e.at <= at,
-            e.kind.in_((STORED, MOVED, RETIRED, REVIVED, REFUSED, FIXED, WITHDRAWN)),
+            e.kind.in_((STORED, MOVED, RETIRED, REVIVED, REFUSED, FIXED, WITHDRAWN, WITHHELD)),
         )
         .order_by(e.id)
     )

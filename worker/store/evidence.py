@@ -119,7 +119,10 @@ def unused_bodies(connection: Connection) -> Iterator[Any]:
 
 
 def newest_versions(connection: Connection) -> Iterator[Any]:
-    """Yield each document's row with the number, hash and metadata of its newest version (`v_…`)."""
+    """Yield each document's row with the number, hash and metadata of its newest version (`v_…`).
+
+    `withheld` is the status by which a refused file withholds it, or None.
+    """
     yield from connection.execute(
         _newest_version().order_by(documents.c.id).execution_options(yield_per=_MANY)
     )
@@ -333,7 +336,9 @@ def _newest_version() -> Select[Any]:
             v.number.label("v_number"),
             v.sha256.label("v_sha256"),
             v.metadata.label("v_metadata"),
+            paths.c.withheld,
         )
+        .outerjoin(paths, RESIDENT)
         .join(newest, newest.c.document_id == d.id)
         .join(versions, and_(v.document_id == d.id, v.number == newest.c.number))
     )

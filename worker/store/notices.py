@@ -367,8 +367,9 @@ class _Facts:
     def __init__(self, connection: Connection, leased: Sequence[Leased]) -> None:
         d, p, c = documents.c, ledger.c, channels.c
         paths = sorted({n.path for n in leased if n.kind == REFUSED})
+        stays = and_(d.state == LIVE, p.withheld.is_(None))
         refused = (
-            select(p.path, p.sha256, case((d.state == LIVE, d.number)).label("kept"))
+            select(p.path, p.sha256, case((stays, d.number)).label("kept"))
             .outerjoin(documents, RESIDENT)
             .where(IS_REFUSED)
         )

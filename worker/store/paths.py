@@ -29,7 +29,7 @@ from worker.store.engine import insert_into
 from worker.store.schema import documents, paths, versions
 
 if TYPE_CHECKING:
-    from worker.domain.folder.decide import Entry, Head
+    from worker.domain.folder.entry import Entry, Head, Withheld
     from worker.domain.folder.known import KnownFiles
     from worker.domain.folder.snapshot import Stamp
 
@@ -62,7 +62,7 @@ def lock(
     a join again with the joined rows of before the wait (READ COMMITTED). On SQLite the transaction itself
     is the lock, and rows are made when they are written.
     """
-    from worker.domain.folder.decide import Entry, State  # noqa: PLC0415 - readers do not need it
+    from worker.domain.folder.entry import Entry, State, Withheld  # noqa: PLC0415 - readers do not need it
     from worker.domain.folder.snapshot import Stamp  # noqa: PLC0415
 
     if connection.dialect.name != "sqlite" and observed:
@@ -71,7 +71,7 @@ def lock(
     rows = connection.execute(
         select(
             *(p.path, p.observed, p.accepted, p.size, p.mtime_ns, p.inode),
-            *(p.sha256, p.state, p.document_id),
+            *(p.sha256, p.state, p.document_id, p.withheld, p.withheld_observed),
         )
         .where(p.path.in_(with_sources))
         .order_by(p.path)
@@ -87,13 +87,16 @@ def lock(
             sha256=row.sha256,
             state=State(row.state),
             head=heads.get(row.document_id),
+            withheld=Withheld(status=row.withheld, observed=row.withheld_observed)
+            if row.withheld
+            else None,
         )
         for row in rows
     }
 
 
 def _load_heads(connection: Connection, ids: Sequence[int]) -> dict[int, Head]:
-    from worker.domain.folder.decide import Head  # noqa: PLC0415
+    from worker.domain.folder.entry import Head  # noqa: PLC0415
 
     if not ids:
         return {}
@@ -131,7 +134,10 @@ def write(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def accept_beneath(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Record what was accepted at refused paths (`at`) before the refusal: `accepted`, `document_id`."""
+    """Record what came at refused paths (`at`) before the refusal.
+
+    That is `accepted` with `document_id`, and what withholds the document.
+    """
     if rows:
         connection.execute(update(paths).where(paths.c.path == bindparam("at")), list(rows))
 
@@ -166,6 +172,7 @@ def agree_with_documents(connection: Connection) -> None:
         connection,
         [
             {**row._asdict(), **unseen, "state": LIVE, "problems": [], "refused_at": None}
+            | withheld_columns(None)
             for row in rows
         ],
     )
@@ -225,6 +232,13 @@ def newest_observation(connection: Connection) -> int:
 def stamp_columns(stamp: Stamp) -> dict[str, int]:
     """Return a stamp as columns of `paths`."""
     return {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "inode": stamp.inode}
+
+
+def withheld_columns(withheld: Withheld | None) -> dict[str, Any]:
+    """Return what withholds a document as columns of `paths`."""
+    if withheld is None:
+        return {"withheld": None, "withheld_observed": None}
+    return {"withheld": withheld.status, "withheld_observed": withheld.observed}
 
 
 def _pages(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:

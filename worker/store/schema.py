@@ -168,6 +168,8 @@ paths = Table(
     Column("document_id", Id, ForeignKey("documents.id")),  # who lives here, or lived here last
     Column("problems", Json, nullable=False),  # of a refused file, or []
     Column("refused_at", UtcDateTime),
+    Column("withheld", Text),  # the status by which a refused file withholds the document, or NULL
+    Column("withheld_observed", BigInteger),  # the observation that said so
     Index("ix_paths_refused", "path", sqlite_where=text("state = 'refused'")),
 )
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.domain.folder import decide
-from worker.domain.folder.decide import BEHIND, Entry, Ledger, State
+from worker.domain.folder.decide import BEHIND, Ledger
+from worker.domain.folder.entry import Entry, Head, State
 from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Source, Stamp, Turn, Unreadable
 
 
-def head(**changes: Any) -> decide.Head:
+def head(**changes: Any) -> Head:
     values = {
         "document_id": 1,
         "path": "a.md",
@@ -23,7 +24,7 @@ def head(**changes: Any) -> decide.Head:
         "metadata": {"title": "A"},
         "body_sha256": "b1",
     }
-    return decide.Head(**(values | changes))
+    return Head(**(values | changes))
 
 
 def entry(path: str = "a.md", observed: int = 10, **changes: Any) -> Entry:
@@ -52,7 +53,7 @@ def snapshot(
     return Snapshot(path=path, stamp=stamp, sha256=sha256, observed=observed, **changes)
 
 
-def accepted(there: Entry, source: decide.Head | None = None, title: str = "A", body: str = "b1"):
+def accepted(there: Entry, source: Head | None = None, title: str = "A", body: str = "b1"):
     return decide.decide_accepted(there, source, metadata={"title": title}, body_sha256=body)
 
 

@@ -10,65 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any
 
+from worker.domain.folder.entry import Entry, Head, State, Withheld
 from worker.domain.folder.snapshot import Removal, Snapshot, Source, Stamp, Unreadable
 from worker.domain.reviews.review import Clock
 from worker.domain.seeds.facts import Facts
-
-#: The stamp of a path without a file.
-NO_STAMP = Stamp(size=0, mtime_ns=0, inode=0)
-
-
-class State(StrEnum):
-    """What the newest observation of a path was: an accepted file, a refused one, or none."""
-
-    LIVE = "live"
-    REFUSED = "refused"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """A document as the store has it: where it lives or lived last, and its newest version."""
-
-    document_id: int
-    path: str
-    live: bool
-    number: int
-    sha256: str
-    metadata: dict[str, Any]
-    body_sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A row of the ledger: what was seen last at a path.
-
-    `observed` is the newest observation, `accepted` the newest that said which document lives here and
-    with which content: they differ only while the newest file is refused. `head` is the document that
-    lives here, or lived here last; it may live elsewhere by now.
-    """
-
-    path: str
-    observed: int = 0
-    accepted: int = 0
-    stamp: Stamp = NO_STAMP
-    sha256: str = ""
-    state: State = State.GONE
-    head: Head | None = None
-
-    @property
-    def resident(self) -> Head | None:
-        """Return the document whose present or last place this is, live or retired."""
-        return self.head if self.head is not None and self.head.path == self.path else None
-
-    @property
-    def living(self) -> Head | None:
-        """Return the live document at this path."""
-        return head if (head := self.resident) is not None and head.live else None
-
 
 #: What may be at a path: content that was read, or not.
 Seen = Snapshot | Unreadable
@@ -150,6 +98,13 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withhold:
+    """Take the document out of service: a file before the one that is refused now said so."""
+
+    head: Head | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retire:
     """Retire the document: its file is gone."""
 
@@ -166,7 +121,8 @@ class Leave:
     """Record that the path is gone; it has neither a live document nor a refusal."""
 
 
-Decision = Stale | Wait | Create | Advance | Touch | Move | Refuse | Retire | Withdraw | Leave
+Content = Create | Advance | Touch | Move | Refuse | Withhold
+Decision = Stale | Wait | Content | Retire | Withdraw | Leave
 
 
 #: How long before or after the new path is seen the old path of a moved file may have been retired: the
@@ -191,6 +147,7 @@ class Displaced:
     observed: int
     sha256: str
     head: Head
+    withheld: Withheld | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -236,13 +193,41 @@ class Ledger:
             return BEHIND
         return _moved(entry, named, seen, exact=exact)
 
-    def place(self, seen: Seen, sha256: str, move: Move | None, *, accepted: bool) -> None:
-        """Record what was seen at a path, and that a document moves there."""
+    def withheld(self, path: str, move: Move | None) -> Withheld | None:
+        """Return what withholds the document that continues at a path, perhaps from another one."""
+        if move is None:
+            return self.at(path).withheld
+        if (gone := self.displaced.get(move.source.path)) and gone.head is move.source:
+            return gone.withheld
+        return self.at(move.source.path).withheld
+
+    def withhold(self, path: str, withheld: Withheld) -> None:
+        """Record that the refused file of a path withholds its document."""
+        self.entries[path] = replace(self.at(path), withheld=withheld)
+
+    def place(
+        self,
+        seen: Seen,
+        sha256: str,
+        move: Move | None,
+        *,
+        accepted: bool,
+        status: str | None = None,
+    ) -> None:
+        """Record what was seen at a path, that a document moves there, and the status that withholds it."""
         entry = self.at(seen.path)
+        withheld = self.withheld(seen.path, None if accepted else move)
+        if accepted and withheld is not None and withheld.observed < seen.observed:
+            withheld = None
+        if status is not None:
+            withheld = Withheld(status=status, observed=seen.observed)
         if move is not None:
             if entry.living is not None:
                 self.displaced[seen.path] = Displaced(
-                    observed=entry.observed, sha256=entry.sha256, head=entry.living
+                    observed=entry.observed,
+                    sha256=entry.sha256,
+                    head=entry.living,
+                    withheld=entry.withheld,
                 )
             self._take_away(move.source, seen)
         beneath = seen.observed < entry.observed
@@ -254,6 +239,7 @@ class Ledger:
             sha256=entry.sha256 if beneath else sha256,
             state=State.LIVE if accepted and not beneath else State.REFUSED,
             head=replace(move.source, path=seen.path, live=True) if move else entry.head,
+            withheld=withheld,
         )
         self._decided[seen.path] = seen.observed
 
@@ -263,7 +249,9 @@ class Ledger:
         head = entry.head
         if not continues and (living := entry.living) is not None:
             head = replace(living, live=False)
-        self.entries[removal.path] = _gone(entry, removal.observed, head)
+        self.entries[removal.path] = replace(
+            _gone(entry, removal.observed, head), withheld=entry.withheld
+        )
         self._decided[removal.path] = removal.observed
 
     def _take_away(self, source: Head, seen: Seen) -> None:
@@ -340,6 +328,24 @@ def decide_refused(
         return Refuse(new=new, head=entry.resident)
     move = Move(source=source, similarity=similarity, displaces=entry.living)
     return Refuse(new=new, head=replace(source, live=True), move=move)
+
+
+def withholds(entry: Entry, observed: int) -> bool:
+    """Return whether a file that is older than the refused one still takes the document out of service."""
+    if not entry.accepted < observed < entry.observed:
+        return False
+    return entry.withheld is None or entry.withheld.observed < observed
+
+
+def keeps_version(decision: Decision) -> bool:
+    """Return whether a live document goes on with the version that it has."""
+    match decision:
+        case Touch(revives=revives):
+            return not revives
+        case Move(source=source, advances=advances):
+            return source.live and not advances
+        case _:
+            return False
 
 
 def decide_removal(removal: Removal, entry: Entry) -> Stale | Retire | Withdraw | Leave:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from worker.domain.folder.decide import head_values
 from worker.domain.reviews.policy import Policy
-from worker.domain.seeds.facts import read_facts
+from worker.domain.seeds.facts import read_facts, withhold
 from worker.domain.seeds.seed import Seed, body_sha256, parse_seed
 
 _LIVE, _RETIRED = "live", "retired"
@@ -236,19 +236,26 @@ def check_numbers(path: str, numbers: tuple[int, int, int]) -> Breach | None:
 
 
 def derive_head(
-    path: str, number: int, metadata: Mapping[str, Any], policy: Policy
+    path: str, number: int, metadata: Mapping[str, Any], policy: Policy, withheld: str | None = None
 ) -> dict[str, Any]:
-    """Return the columns of a document that its newest version and the settings determine."""
-    facts = read_facts(metadata, policy.fields)
+    """Return the columns of a document that its newest version and the settings determine.
+
+    `withheld` is the status of a refused file that takes it out of service, or None.
+    """
+    facts = withhold(read_facts(metadata, policy.fields), withheld)
     clock = policy.clock_of(path, facts)
     return head_values(facts, clock, number=number)
 
 
 def head_differences(
-    head: StoredHead, number: int, metadata: Mapping[str, Any], policy: Policy
+    head: StoredHead,
+    number: int,
+    metadata: Mapping[str, Any],
+    policy: Policy,
+    withheld: str | None = None,
 ) -> dict[str, tuple[Any, Any]]:
     """Return the columns of a document that differ, each with the stored and the derived value."""
-    derived = derive_head(head.path, number, metadata, policy)
+    derived = derive_head(head.path, number, metadata, policy, withheld)
     return {
         name: (stored, value)
         for name, value in derived.items()
@@ -257,10 +264,17 @@ def head_differences(
 
 
 def check_head(
-    head: StoredHead, number: int, metadata: Mapping[str, Any], policy: Policy
+    head: StoredHead,
+    number: int,
+    metadata: Mapping[str, Any],
+    policy: Policy,
+    withheld: str | None = None,
 ) -> Iterator[Breach]:
-    """Yield the breaches of a document's columns, derived from its newest version."""
-    different = head_differences(head, number, metadata, policy)
+    """Yield the breaches of a document's columns, derived from its newest version.
+
+    A document that the refused file of its path withholds has that file's status.
+    """
+    different = head_differences(head, number, metadata, policy, withheld)
     clock: dict[str, tuple[Any, Any]] = {
         name: different.pop(name) for name in ("due_on", "exempt") if name in different
     }

@@ -151,9 +151,13 @@ def retraction_notices(
     title: str,
     status: str,
     observed: int,
+    withheld: bool = False,
     routes: Iterable[Route],
 ) -> Iterator[Notice]:
-    """Yield the notices of a document that is no longer served; `status` says why."""
+    """Yield the notices of a document that is no longer served; `status` says why.
+
+    `withheld`: by a file that is refused, so that no version says it.
+    """
     for route in routes_for(RETRACTED, subject, routes):
         yield Notice(
             key=f"{RETRACTED}:{document_id}:{observed}:{route.name}",
@@ -162,7 +166,8 @@ def retraction_notices(
             document_id=document_id,
             route=route.name,
             channel=route.channel,
-            data={"title": title, "status": status, "number": number},
+            data={"title": title, "status": status, "number": number}
+            | ({"withheld": True} if withheld else {}),
         )
 
 

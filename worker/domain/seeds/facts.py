@@ -7,7 +7,7 @@ settings, the policy, the rules and ingest.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,11 @@ def read_facts(metadata: Mapping[str, Any], fields: Fields) -> Facts:
         review_frequency=_text(metadata.get(fields.review_frequency)),
         risk_category=_text(metadata.get(fields.risk_category)),
     )
+
+
+def withhold(facts: Facts, status: str | None) -> Facts:
+    """Return the facts of a document whose refused file says this status, or None: an active one takes it."""
+    return replace(facts, status=status) if status and facts.status == ACTIVE else facts
 
 
 def _text(value: Any) -> str | None:
