@@ -15,6 +15,13 @@ class StoreUnavailableError(ContentSyncError):
     """The database cannot be reached, or has another revision than this version needs."""
 
 
+class RowRefusedError(ContentSyncError):
+    """The database refuses a row whatever happens next, for example because it cannot hold a value.
+
+    The fault is in one file of a batch: the others can be ingested without it.
+    """
+
+
 class BrokerUnavailableError(ContentSyncError):
     """Redis cannot be reached."""
 

@@ -47,6 +47,10 @@ class Installation:
         with psycopg.connect(self._dsn) as connection:
             return connection.execute(statement).fetchall()
 
+    def change(self, statement: str) -> None:
+        with psycopg.connect(self._dsn) as connection:
+            connection.execute(statement)
+
     def stored(self) -> dict[str, str]:
         """Return the live documents and the hashes of their bytes."""
         return dict(self.query("SELECT path, sha256 FROM documents WHERE state = 'live'"))

@@ -191,3 +191,18 @@ def test_a_file_that_kills_the_embedded_service_does_so_three_times(tmp_path):
         write(tmp_path / "seeds" / "deadly.md", a_seed(title="It is fixed"))
         wait_until(lambda: "deadly.md" in listed("--state", "live"), what="the fixed page")
     assert list(tmp_path.glob("var/*.begun/*")) == []
+
+
+def test_a_file_that_the_database_refuses_is_refused_at_once_and_alone(service: Installation):
+    service.change("ALTER TABLE documents ADD CONSTRAINT no_bones CHECK (title <> 'Bones')")
+    good = {f"{number}.md" for number in range(6)}
+    for path in good:
+        write(service.seeds / path, a_seed(title=f"Page {path}"))
+    write(service.seeds / "bones.md", a_seed(title="Bones"))
+    with service.start("watch"), service.start("worker", "-c", "1") as worker:
+        wait_until(lambda: set(service.stored()) == good, what="the good pages")
+        wait_until(lambda: refused(service) == [("bones.md", "CS008")], what="the refusal")
+        assert "waiting" not in worker.output
+        write(service.seeds / "bones.md", a_seed(title="About bones"))
+        wait_until(service.is_equal, what="the fixed page")
+    assert refused(service) == []

@@ -103,3 +103,24 @@ def test_a_missing_folder_is_reported(sync, seeds):
     seeds.rmdir()
     with pytest.raises(ConfigurationError, match="does not exist"):
         sync()
+
+
+def test_a_file_that_cannot_be_read_for_an_unforeseen_reason_is_named(
+    sync, seeds, library, monkeypatch
+):
+    from worker.watch import feed
+
+    def read(root, path, **rest):
+        if path == "odd.md":
+            raise LookupError("nobody thought of that")
+        return read_file(root, path, **rest)
+
+    read_file = feed.read_file
+    monkeypatch.setattr(feed, "read_file", read)
+    write(seeds / "good.md", a_seed())
+    write(seeds / "odd.md", a_seed())
+    found = sync()
+    assert set(library.content) == {"good.md"}
+    [(path, [problem])] = found.report.refusals
+    assert (path, problem["code"]) == ("odd.md", "CS003")
+    assert "nobody thought of that" in problem["message"]

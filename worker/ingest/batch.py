@@ -17,7 +17,7 @@ from worker.domain.folder.snapshot import Batch, Snapshot
 from worker.domain.reviews.policy import Policy
 from worker.domain.rules.retraction import withdrawn_status, withdrawn_status_in
 from worker.domain.rules.rules import Rules, examine, unreadable_problem
-from worker.domain.seeds.codes import GIVEN_UP, found
+from worker.domain.seeds.problem import Problem
 from worker.domain.seeds.seed import body_sha256_in, body_text
 from worker.ingest.decisions import decide_batch
 from worker.ingest.outcomes import Accepted, Observation, Outcome, Refused
@@ -35,18 +35,19 @@ def ingest(  # noqa: PLR0913 - everything that one batch needs
     policy: Policy,
     now: datetime,
     today: date,
-    hopeless: bool = False,
+    hopeless: Problem | None = None,
     patient: bool = True,
 ) -> list[Outcome]:
     """Ingest a batch with its bytes and return the outcome for each path. Commits once.
 
-    `now` is aware, `today` is the date in the team's zone. `hopeless` snapshots were tried too often and
-    are refused without reading them. `patient` is that of `worker.ingest.decisions.decide_batch`. Raises
-    `StoreUnavailableError` if the database does not answer; nothing of the batch is stored then.
+    `now` is aware, `today` is the date in the team's zone. With `hopeless`, the snapshots are refused
+    for this problem without reading them. `patient` is that of `worker.ingest.decisions.decide_batch`.
+    Raises `StoreUnavailableError` if the database does not answer, and `RowRefusedError` if it refuses a
+    row; nothing of the batch is stored then.
     """
-    if hopeless:
+    if hopeless is not None:
         parts = _parts(batch, data)
-        observations = {one.path: _give_up(one, part, rules) for one, part in parts}
+        observations = {one.path: _give_up(one, part, hopeless, rules) for one, part in parts}
     else:
         observations = _observe(batch, data, rules, policy, today)
     if not observations:
@@ -105,13 +106,7 @@ def _parts(batch: Batch, data: bytes) -> Iterator[tuple[Snapshot, bytes]]:
         start = end
 
 
-def _give_up(snapshot: Snapshot, data: bytes, rules: Rules) -> Observation:
-    problem = found(
-        GIVEN_UP,
-        "processing this file failed, or ended the worker, three times",
-        hint="save it to try again, and ask your Content Sync administrator: "
-        "the log shows what happened",
-    )
+def _give_up(snapshot: Snapshot, data: bytes, problem: Problem, rules: Rules) -> Observation:
     return Refused(
         item=snapshot,
         sha256=snapshot.sha256,

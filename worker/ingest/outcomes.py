@@ -34,8 +34,8 @@ WAITING = "waiting"
 class Outcome:
     """The outcome for one path.
 
-    `kind` is new, changed, unchanged, moved, revived, retired, refused, withdrawn, stale, or waiting (for an
-    observation that the store does not have yet).
+    `kind` is new, changed, unchanged, moved, revived, retired, refused, withdrawn, stale, waiting (for an
+    observation that the store does not have yet), or failed (nothing could be stored about it).
     """
 
     path: str
@@ -104,7 +104,7 @@ def log_outcomes(outcomes: Sequence[Outcome], *, bulk: bool) -> None:
     quiet = {"new", "unchanged", "stale", WAITING} if many else {"stale", WAITING}
     for outcome in outcomes:
         if outcome.kind not in quiet:
-            log = logger.warning if outcome.kind == "refused" else logger.info
+            log = logger.warning if outcome.kind in {"refused", "failed"} else logger.info
             log("%s", describe(outcome), extra={"path": outcome.path, "outcome": outcome.kind})
     if many and (counts := Counter(o.kind for o in outcomes if o.kind in {"new", "unchanged"})):
         logger.info("loaded    %s", ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts)))
@@ -184,7 +184,7 @@ class SyncReport:
                 self.moved += 1
             case "retired":
                 self.retired += 1
-            case "refused":
+            case "refused" | "failed":
                 self.refused += 1
                 self.refusals.append((outcome.path, [p.as_json() for p in outcome.problems]))
             case "unchanged" | "stale" | "waiting":

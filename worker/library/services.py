@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from worker.domain.folder.reconcile import Seen
     from worker.domain.folder.snapshot import Batch
     from worker.domain.rules.rules import Examined
+    from worker.domain.seeds.problem import Problem
     from worker.ingest.outcomes import Outcome
     from worker.messages.channels import Channel
     from worker.messages.channels.stream import EventStream
@@ -124,11 +125,16 @@ class Services(Reader):
         return outcomes
 
     def take_in_bytes(
-        self, batch: Batch, data: bytes, *, hopeless: bool = False, patient: bool = True
+        self,
+        batch: Batch,
+        data: bytes,
+        *,
+        hopeless: Problem | None = None,
+        patient: bool = True,
     ) -> list[Outcome]:
         """Ingest a batch with its bytes and return the outcome for each path. Commits.
 
-        `hopeless`: refuse its snapshots without reading them.
+        `hopeless`: refuse its snapshots for this problem without reading them.
         """
         from worker.ingest.batch import ingest
 
@@ -143,6 +149,15 @@ class Services(Reader):
             hopeless=hopeless,
             patient=patient,
         )
+
+    def take_in_each(self, batch: Batch, data: bytes) -> list[Outcome]:
+        """Ingest a batch as `take_in_bytes` does; a file that fails is refused alone. Commits.
+
+        Nothing else is on its way, so only moves wait.
+        """
+        from worker.ingest.attempts import take_in_each
+
+        return take_in_each(batch, data, partial(self.take_in_bytes, patient=False))
 
     def sweep(self) -> int:
         """Add the review notices that are owed today; return the number of new ones. Commits."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from worker.ingest.outcomes import SyncReport
@@ -46,7 +45,7 @@ def sync_folder(
         found = sync_once(
             settings=settings,
             record=services,
-            ingest=partial(services.take_in_bytes, patient=False),  # nothing else is on its way
+            ingest=services.take_in_each,
             now=utc_now,
             progress=progress,
             full=full,

@@ -18,9 +18,15 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+)
 
-from worker.errors import ConfigurationError, StoreUnavailableError
+from worker.errors import ConfigurationError, RowRefusedError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -37,6 +43,14 @@ RACES = 15
 #: serialization_failure, deadlock_detected, lock_not_available: the same transaction may succeed now.
 #: So may one that SQLite kept waiting: SQLite has no queue, and a later writer may get the lock first.
 PASSING_CODES = frozenset({"40001", "40P01", "55P03", "SQLITE_BUSY"})
+#: Another worker may have inserted the same path or body first: unique_violation, foreign_key_violation.
+LOST_RACE_CODES = frozenset(
+    {"23505", "23503", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
+)
+#: The row itself is refused, today and tomorrow: a value that the database cannot hold, a broken rule, an
+#: index row that is too long. Every other error counts as the database's own, which may be away.
+ROW_CLASSES = frozenset({"22", "23", "54"})
+ROW_CODES = ("SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_CONSTRAINT")
 #: One writer at a time appends events, so their IDs are in the order of their commits.
 EVENT_LOCK = 0x636F6E74656E74  # "content"
 LONGEST_HOLD_SECONDS = 30
@@ -119,14 +133,15 @@ class Store:
     def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one write transaction and commit; retry after a deadlock or a lost race.
 
-        `work` may run several times, so it must change only the database.
+        `work` may run several times, so it must change only the database. Raises `RowRefusedError` if the
+        database refuses a row, and `StoreUnavailableError` after any other error of the database.
         """
         for attempt in range(RACES):
             try:
                 with self._taking_turns(), self._engine.begin() as connection:
                     return work(connection)
             except DBAPIError as error:
-                attempts = RACES if isinstance(error, IntegrityError) else ATTEMPTS
+                attempts = RACES if _code(error) in LOST_RACE_CODES else ATTEMPTS
                 if attempt + 1 >= attempts or not _may_pass(error):
                     raise self._explain(error) from error
             longest_seconds = 0.05 * 2 ** min(attempt, 3)
@@ -184,8 +199,10 @@ class Store:
         except DBAPIError as error:
             raise self._explain(error) from error
 
-    def _explain(self, error: DBAPIError) -> StoreUnavailableError:
+    def _explain(self, error: DBAPIError) -> StoreUnavailableError | RowRefusedError:
         reason = str(error.orig).strip().partition("\n")[0]
+        if _is_of_row(error):
+            return RowRefusedError(f"the database refuses a row: {reason}")
         return StoreUnavailableError(f"the store {self.name} is not usable: {reason}")
 
 
@@ -238,10 +255,24 @@ def insert_into(dialect: Dialect, table: Table) -> sqlite.Insert | postgresql.In
 
 def _may_pass(error: DBAPIError) -> bool:
     """Return whether the same transaction may succeed on a retry."""
-    if isinstance(error, IntegrityError):
-        return True  # another worker inserted the same path or body first
-    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
-    return error.connection_invalidated or code in PASSING_CODES
+    code = _code(error)
+    return error.connection_invalidated or code in PASSING_CODES or code in LOST_RACE_CODES
+
+
+def _is_of_row(error: DBAPIError) -> bool:
+    """Return whether the database refuses the row, and not the connection or the transaction."""
+    if error.connection_invalidated:
+        return False
+    if isinstance(error, IntegrityError | DataError):
+        return True  # also what the driver finds before it sends anything
+    code = _code(error)
+    return code[:2] in ROW_CLASSES or code.startswith(ROW_CODES)
+
+
+def _code(error: DBAPIError) -> str:
+    """Return the SQLSTATE of PostgreSQL, or the name of SQLite's error; "" without one."""
+    names = ("sqlstate", "sqlite_errorname")
+    return next((code for name in names if (code := getattr(error.orig, name, None))), "")
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -7,6 +7,7 @@ parsers are imported only if a file has changed. Called by the command.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from msgspec.structs import replace
 
 from worker.domain.folder.reconcile import Difference, Seen, compare, find_missing
 from worker.domain.folder.snapshot import Batch, Stamp
+from worker.domain.seeds.visible import one_line
+from worker.errors import ContentSyncError
 from worker.ingest.outcomes import SyncReport
 from worker.settings.model import Settings
 from worker.watch.brake import Brake, Record
@@ -30,6 +33,8 @@ from worker.watch.second_process import is_worth_sharing, sharing
 if TYPE_CHECKING:
     from worker.ingest import outcomes
     from worker.watch.feed import Feed
+
+logger = logging.getLogger("content_sync")
 
 # A batch here is a transaction, not a message, so it may be larger: a commit takes some milliseconds
 # whatever its size, and small files do not reach the limit in bytes. If batches were larger still, one of
@@ -190,7 +195,14 @@ def _read_all(
     while waiting:
         busy: list[str] = []
         for path in waiting:
-            outcome = feed.take(path, Lane.BULK, hasty=hasty)
+            try:
+                outcome = feed.take(path, Lane.BULK, hasty=hasty)
+            except ContentSyncError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one file never ends a scan
+                found.report.add(_failed(path, error))
+                done += 1
+                continue
             if outcome is Reading.BUSY:
                 busy.append(path)
                 continue
@@ -209,6 +221,18 @@ def _read_all(
             time.sleep(settings.watch.still_ms / 1000)
     found.busy = busy
     feed.flush()
+
+
+def _failed(path: str, error: Exception) -> outcomes.Outcome:
+    """Return the outcome of a file that something unforeseen kept from being read."""
+    from worker.domain.rules.rules import UNREADABLE, unreadable_problem  # noqa: PLC0415
+    from worker.ingest.outcomes import Outcome  # noqa: PLC0415
+
+    logger.error("reading %s failed", one_line(path, limit=200), exc_info=error)
+    problem = unreadable_problem(
+        UNREADABLE, one_line(f"{type(error).__name__}: {error}", limit=200)
+    )
+    return Outcome(path=path, kind="failed", problems=(problem,))
 
 
 def _count(outcome: Reading, path: str, found: Synced) -> None:

@@ -17,6 +17,7 @@ CS004 empty-file error
 CS005 not-utf8 error
 CS006 nul-byte error
 CS007 given-up error
+CS008 not-storable error
 CS010 no-front-matter error
 CS011 unclosed-front-matter error
 CS012 front-matter-too-large error

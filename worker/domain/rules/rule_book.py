@@ -67,6 +67,12 @@ _BYTES: Final = {
         "nausea.md, which made workers run out of memory",
         "nausea.md, split into parts",
     ),
+    codes.NOT_STORABLE: Entry(
+        "The database refuses what the file contains. The message says what it cannot hold. The last good"
+        " version stays published, and the other files are stored.",
+        "nausea.md, with a title that the database cannot hold",
+        "nausea.md, with a shorter title",
+    ),
 }
 
 _FRONT_MATTER: Final = {

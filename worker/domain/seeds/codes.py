@@ -18,6 +18,7 @@ EMPTY_FILE: Final = "CS004"
 NOT_UTF8: Final = "CS005"
 NUL_BYTE: Final = "CS006"
 GIVEN_UP: Final = "CS007"
+NOT_STORABLE: Final = "CS008"
 
 # The front matter is missing or cannot be read.
 NO_FRONT_MATTER: Final = "CS010"
@@ -82,6 +83,7 @@ CODES: Final[dict[str, tuple[str, Severity]]] = {
     NOT_UTF8: ("not-utf8", Severity.ERROR),
     NUL_BYTE: ("nul-byte", Severity.ERROR),
     GIVEN_UP: ("given-up", Severity.ERROR),
+    NOT_STORABLE: ("not-storable", Severity.ERROR),
     NO_FRONT_MATTER: ("no-front-matter", Severity.ERROR),
     UNCLOSED_FRONT_MATTER: ("unclosed-front-matter", Severity.ERROR),
     FRONT_MATTER_TOO_LARGE: ("front-matter-too-large", Severity.ERROR),
