@@ -29,6 +29,7 @@ from worker.settings.model import Settings
 from worker.store import leases, library, liveness
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
+from worker.watch.file_system import without_change_times
 from worker.watch.ignore import seed_names
 from worker.watch.ignored import by_reason, look_through
 from worker.watch.scan import is_marked
@@ -131,6 +132,8 @@ def _folder(settings: Settings) -> Iterator[Check]:
             f"its marker {marker} is missing: is {seeds.resolve()} the right folder, and mounted?"
         )
     yield Check(name="seeds", ok=readable, detail=detail)
+    if readable and (warning := without_change_times(str(seeds))) is not None:
+        yield Check(name="change times", ok=True, detail=warning)
     if readable and MAX_WATCHES.is_file() and not settings.watch.polling:
         folders = 1 + sum(len(names) for _, names, _ in os.walk(seeds))
         limit = int(MAX_WATCHES.read_text(encoding="ascii"))

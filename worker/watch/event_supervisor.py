@@ -8,20 +8,15 @@ often. Scans nothing itself. Called by the watcher's loop.
 from __future__ import annotations
 
 import logging
-import os
-import sys
-from pathlib import Path
 
 from worker.settings.model import WatchSettings
+from worker.watch.file_system import SILENT, file_system_of, without_change_times
 from worker.watch.observer import Cure, Doubt, Events, root_identity
 
 logger = logging.getLogger("content_sync.watch")
 
 _CHECK_SECONDS = 1.0
 _RETRY_SECONDS = 600.0
-# On these file systems, changes that another machine makes raise no event on this one.
-_SILENT = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "prl_fs", "afs"}
-_SILENT |= {"fakeowner", "fuse.sshfs", "fuse.grpcfuse", "fuse.osxfs", "fuse.s3fs", "fuse.rclone"}
 
 
 class EventSupervisor:
@@ -32,6 +27,7 @@ class EventSupervisor:
         self._events = events
         self._root = root
         self._identity: tuple[int, int] | None = None
+        self._warned = False
         self._check_at = 0.0
         self._retry_at: float | None = None
         self.polling = settings.polling
@@ -48,6 +44,9 @@ class EventSupervisor:
         self._check_at = at + _CHECK_SECONDS
         self._retry_at = None
         self.polling = self._settings.polling
+        if (warning := without_change_times(self._root)) and not self._warned:
+            logger.warning("%s", warning)
+            self._warned = True
         if self._settings.polling or self._identity is None:
             self._events.stop()
             return
@@ -56,7 +55,7 @@ class EventSupervisor:
         except OSError as error:
             self._poll(f"the system gives no file events ({error.strerror})", at)
             return
-        if (kind := file_system_of(self._root)) in _SILENT:
+        if (kind := file_system_of(self._root)) in SILENT:
             self._poll(f"the folder is on {kind}: changes by other machines raise no events", None)
 
     def hurry(self) -> None:
@@ -97,20 +96,3 @@ class EventSupervisor:
             )
         self.polling = True
         self._retry_at = None if retry_from is None else retry_from + _RETRY_SECONDS
-
-
-def file_system_of(root: str) -> str | None:
-    """Return the type of the file system that a folder is on, or None if it is unknown."""
-    if sys.platform != "linux":
-        return None
-    try:
-        device = Path(root).stat().st_dev
-        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    for line in lines.splitlines():
-        mount, _, rest = line.partition(" - ")
-        if mount.split()[2] == wanted:
-            return rest.split()[0]
-    return None
