@@ -19,6 +19,7 @@ from worker.domain.seeds import codes
 from worker.store import paths
 
 MODIFIED_NS = 1_700_000_000 * 10**9
+CHANGED_NS = MODIFIED_NS - 5
 LATER = MODIFIED_NS // 1000 + 60_000_000
 
 
@@ -35,11 +36,12 @@ def drop(
     *,
     observed: int = LATER,
     mtime_ns: int = MODIFIED_NS,
+    ctime_ns: int = CHANGED_NS,
     **more: Any,
 ) -> Stamp:
     """Take in a file with a stamp and a time of the test's choice."""
     data = text.encode()
-    stamp = Stamp(size=len(data), mtime_ns=mtime_ns, inode=7)
+    stamp = Stamp(size=len(data), mtime_ns=mtime_ns, inode=7, ctime_ns=ctime_ns)
     snapshot = replace(library.snapshot(path, data), stamp=stamp, observed=observed, **more)
     library.take_in_batch((snapshot,), data)
     return stamp
@@ -58,10 +60,11 @@ def fill(library: Library) -> dict[str, tuple[Stamp, bool]]:
         ("as-racy-as-can-be", RACY_MICROSECONDS, False),
         ("just-not-racy", RACY_MICROSECONDS + 1, True),
     ):
-        files[f"{name}.md"] = (
-            drop(library, f"{name}.md", a_seed(title=name), observed=since + after),
-            proves,
-        )
+        for newest in ("mtime_ns", "ctime_ns"):
+            path, times = f"{name}-{newest}.md", {"mtime_ns": 5, "ctime_ns": 5}
+            times[newest] = MODIFIED_NS
+            stamp = drop(library, path, a_seed(title=name), observed=since + after, **times)
+            files[path] = stamp, proves
     files["of-1969.md"] = drop(library, "of-1969.md", a_seed(title="Old"), mtime_ns=-1_500), True
     files["refused.md"] = drop(library, "refused.md", "---\ntitle: Nothing else\n---\n"), True
     drop(library, "refused-since.md", a_seed(title="Good"))
@@ -97,16 +100,16 @@ def test_known_files_are_live_documents_and_refused_files(library: Library):
 def test_a_stamp_is_returned_alone_where_it_is_proof(library: Library):
     files = fill(library)
     assert sorted(library.services.stamps()) == sorted(
-        (path, stamp.size if proves else UNPROVEN_SIZE, stamp.mtime_ns, stamp.inode)
+        (path, stamp.size if proves else UNPROVEN_SIZE, *stamp[1:])
         for path, (stamp, proves) in files.items()
     )
     for path, held in library.services.known_files().items():
         assert files[path][1] is not (is_racy(held, 0) or was_unread(held))
 
 
-def see_again(library: Library, path: str, text: str) -> None:
-    """Take in the same bytes with the same stamp, later."""
-    stamp = library.services.known_files()[path].stamp
+def see_again(library: Library, path: str, text: str, **times: int) -> None:
+    """Take in the same bytes with the same stamp, or with another time, later."""
+    stamp = library.services.known_files()[path].stamp._replace(**times)
     snapshot = replace(library.snapshot(path, text.encode()), stamp=stamp)
     library.take_in_batch((snapshot,), text.encode())
 
@@ -116,6 +119,9 @@ STEPS: dict[str, Callable[[Library], object]] = {
     "another": lambda it: it.drop("b.md", title="B"),
     "an edit": lambda it: it.drop("a.md", title="C"),
     "the same bytes under another stamp": lambda it: it.drop("a.md", title="C"),
+    "the same bytes with another ctime": lambda it: see_again(
+        it, "a.md", a_seed(title="C"), ctime_ns=7
+    ),
     "the same file": lambda it: see_again(it, "a.md", a_seed(title="C")),
     "a refusal": lambda it: it.drop("a.md", "---\ntitle: Bad\n---\n"),
     "another refusal": lambda it: it.drop("a.md", "---\ntitle: Not\n---\n"),
@@ -145,6 +151,18 @@ def test_a_fingerprint_works_for_files_of_any_time(library: Library):
         drop(library, f"{number}.md", a_seed(title=f"{number}"), mtime_ns=mtime_ns)
         drop(library, f"refused-{number}.md", "---\ntitle: Bad\n---\n", mtime_ns=mtime_ns)
     assert library.services.fingerprint()[:2] == (6, 3)
+
+
+def test_a_file_with_another_ctime_alone_gets_no_version_and_no_event(library: Library):
+    pages = {"a.md": a_seed(title="A"), "refused.md": "---\ntitle: Nothing else\n---\n"}
+    for path, text in pages.items():
+        drop(library, path, text, ctime_ns=0)
+    before = library.kinds()
+    for path, text in pages.items():
+        drop(library, path, text, observed=LATER + 1)
+    known = library.services.known_files()
+    assert {held.stamp.ctime_ns for held in known.values()} == {CHANGED_NS}
+    assert library.kinds() == before
 
 
 def test_an_empty_store_knows_nothing(library: Library):

@@ -22,6 +22,7 @@ import worker.store.migrate as subject
 from worker.errors import ConfigurationError, StoreUnavailableError
 from worker.store.engine import Connection, Store, parse_url
 from worker.store.library import list_versions
+from worker.store.paths import known_files
 from worker.store.schema import metadata
 
 MIGRATIONS = Path(subject.__file__).parent / "migrations"
@@ -153,6 +154,24 @@ def test_events_are_renamed_by_the_upgrade_and_back_by_the_downgrade(store: Stor
 
     downgrade_to(store, "0004")
     assert kinds_of_events(store) == ["seed.mended", "document.mended", "seed.refused"]
+
+
+def test_the_files_of_an_earlier_store_have_no_ctime_yet(store: Store):
+    upgrade_to(store, "0006")
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO paths (path, observed, accepted, size, mtime_ns, inode, sha256, state, problems)"
+            " VALUES ('a.md', 9, 9, 5, 6, 7, 'x', 'live', '[]')"
+        )
+
+    subject.migrate(store)
+    with store.read() as connection:
+        assert known_files(connection)["a.md"].stamp == (5, 6, 7, 0)
+
+    downgrade_to(store, "0006")
+    upgrade_to(store, "head")
+    with store.read() as connection:
+        assert known_files(connection)["a.md"].stamp == (5, 6, 7, 0)
 
 
 def kinds_of_events(store: Store) -> list[str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from worker.domain.folder.brake import Removals
 from worker.domain.folder.decide import unread_sha256
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.reconcile import UNPROVEN_SIZE, Seen, is_racy, was_unread
-from worker.domain.folder.snapshot import Batch, Known, Stamp
+from worker.domain.folder.snapshot import BATCH_FORMAT, Batch, Known, Stamp
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.ingest.spool import MemorySpool
 from worker.settings.model import (
@@ -65,6 +65,7 @@ class Library:
         self.store_is_away = False
         self.loses_messages = False
         self.consumes = True
+        self.reads_format = BATCH_FORMAT
         self._waiting: list[tuple[Batch, str]] = []
         self._lock = threading.Lock()
         self.asked = 0  # how often for all that it knows
@@ -139,9 +140,9 @@ class Library:
         found: set[Seen] = set()
         with self._lock:
             for path, known in self.known.items():
-                size, mtime_ns, inode = known.stamp
+                size, *rest = known.stamp
                 proves = not (is_racy(known, 0) or was_unread(known))
-                found.add((path, size if proves else UNPROVEN_SIZE, mtime_ns, inode))
+                found.add((path, size if proves else UNPROVEN_SIZE, *rest))
         return found
 
     def fingerprint(self) -> tuple[int, ...]:
@@ -151,6 +152,9 @@ class Library:
 
     def newest_observation(self) -> int:
         return max((known.observed for known in self.known.values()), default=0)
+
+    def batch_format(self) -> int:
+        return self.reads_format
 
     def heartbeat(self, name: str, data: dict[str, Any]) -> None:
         self._answer()
@@ -324,7 +328,10 @@ def page() -> str:
 
 @pytest.fixture
 def sync(seeds: Path, library: Library) -> Callable[..., Synced]:
-    """Return a function that syncs the folder once, as the command does."""
+    """Return a function that syncs the folder once, as the command does.
+
+    An hour later no file of the test is racy any more.
+    """
     settings = load_settings(
         seeds=seeds,
         watch=WatchSettings(removal_ms=50, still_ms=20),
@@ -336,7 +343,13 @@ def sync(seeds: Path, library: Library) -> Callable[..., Synced]:
         library.publish(batch, "sync")
         return []
 
-    def run(**options: Any) -> Synced:
-        return sync_once(settings=settings, record=library, ingest=ingest, now=now, **options)
+    def run(*, hours_later: int = 0, **options: Any) -> Synced:
+        return sync_once(
+            settings=settings,
+            record=library,
+            ingest=ingest,
+            now=lambda: now() + timedelta(hours=hours_later),
+            **options,
+        )
 
     return run

@@ -64,10 +64,17 @@ def write_deep(seeds, path, text):
 @pytest.mark.parametrize("mtime_ns", [YEAR_2300_NS, -YEAR_2300_NS, 2**63, -(2**63)])
 def test_a_stamp_holds_no_time_that_a_store_cannot(tmp_path, mtime_ns):
     class Found:
-        st_size, st_ino, st_mtime_ns = 5, 7, mtime_ns
+        st_size, st_ino, st_mtime_ns, st_ctime_ns = 5, 7, mtime_ns, mtime_ns
 
     bounded = LARGEST if mtime_ns > 0 else -LARGEST
-    assert make_stamp(Found()).mtime_ns == bounded
+    assert make_stamp(Found())[1:] == (bounded, 7, bounded)
+
+
+def test_a_stamp_of_a_file_never_has_the_ctime_of_an_unknown_one(tmp_path):
+    class Found:
+        st_size, st_ino, st_mtime_ns, st_ctime_ns = 5, 7, 0, 0
+
+    assert make_stamp(Found()) == (5, 0, 7, 1)
 
 
 def test_a_walk_and_a_look_give_a_file_of_the_year_2300_the_same_stamp(seeds):

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("content_sync")
 
+#: How long a worker without a heartbeat counts as running: while it has no batch, the health check of its
+#: container asks for one each 15 seconds.
+WORKER_IS_ALIVE_FOR = timedelta(minutes=10)
 #: Parts without a heartbeat for this long are deleted.
 SILENT_DAYS = 30
 
@@ -210,6 +213,15 @@ class Services(Reader):
         """Return the largest `observed` number in the store."""
         with self.store.read() as connection:
             return paths.newest_observation(connection)
+
+    def batch_format(self) -> int:
+        """Return the newest format of batches that every worker reads that is running."""
+        from worker.domain.folder.snapshot import BATCH_FORMAT, SHARED_FORMAT
+
+        since = self.now() - WORKER_IS_ALIVE_FOR
+        with self.store.read() as connection:
+            formats = liveness.batch_formats(connection, since=since, unsaid=SHARED_FORMAT)
+        return min((BATCH_FORMAT, *formats))
 
     def heartbeat(self, name: str, data: dict[str, Any]) -> None:
         """Record that a part is running. Commits."""

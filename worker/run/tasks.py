@@ -18,7 +18,7 @@ from celery.utils.nodenames import worker_direct
 from kombu.exceptions import OperationalError
 from kombu.serialization import register
 
-from worker.domain.folder.snapshot import Batch
+from worker.domain.folder.snapshot import BATCH_FORMAT, Batch
 from worker.domain.seeds.visible import without_password
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.ingest.outcomes import WAITING
@@ -26,6 +26,7 @@ from worker.library.services import Services
 from worker.run.celery_settings import CANARY, DELIVER, INGEST, SWEEP, broker_of, configure
 from worker.run.message_signing import SIGNED, SIGNED_TYPE, Forgeries, make_signer
 from worker.settings.model import Settings
+from worker.store.liveness import WORKER
 
 logger = logging.getLogger("content_sync.tasks")
 
@@ -66,7 +67,8 @@ def _add_tasks(app: Celery) -> None:
         if at_once or monotonic() - noted_at >= CONSUMED_SECONDS:
             noted_at = monotonic()
             name = worker_heartbeat(task.request.hostname)
-            app.services().heartbeat(name, app.forgeries.as_json())
+            data = app.forgeries.as_json() | {"batch_format": BATCH_FORMAT}
+            app.services().heartbeat(name, data)
 
     # A batch whose process dies is delivered again at once; the spool counts its attempts.
     @app.task(name=INGEST, bind=True, max_retries=20, reject_on_worker_lost=True)
@@ -131,7 +133,7 @@ def node_name(name: str | None) -> str:
 
 def worker_heartbeat(worker: str) -> str:
     """Return the name of a worker's heartbeat."""
-    return f"worker:{worker}"
+    return f"{WORKER}{worker}"
 
 
 def preload() -> None:

@@ -10,6 +10,9 @@ from sqlalchemy import Connection, delete, select
 from worker.store.engine import insert_into
 from worker.store.schema import heartbeats
 
+#: How the names of workers' heartbeats begin; the worker's node name follows.
+WORKER = "worker:"
+
 
 def beat(connection: Connection, name: str, data: dict[str, Any], *, now: datetime) -> None:
     """Record that a part is running."""
@@ -19,6 +22,18 @@ def beat(connection: Connection, name: str, data: dict[str, Any], *, now: dateti
         .values(name=name, **row)
         .on_conflict_do_update(index_elements=["name"], set_=row)
     )
+
+
+def batch_formats(connection: Connection, *, since: datetime, unsaid: int) -> set[int]:
+    """Return which formats of batches the workers read that have reported since an instant.
+
+    `unsaid` is the format of the workers that do not say it.
+    """
+    beats = heartbeats.c
+    rows = connection.execute(
+        select(beats.data).where(beats.name.startswith(WORKER), beats.at >= since)
+    )
+    return {row.data.get("batch_format", unsaid) for row in rows}
 
 
 def forget_silent(connection: Connection, *, since: datetime) -> None:

@@ -38,6 +38,8 @@ REFUSED, GONE = "refused", "gone"
 IS_REFUSED = paths.c.state == literal_column("'refused'")
 KNOWN_AT_ONCE = 1000
 _MODULUS = 2**31 - 1
+#: The columns of a stamp, in its order.
+_STAMP = ("size", "mtime_ns", "inode", "ctime_ns")
 #: The rows of files that should be in the folder.
 EXPECTED = paths.c.state != GONE
 #: Joins a path with the document that lives there, or lived there last and nowhere else since.
@@ -70,7 +72,7 @@ def lock(
     p = paths.c
     rows = connection.execute(
         select(
-            *(p.path, p.observed, p.accepted, p.size, p.mtime_ns, p.inode),
+            *(p.path, p.observed, p.accepted, p.size, p.mtime_ns, p.inode, p.ctime_ns),
             *(p.sha256, p.state, p.document_id, p.withheld, p.withheld_observed),
         )
         .where(p.path.in_(with_sources))
@@ -83,7 +85,7 @@ def lock(
             path=row.path,
             observed=row.observed,
             accepted=row.accepted,
-            stamp=Stamp(row.size, row.mtime_ns, row.inode),
+            stamp=Stamp(row.size, row.mtime_ns, row.inode, row.ctime_ns),
             sha256=row.sha256,
             state=State(row.state),
             head=heads.get(row.document_id),
@@ -167,7 +169,7 @@ def agree_with_documents(connection: Connection) -> None:
     )
     lost = select(d.path, d.sha256, d.id.label("document_id")).outerjoin(paths, RESIDENT)
     rows = connection.execute(lost.where(d.state == LIVE, p.path.is_(None)).order_by(d.path))
-    unseen = dict.fromkeys(("observed", "accepted", "size", "mtime_ns", "inode"), 0)
+    unseen = dict.fromkeys(("observed", "accepted", *_STAMP), 0)
     write(
         connection,
         [
@@ -185,12 +187,12 @@ def known_files(connection: Connection) -> KnownFiles:
 
     known = KnownFiles()
     p = paths.c
-    seen = (p.path, p.size, p.mtime_ns, p.inode, p.sha256, p.observed)
+    seen = (p.path, *(p[name] for name in _STAMP), p.sha256, p.observed)
     for page in _pages(connection, select(*seen).where(p.state == LIVE)):
         known.take(page)
     refused = select(*seen, documents.c.state).outerjoin(documents, RESIDENT).where(IS_REFUSED)
-    for path, size, mtime_ns, inode, sha256, observed, state in connection.execute(refused):
-        known[path] = Known(Stamp(size, mtime_ns, inode), sha256, observed, state == LIVE)
+    for path, *stamp, sha256, observed, state in connection.execute(refused):
+        known[path] = Known(Stamp(*stamp), sha256, observed, state == LIVE)
     return known
 
 
@@ -200,7 +202,7 @@ def fingerprint(connection: Connection) -> tuple[int, ...]:
     It consists of counts and sums; every ingest raises an `observed`. Only a repair changes a hash alone,
     and the full sync that must follow a repair finds the difference.
     """
-    numbers = (paths.c[name] for name in ("size", "mtime_ns", "inode", "observed"))
+    numbers = (paths.c[name] for name in (*_STAMP, "observed"))
     # Sums of remainders: sums of large numbers would exceed 64 bits, an error in SQLite.
     sums = (func.coalesce(func.sum(number % _MODULUS), 0) for number in numbers)
     live = func.coalesce(func.sum(case((paths.c.state == LIVE, 1), else_=0)), 0)
@@ -215,11 +217,14 @@ def stamps(connection: Connection) -> set[Seen]:
     """
     p = paths.c
     # SQL's division rounds towards 0, so files modified before 1970 may count as racy too.
-    is_still = p.mtime_ns // 1000 + RACY_MICROSECONDS < p.observed
-    proves = and_(is_still, func.length(p.sha256) == SHA256_LETTERS)
+    is_still = [
+        time_ns // 1000 + RACY_MICROSECONDS < p.observed for time_ns in (p.mtime_ns, p.ctime_ns)
+    ]
+    proves = and_(*is_still, func.length(p.sha256) == SHA256_LETTERS)
     size = case((proves, p.size), else_=UNPROVEN_SIZE)
     found: set[Seen] = set()
-    for page in _pages(connection, select(p.path, size, p.mtime_ns, p.inode).where(EXPECTED)):
+    columns = (p.path, size, p.mtime_ns, p.inode, p.ctime_ns)
+    for page in _pages(connection, select(*columns).where(EXPECTED)):
         found.update(map(tuple, page))
     return found
 
@@ -231,7 +236,7 @@ def newest_observation(connection: Connection) -> int:
 
 def stamp_columns(stamp: Stamp) -> dict[str, int]:
     """Return a stamp as columns of `paths`."""
-    return {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "inode": stamp.inode}
+    return stamp._asdict()
 
 
 def withheld_columns(withheld: Withheld | None) -> dict[str, Any]:

@@ -163,6 +163,7 @@ paths = Table(
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
+    Column("ctime_ns", BigInteger, nullable=False, server_default="0"),  # 0: not known yet
     Column("sha256", Text, nullable=False),  # of the bytes, or a mark for an unreadable file
     Column("state", Text, nullable=False),  # live, refused, gone
     Column("document_id", Id, ForeignKey("documents.id")),  # who lives here, or lived here last

@@ -43,6 +43,9 @@ class Record(Protocol):
     def newest_observation(self) -> int:
         """Return the largest `observed` that was ingested."""
 
+    def batch_format(self) -> int:
+        """Return the newest format of batches that every worker reads."""
+
     def heartbeat(self, name: str, data: dict[str, Any]) -> None:
         """Record that a part of the service is running."""
 

@@ -8,9 +8,8 @@ when to read and what may be retired. Called by the watcher's loop and by `sync`
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from posixpath import basename
 
@@ -18,6 +17,8 @@ from worker.domain.folder.decide import unread_sha256
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.reconcile import is_racy, was_unread
 from worker.domain.folder.snapshot import (
+    BATCH_FORMAT,
+    SHARED_FORMAT,
     Batch,
     Known,
     Removal,
@@ -36,6 +37,7 @@ from worker.watch.in_flight import InFlight
 from worker.watch.lane import Lane, Reading
 from worker.watch.missing import MOST_ORIGINS, Missing, Origins
 from worker.watch.observation_number import ObservationNumbers
+from worker.watch.open_batch import OpenBatch
 from worker.watch.read import (
     Absent,
     Busy,
@@ -45,23 +47,6 @@ from worker.watch.read import (
     read_file,
     stamp_of,
 )
-
-
-@dataclass(slots=True)
-class _OpenBatch:
-    """A batch that is being filled."""
-
-    snapshots: list[Snapshot] = field(default_factory=list)
-    unreadable: list[Unreadable] = field(default_factory=list)
-    removals: list[Removal] = field(default_factory=list)
-    parts: list[bytes] = field(default_factory=list)
-    before: dict[str, Known] = field(default_factory=dict)  # of the pages that changed
-    size: int = 0
-    attempts: int = 0
-
-    @property
-    def files(self) -> int:
-        return len(self.snapshots) + len(self.unreadable) + len(self.removals)
 
 
 class Feed:
@@ -92,6 +77,11 @@ class Feed:
         self._send = send
         self._in_flight = InFlight(withdraw=withdraw, kept=kept)
         self._monotonic = monotonic
+        #: Whether an equal file that is not racy any more is sent once, so that the store knows it, too. A
+        #: watcher does without: it remembers `verified`.
+        self.keeps_proof = False
+        #: The format of the batches, which every worker reads. The shared one has no ctimes.
+        self.batch_format = BATCH_FORMAT
         self.observed = ObservationNumbers(now)
         self.known = KnownFiles()
         self._origins: Origins | None = None  # built when the first new file needs it
@@ -99,7 +89,7 @@ class Feed:
         self.ignored = IgnoreLog()
         #: The observation number of the last time that all racy files were rehashed.
         self.verified = 0
-        self._open = {lane: _OpenBatch() for lane in Lane}
+        self._open = {lane: OpenBatch() for lane in Lane}
         self._suspects = Suspects(unfinished)
         # By path, the last observation sent after which another document may live there, or may have left.
         self._turns: dict[str, Turn] = {}
@@ -137,7 +127,11 @@ class Feed:
         held = self.known.get(path)
         if held is None:
             return self.notes.get(path) == stamp
-        return held.stamp == stamp and not (is_racy(held, self.verified) or was_unread(held))
+        if is_racy(held, self.verified) or was_unread(held):
+            return False
+        # What is sent without ctimes comes back from the store without them.
+        is_shared = self.batch_format == SHARED_FORMAT and held.stamp.lacks_only_ctime(stamp)
+        return held.stamp == stamp or is_shared
 
     @property
     def is_undecided(self) -> bool:
@@ -218,12 +212,12 @@ class Feed:
         for lane in lanes or Lane:
             batch = self._open[lane]
             if batch.files:
-                self._open[lane] = _OpenBatch()
+                self._open[lane] = OpenBatch()
                 self._dispatch(batch, lane)
 
     def drop_open(self) -> None:
         """Discard the open batches; a scan finds their files again."""
-        self._open = {lane: _OpenBatch() for lane in Lane}
+        self._open = {lane: OpenBatch() for lane in Lane}
 
     def _take_content(
         self, path: str, found: Content, observed: int, lane: Lane, *, hasty: bool
@@ -239,7 +233,9 @@ class Feed:
         self.notes.pop(path, None)
         self.ignored.forget(path)
         if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
-            return Reading.SAME
+            proven = is_racy(held, 0) and not is_racy(held._replace(observed=observed), 0)
+            if not (proven and self.keeps_proof):
+                return Reading.SAME
         self.missing.discard(path)
         source, candidates = self._find_origin(path, live, found)
         if looks_retracted(found.data, self._fields):
@@ -375,7 +371,7 @@ class Feed:
             self.flush(lane)
         self._open[lane].attempts = attempts
 
-    def _name_swaps(self, batch: _OpenBatch) -> None:
+    def _name_swaps(self, batch: OpenBatch) -> None:
         """Name where the pages of a batch come from that swapped their paths."""
         new = {s.path: s.sha256 for s in batch.snapshots if s.path in batch.before}
         old = {path: batch.before[path].sha256 for path in new}
@@ -386,15 +382,8 @@ class Feed:
                 batch.snapshots[number] = replace(snapshot, moved_from=source)
                 self._turns[snapshot.path] = Turn(snapshot.path, snapshot.observed)
 
-    def _dispatch(self, open_batch: _OpenBatch, lane: Lane) -> None:
+    def _dispatch(self, open_batch: OpenBatch, lane: Lane) -> None:
         self._name_swaps(open_batch)
-        batch = Batch(
-            id=uuid.uuid4().hex,
-            snapshots=tuple(open_batch.snapshots),
-            unreadable=tuple(open_batch.unreadable),
-            removals=tuple(open_batch.removals),
-            bulk=lane is Lane.BULK,
-            attempts=open_batch.attempts,
-        )
+        batch = open_batch.close(bulk=lane is Lane.BULK, batch_format=self.batch_format)
         self._send(batch, b"".join(open_batch.parts), lane)
         self._in_flight.note(batch, self.known, self._monotonic())

@@ -18,6 +18,7 @@ from worker.settings.model import Settings
 from worker.watch.backlog import Backlog
 from worker.watch.brake import Brake
 from worker.watch.feed import Feed
+from worker.watch.file_system import without_change_times
 from worker.watch.ignore import IGNORE_FILE, SeedNames
 from worker.watch.lane import Lane, Reading
 from worker.watch.read import NotAFile, stamp_of
@@ -65,6 +66,8 @@ class Intake:
             max_wait_seconds=watch.max_wait_seconds,
         )
         self.backlog = Backlog()
+        # Whether a file with an equal stamp is the same, so that an event need not be followed.
+        self._proves_by_stamp = False
         self.names_changed = False  # `.seedignore` was reloaded, so a scan must follow
         self._hashing_since: int | None = None  # the scan whose racy files are being rehashed
         self._full_until = 0.0
@@ -134,7 +137,7 @@ class Intake:
             case Read() as read if stamp is not None:
                 self._brake.came_back([path])
                 self._feed.missing.discard(path)
-                if not self._feed.is_settled(path, stamp):
+                if not (self._proves_by_stamp and self._feed.is_settled(path, stamp)):
                     self._read_or_queue(read, stamp, at)
             case Gone():
                 self._miss(path, at)
@@ -194,6 +197,7 @@ class Intake:
     def take_survey(self, survey: Survey) -> None:
         """Queue what a whole scan found: fresh files to settle first, the others to be read."""
         at = self._monotonic()
+        self._proves_by_stamp = without_change_times(self._names.root) is None
         for path in survey.missing():
             self._feed.miss(path)
             if path not in self.settle and path not in self._brake:
@@ -211,12 +215,13 @@ class Intake:
 
     def _is_to_read(self, seen: Seen, at: float) -> bool:
         """Return whether a file that a scan found can be read now; a fresh one has to settle."""
-        path, size, mtime_ns, inode = seen
+        path, *numbers = seen
+        stamp = Stamp(*numbers)
         if path in self.settle:
             return False
-        if self._feed.is_settled(path, Stamp(size=size, mtime_ns=mtime_ns, inode=inode)):
+        if self._feed.is_settled(path, stamp):
             return False
-        age_seconds = self._now().timestamp() - mtime_ns / 1e9
+        age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9
         if 0 <= age_seconds < self._settings.watch.still_ms / 1000:
             self.settle.hint(Hint(kind=HintKind.WRITTEN, path=path), at)
             return False

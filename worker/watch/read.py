@@ -138,12 +138,18 @@ def make_stamp(found: os.stat_result) -> Stamp:
         size=found.st_size,
         mtime_ns=bounded_ns(found.st_mtime_ns),
         inode=found.st_ino & INODE_MASK,
+        ctime_ns=known_ctime(found.st_ctime_ns),
     )
 
 
 def bounded_ns(time_ns: int) -> int:
     """Return a time in nanoseconds since the epoch, or the nearest one that the store can hold."""
     return max(-LARGEST, min(time_ns, LARGEST))
+
+
+def known_ctime(ctime_ns: int) -> int:
+    """Return a ctime that the store can hold, and that is not 0, which stands for an unknown one."""
+    return bounded_ns(ctime_ns) or 1
 
 
 def take_lease(opened: int) -> bool | None:

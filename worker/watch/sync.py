@@ -116,6 +116,7 @@ def sync_once(  # noqa: PLR0913 - everything that one scan needs
     feed = Feed(
         _with_large_batches(settings), root=root, send=send, now=now, monotonic=time.monotonic
     )
+    feed.keeps_proof = True
     feed.load(record.known_files(), record.newest_observation())
     difference = Difference()
     compare(feed.known, unproven, difference, everything=full)
@@ -124,8 +125,13 @@ def sync_once(  # noqa: PLR0913 - everything that one scan needs
     doubtful = [*difference.changed, *difference.racy, *difference.new]
     found.unchanged -= len(doubtful)
     if dry_run:
-        found.new, found.changed = len(difference.new), len(difference.changed)
-        found.unchanged += len(difference.racy)
+        unknown = [
+            path
+            for path, *stamp in difference.changed
+            if feed.known[path].stamp.lacks_only_ctime(Stamp(*stamp))
+        ]
+        found.new, found.changed = len(difference.new), len(difference.changed) - len(unknown)
+        found.unchanged += len(difference.racy) + len(unknown)
         found.removed = missing
         return found
     for path in missing:

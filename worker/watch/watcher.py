@@ -258,6 +258,7 @@ class Watcher:
 
     def _load_known(self) -> None:
         """Load the store's data, unless neither the store nor this watcher has news since the last time."""
+        self._feed.batch_format = self._record.batch_format()
         fingerprint = self._record.fingerprint()
         if fingerprint == self._fingerprint and self._feed.is_quiet:
             return

@@ -11,7 +11,8 @@ from worker.domain.folder.snapshot import Known, Stamp
 
 LARGEST = 2**63 - 1
 NUMBERS = st.integers(0, LARGEST)
-STAMPS = st.builds(Stamp, NUMBERS, st.integers(-LARGEST, LARGEST), NUMBERS)
+TIMES = st.integers(-LARGEST, LARGEST)
+STAMPS = st.builds(Stamp, NUMBERS, TIMES, NUMBERS, TIMES)
 HASHES = st.one_of(
     st.binary(min_size=32, max_size=32).map(bytes.hex),
     st.builds(unread_sha256, STAMPS, st.sampled_from(["CS002", "CS003"])),
@@ -76,24 +77,25 @@ def test_no_file_is_skipped_that_a_comparison_finds(files, data, verified):
 
 
 def test_an_unchanged_stamp_leaves_nothing_to_look_at():
-    held = Known(Stamp(5, 10**18, 7), "0" * 64, 10**15 + 3_000_000, live=True)
-    assert KnownFiles({"a.md": held}).unproven([("a.md", 5, 10**18, 7)]) == []
+    held = Known(Stamp(5, 10**18, 7, 9), "0" * 64, 10**15 + 3_000_000, live=True)
+    assert KnownFiles({"a.md": held}).unproven([("a.md", 5, 10**18, 7, 9)]) == []
 
 
 @pytest.mark.parametrize(("microseconds_after", "racy"), [(2_000_000, True), (2_000_001, False)])
-def test_rows_are_racy_when_their_files_are(microseconds_after, racy):
-    seen = ("a.md", 5, 10**18, 7)
+@pytest.mark.parametrize("times", [(10**18, 7, 9), (9, 7, 10**18)], ids=["mtime", "ctime"])
+def test_rows_are_racy_when_their_files_are(times, microseconds_after, racy):
+    seen = ("a.md", 5, *times)
     known = KnownFiles()
     known.take([(*seen, "0" * 64, 10**15 + microseconds_after)])
     assert known.unproven([seen]) == ([seen] if racy else [])
 
 
-def test_a_time_that_no_store_can_hold_is_not_proof():
-    held = Known(Stamp(5, 2**64, 7), "0" * 64, LARGEST, live=True)
-    seen = ("a.md", 5, 2**64, 7)
-    known = KnownFiles({"a.md": held})
-    assert known.unproven([seen]) == [seen]
-    assert known.unproven([("a.md", 5, LARGEST, 7)]) == [("a.md", 5, LARGEST, 7)]
+@pytest.mark.parametrize("times", [(2**64, 7, 9), (9, 7, 2**64)], ids=["mtime", "ctime"])
+def test_a_time_that_no_store_can_hold_is_not_proof(times):
+    known = KnownFiles({"a.md": Known(Stamp(5, *times), "0" * 64, LARGEST, live=True)})
+    bounded = tuple(min(time, LARGEST) for time in times)
+    for seen in (("a.md", 5, *times), ("a.md", 5, *bounded)):
+        assert known.unproven([seen]) == [seen]
 
 
 def test_only_live_documents_that_were_read_have_hashes_to_find_them_by():
@@ -110,6 +112,7 @@ def test_files_are_the_same_with_equal_stamp_and_content_at_any_time():
     others = [
         held._replace(sha256="b" * 64),
         held._replace(stamp=Stamp(10, 21, 30)),
+        held._replace(stamp=Stamp(10, 20, 30, 40)),
         held._replace(sha256="unread:CS003"),
         held._replace(sha256=""),
     ]

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Source, Stamp, Turn, Unreadable
+from worker.domain.folder.snapshot import (
+    SHARED_FORMAT,
+    Batch,
+    Removal,
+    Snapshot,
+    Source,
+    Stamp,
+    Turn,
+    Unreadable,
+)
 
 STAMP = Stamp(size=100, mtime_ns=2, inode=3)
 SHA256 = "5e" * 32
 
 
-def seen(path, **changes):
-    return Snapshot(path=path, stamp=STAMP, sha256=SHA256, observed=4, **changes)
+def seen(path, stamp=STAMP, **changes):
+    return Snapshot(path=path, stamp=stamp, sha256=SHA256, observed=4, **changes)
 
 
-def unread(path, **changes):
+def unread(path, stamp=STAMP, **changes):
     return Unreadable(
-        path=path, stamp=STAMP, observed=5, code="CS002", detail="not allowed", **changes
+        path=path, stamp=stamp, observed=5, code="CS002", detail="not allowed", **changes
     )
 
 
@@ -64,13 +74,14 @@ EDITED_MESSAGE = {
 }
 
 
+CHANGED = STAMP._replace(ctime_ns=7)
 NOW = Batch(
     id="three",
     snapshots=(
-        seen("b.md", moved_from=Source("old.md", 3), follows=Turn("z.md", 2)),
-        seen("a.md", candidates=(Source("x.md", 1),), after=3),
+        seen("b.md", CHANGED, moved_from=Source("old.md", 3), follows=Turn("z.md", 2)),
+        seen("a.md", CHANGED, candidates=(Source("x.md", 1),), after=3),
     ),
-    unreadable=(unread("c.md", follows=Turn("c.md", 4)),),
+    unreadable=(unread("c.md", CHANGED, follows=Turn("c.md", 4)),),
     removals=(Removal(path="d.md", observed=6, follows=Turn("d.md", 5), after=4),),
 )
 NOW_MESSAGE = {
@@ -78,10 +89,10 @@ NOW_MESSAGE = {
     "id": "three",
     "bulk": False,
     "snapshots": [
-        ["b.md", 100, 2, 3, SHA256, 4, ["old.md", 3], [], ["z.md", 2], 0],
-        ["a.md", 100, 2, 3, SHA256, 4, None, [["x.md", 1]], None, 3],
+        ["b.md", [100, 2, 3, 7], SHA256, 4, ["old.md", 3], [], ["z.md", 2], 0],
+        ["a.md", [100, 2, 3, 7], SHA256, 4, None, [["x.md", 1]], None, 3],
     ],
-    "unreadable": [["c.md", 100, 2, 3, 5, "CS002", "not allowed", ["c.md", 4], 0]],
+    "unreadable": [["c.md", [100, 2, 3, 7], 5, "CS002", "not allowed", ["c.md", 4], 0]],
     "removals": [["d.md", 6, ["d.md", 5], 4]],
 }
 
@@ -98,6 +109,29 @@ def test_the_newest_format_is_written_and_read_unchanged():
 )
 def test_earlier_formats_are_still_read(batch, message):
     assert Batch.from_json(message) == batch
+
+
+def test_the_shared_format_leaves_out_what_only_the_newest_has():
+    message = {
+        "format": 2,
+        "id": "three",
+        "bulk": False,
+        "snapshots": [
+            ["b.md", 100, 2, 3, SHA256, 4, "old.md", []],
+            ["a.md", 100, 2, 3, SHA256, 4, None, ["x.md"]],
+        ],
+        "unreadable": [["c.md", 100, 2, 3, 5, "CS002", "not allowed"]],
+        "removals": [["d.md", 6]],
+    }
+    assert json.loads(json.dumps(replace(NOW, format=SHARED_FORMAT).as_json())) == message
+    assert Batch.from_json(message).observed_paths == NOW.observed_paths
+
+
+@pytest.mark.parametrize("stamp", [[1, 2], [1, 2, 3, 4, 5], [1, 2, 3, 2**63], [1, 2, 3, "4"], 5])
+def test_a_stamp_that_is_none_is_refused(stamp):
+    row = ["a.md", stamp, SHA256, 4, None, [], None, 0]
+    with pytest.raises(ValueError, match="batch"):
+        Batch.from_json(NOW_MESSAGE | {"snapshots": [row]})
 
 
 def test_a_batch_lists_every_path_once_and_in_order():

@@ -9,7 +9,7 @@ from typing import Any
 from worker.domain.folder.snapshot import Stamp
 
 #: The stamp of a path without a file.
-NO_STAMP = Stamp(size=0, mtime_ns=0, inode=0)
+NO_STAMP = Stamp(size=0, mtime_ns=0, inode=0, ctime_ns=0)
 
 
 class State(StrEnum):

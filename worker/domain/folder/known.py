@@ -22,11 +22,11 @@ from worker.domain.folder.reconcile import (
 )
 from worker.domain.folder.snapshot import Known, Stamp
 
-#: One row of the store: path, size, mtime_ns, inode, sha256, observed.
-Row = tuple[str, int, int, int, str, int]
+#: One row of the store: path, size, mtime_ns, inode, ctime_ns, sha256, observed.
+Row = tuple[str, int, int, int, int, str, int]
 
-_STAMP = struct.Struct("<qqq")
-_HEAD = struct.Struct("<qqqqB")
+_STAMP = struct.Struct("<qqqq")
+_HEAD = struct.Struct("<qqqqqB")
 _FLAGS = _HEAD.size - 1
 _LIVE, _DOUBTFUL, _WORDS = 1, 2, 4
 _LARGEST = 2**63 - 1
@@ -43,13 +43,15 @@ class KnownFiles(MutableMapping[str, Known]):
         """Add rows of live documents."""
         packed, pack, unhex = self._packed, _HEAD.pack, bytes.fromhex
         for row in rows:
-            path, size, mtime_ns, inode, sha256, observed = row
+            path, size, mtime_ns, inode, ctime_ns, sha256, observed = row
             # The same as `_pack`, without its function calls
-            racy = mtime_ns // 1000 + RACY_MICROSECONDS >= observed
+            newest_ns = max(mtime_ns, ctime_ns)
+            racy = newest_ns // 1000 + RACY_MICROSECONDS >= observed
             if racy or len(sha256) != SHA256_LETTERS:
-                self[path] = Known(Stamp(size, mtime_ns, inode), sha256, observed, True)
+                self[path] = Known(Stamp(size, mtime_ns, inode, ctime_ns), sha256, observed, True)
             else:
-                packed[path] = pack(size, mtime_ns, inode, observed, _LIVE) + unhex(sha256)
+                head = pack(size, mtime_ns, inode, ctime_ns, observed, _LIVE)
+                packed[path] = head + unhex(sha256)
 
     def share(self, path: str, other: KnownFiles) -> None:
         """Take the entry of a path from `other` without a copy; raise `KeyError` if it has none."""
@@ -72,12 +74,12 @@ class KnownFiles(MutableMapping[str, Known]):
         packed, pack = self._packed, _STAMP.pack
         found = []
         for seen in page:
-            path, size, mtime_ns, inode = seen
+            path, size, mtime_ns, inode, ctime_ns = seen
             held = packed.get(path)
             try:
                 if (
                     held is None
-                    or not held.startswith(pack(size, mtime_ns, inode))
+                    or not held.startswith(pack(size, mtime_ns, inode, ctime_ns))
                     or held[_FLAGS] & _DOUBTFUL
                 ):
                     found.append(seen)
@@ -93,10 +95,10 @@ class KnownFiles(MutableMapping[str, Known]):
 
     def __getitem__(self, path: str) -> Known:
         held = self._packed[path]
-        size, mtime_ns, inode, observed, flags = _HEAD.unpack_from(held)
+        *stamp, observed, flags = _HEAD.unpack_from(held)
         rest = held[_HEAD.size :]
         sha256 = rest.decode() if flags & _WORDS else rest.hex()
-        return Known(Stamp(size, mtime_ns, inode), sha256, observed, bool(flags & _LIVE))
+        return Known(Stamp(*stamp), sha256, observed, bool(flags & _LIVE))
 
     def __setitem__(self, path: str, known: Known) -> None:
         self._packed[path] = _pack(known)
@@ -120,14 +122,14 @@ def content_key(sha256: str) -> int:
 
 
 def _pack(known: Known) -> bytes:
-    (size, mtime_ns, inode), sha256, observed, live = known
+    (size, mtime_ns, inode, ctime_ns), sha256, observed, live = known
     flags = _LIVE if live else 0
     if was_unread(known):
         content = sha256.encode()
         flags |= _WORDS | _DOUBTFUL
     else:
         content = bytes.fromhex(sha256)
-    if is_racy(known, 0) or abs(mtime_ns) > _LARGEST:
+    if is_racy(known, 0) or abs(mtime_ns) > _LARGEST or abs(ctime_ns) > _LARGEST:
         flags |= _DOUBTFUL
-    bounded = max(-_LARGEST, min(mtime_ns, _LARGEST))
-    return _HEAD.pack(size, bounded, inode, observed, flags) + content
+    modified, changed = (max(-_LARGEST, min(time, _LARGEST)) for time in (mtime_ns, ctime_ns))
+    return _HEAD.pack(size, modified, inode, changed, observed, flags) + content

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from worker.domain.folder.snapshot import Known
 
-#: One file as a walk saw it: path, size in bytes, mtime in ns, inode. A tuple, because a walk makes
-#: 100,000 of them and drops the unchanged ones.
-Seen = tuple[str, int, int, int]
+#: One file as a walk saw it: its path, and its stamp (`worker.domain.folder.snapshot.Stamp`). A tuple,
+#: because a walk makes 100,000 of them and drops the unchanged ones.
+Seen = tuple[str, int, int, int, int]
 
-#: A file modified this shortly before it was read may have been written again within the same tick of
-#: the file system's clock (git calls this racy). FAT has ticks of two seconds.
+#: A file whose mtime or ctime is this shortly before its read may have been written again within the same
+#: tick of the file system's clock (git calls this racy). FAT has ticks of two seconds.
 RACY_MICROSECONDS = 2_000_000
 
 #: The length of a SHA-256; the stand-in for unread bytes (`worker.domain.folder.decide.unread_sha256`)
@@ -60,7 +60,7 @@ def compare(
         if stamp != seen[1:]:
             difference.changed.append(seen)
             continue
-        until = stamp[1] // 1000 + RACY_MICROSECONDS
+        until = max(stamp[1], stamp[3]) // 1000 + RACY_MICROSECONDS
         # The same as is_racy() and was_unread(), without the function calls
         racy = until >= observed and until >= verified
         if racy or len(sha256) != SHA256_LETTERS or everything:
@@ -81,7 +81,7 @@ def find_missing(known: Iterable[str], seen: Collection[str], unsure: Sequence[s
 
 def is_racy(known: Known, verified: int) -> bool:
     """Return whether an equal stamp does not prove equal content."""
-    modified = known.stamp.mtime_ns // 1000
+    modified = max(known.stamp.mtime_ns, known.stamp.ctime_ns) // 1000
     return modified + RACY_MICROSECONDS >= max(known.observed, verified)
 
 

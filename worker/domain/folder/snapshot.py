@@ -7,12 +7,15 @@ the spool. Its JSON form is the contract between watchers and workers of differe
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-#: The format that is written. Formats 1 and 2 have no order of observations, and are still read.
+#: The newest format. Formats 1 and 2 have neither ctimes nor the order of observations, and are still read.
 BATCH_FORMAT = 3
+#: The format that workers of every release read. The watcher writes it while one of them does not say that
+#: it reads the newest: such a worker would drop the batch, and an edit would wait until that counts as lost.
+SHARED_FORMAT = 2
 _READABLE = frozenset({1, 2, 3})
 
 _BATCH_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -23,14 +26,21 @@ _LARGEST = 2**63 - 1  # the largest number that the store's columns hold
 
 
 class Stamp(NamedTuple):
-    """A file's status in the file system: size in bytes, `mtime_ns` since the epoch, inode.
+    """A file's status in the file system: size in bytes, `mtime_ns` since the epoch, inode, `ctime_ns`.
 
-    A tuple, like `Known`: each scan makes one of each for every document in the store.
+    Programs can set the first three to what they were, but not the ctime, the time of the last change. It is
+    0 if it is unknown: in rows and messages of earlier versions. A tuple, like `Known`: each scan makes one
+    of each for every document in the store.
     """
 
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0
+
+    def lacks_only_ctime(self, found: Stamp) -> bool:
+        """Return whether a file's stamp differs from this one only because the ctime here is unknown."""
+        return not self.ctime_ns and self[:3] == found[:3]
 
 
 class Source(NamedTuple):
@@ -109,7 +119,8 @@ class Known(NamedTuple):
 class Batch:
     """The content of one message. The bytes of `snapshots` are in the spool, in the same order.
 
-    `attempts` counts how often an ingest of these files was begun before and not finished.
+    `attempts` counts how often an ingest of these files was begun before and not finished. `format` is the
+    one that its message has.
     """
 
     id: str
@@ -118,6 +129,7 @@ class Batch:
     removals: tuple[Removal, ...] = ()
     bulk: bool = False
     attempts: int = 0
+    format: int = field(default=BATCH_FORMAT, compare=False)
 
     @property
     def observations(self) -> tuple[Snapshot | Unreadable | Removal, ...]:
@@ -144,23 +156,44 @@ class Batch:
 
     def as_json(self) -> dict[str, Any]:
         """Return the message's JSON, with lists in place of objects, so that 128 files take about 20 kB."""
+        parts = self._parts() if self.format > SHARED_FORMAT else self._shared_parts()
         return {
-            "format": BATCH_FORMAT,
+            "format": self.format,
             "id": self.id,
             "bulk": self.bulk,
+            **parts,
+            **({"attempts": self.attempts} if self.attempts else {}),
+        }
+
+    def _parts(self) -> dict[str, Any]:
+        return {
             "snapshots": [
                 [
-                    *(s.path, *_stamp_list(s.stamp), s.sha256, s.observed),
+                    *(s.path, s.stamp, s.sha256, s.observed),
                     *(s.moved_from, s.candidates, s.follows, s.after),
                 ]
                 for s in self.snapshots
             ],
             "unreadable": [
-                [u.path, *_stamp_list(u.stamp), u.observed, u.code, u.detail, u.follows, u.after]
+                [u.path, u.stamp, u.observed, u.code, u.detail, u.follows, u.after]
                 for u in self.unreadable
             ],
             "removals": [[r.path, r.observed, r.follows, r.after] for r in self.removals],
-            **({"attempts": self.attempts} if self.attempts else {}),
+        }
+
+    def _shared_parts(self) -> dict[str, Any]:
+        return {
+            "snapshots": [
+                [
+                    *(s.path, *s.stamp[:3], s.sha256, s.observed),
+                    *(s.moved_from and s.moved_from.path, [one.path for one in s.candidates]),
+                ]
+                for s in self.snapshots
+            ],
+            "unreadable": [
+                [u.path, *u.stamp[:3], u.observed, u.code, u.detail] for u in self.unreadable
+            ],
+            "removals": [[r.path, r.observed] for r in self.removals],
         }
 
     @classmethod
@@ -169,8 +202,10 @@ class Batch:
 
         Paths outside the folder and impossible values are refused too.
         """
-        if message.get("format") not in _READABLE:
-            raise ValueError(f"batch format {message.get('format')!r} is not {BATCH_FORMAT}")
+        written = message.get("format")
+        if written not in _READABLE:
+            raise ValueError(f"batch format {written!r} is not {BATCH_FORMAT}")
+        rows = _rows if written > SHARED_FORMAT else _shared_rows
         try:
             return cls(
                 id=_batch_id(message["id"]),
@@ -179,29 +214,27 @@ class Batch:
                 snapshots=tuple(
                     Snapshot(
                         path=_path(path),
-                        stamp=_stamp(size, mtime_ns, inode),
+                        stamp=_stamp(*stamp),
                         sha256=_sha256(sha256),
                         observed=_whole(observed),
                         moved_from=None if moved_from is None else _source(moved_from),
                         candidates=tuple(map(_source, rest[0])) if rest else (),
                         **_order(rest[1:]),
                     )
-                    for path, size, mtime_ns, inode, sha256, observed, moved_from, *rest in (
-                        message["snapshots"]
+                    for path, stamp, sha256, observed, moved_from, *rest in (
+                        rows(message["snapshots"])
                     )
                 ),
                 unreadable=tuple(
                     Unreadable(
                         path=_path(path),
-                        stamp=_stamp(size, mtime_ns, inode),
+                        stamp=_stamp(*stamp),
                         observed=_whole(observed),
                         code=str(code),
                         detail=str(detail),
                         **_order(order),
                     )
-                    for path, size, mtime_ns, inode, observed, code, detail, *order in (
-                        message["unreadable"]
-                    )
+                    for path, stamp, observed, code, detail, *order in (rows(message["unreadable"]))
                 ),
                 removals=tuple(
                     Removal(
@@ -263,11 +296,18 @@ def _sha256(value: Any) -> str:
     return value
 
 
-def _stamp(size: Any, mtime_ns: Any, inode: Any) -> Stamp:
-    if type(mtime_ns) is not int or abs(mtime_ns) > _LARGEST:  # before 1970 it is negative
-        raise ValueError("not a batch: a modification time is not valid")
-    return Stamp(size=_whole(size), mtime_ns=mtime_ns, inode=_whole(inode))
+def _rows(rows: Sequence[Any]) -> Sequence[Any]:
+    return rows
 
 
-def _stamp_list(stamp: Stamp) -> tuple[int, int, int]:
-    return stamp.size, stamp.mtime_ns, stamp.inode
+def _shared_rows(rows: Sequence[Any]) -> Iterator[Any]:
+    """Yield rows of formats 1 and 2, where a stamp has three numbers, with the stamp as in the newest."""
+    for path, size, mtime_ns, inode, *rest in rows:
+        yield path, (size, mtime_ns, inode), *rest
+
+
+def _stamp(size: Any, mtime_ns: Any, inode: Any, ctime_ns: Any = 0) -> Stamp:
+    for time_ns in (mtime_ns, ctime_ns):
+        if type(time_ns) is not int or abs(time_ns) > _LARGEST:  # before 1970 it is negative
+            raise ValueError("not a batch: a modification time is not valid")
+    return Stamp(_whole(size), mtime_ns, _whole(inode), ctime_ns)
