@@ -126,6 +126,19 @@ def test_a_file_that_was_racy_is_hashed_again_once(sync, path, library):
     assert library.known["a.md"]._replace(observed=0) == known._replace(observed=0)
 
 
+def test_a_refused_file_that_is_proven_equal_continues_no_missing_page(sync, path, seeds, library):
+    sync()
+    write(seeds / "refused.md", FOUR)
+    sync()
+    library.known["refused.md"] = library.known["refused.md"]._replace(live=False)
+    path.unlink()
+    assert sync(hours_later=1).removed == ["a.md"]
+    (last,) = [s for batch in library.batches for s in batch.snapshots if s.path == "refused.md"][
+        1:
+    ]
+    assert (last.moved_from, last.candidates) == (None, ())
+
+
 def of_an_earlier_version(known):
     return known._replace(stamp=known.stamp._replace(ctime_ns=0))
 

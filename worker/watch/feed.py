@@ -237,7 +237,7 @@ class Feed:
             if not (proven and self.keeps_proof):
                 return Reading.SAME
         self.missing.discard(path)
-        source, candidates = self._find_origin(path, live, found)
+        source, candidates = self._find_origin(path, held, found)
         if looks_retracted(found.data, self._fields):
             lane = Lane.LIVE
         elif candidates and hasty:
@@ -313,16 +313,20 @@ class Feed:
         return Reading.NEW if held is None else Reading.CHANGED
 
     def _find_origin(
-        self, path: str, live: Known | None, found: Content
+        self, path: str, held: Known | None, found: Content
     ) -> tuple[Source | None, tuple[Source, ...]]:
         """Return where a file moved from, or else the missing files that it may be an edited copy of.
 
         A page that changes is no move, unless it has the bytes of another one that is missing.
         """
-        if live is not None and (live.sha256 == found.sha256 or not len(self.missing)):
+        live = held is not None and held.live
+        is_same = (
+            held is not None and held.sha256 == found.sha256
+        )  # it was here before, refused or not
+        if is_same or (live and not len(self.missing)):
             return None, ()
         source = self._find_source(path, found)
-        if source is not None or live is not None:
+        if source is not None or live:
             return source, ()
         return None, self.missing.candidates(path, found.stamp, self._is_gone)
 
