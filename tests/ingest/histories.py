@@ -155,7 +155,7 @@ class Watching:
             stamp=Stamp(size=len(data), mtime_ns=self.observed, inode=1),
             sha256=hashlib.sha256(data).hexdigest(),
             observed=self.observed,
-            follows=max(turns, key=lambda turn: turn.observed, default=None),
+            follows=tuple(turns),
             after=self.known[path][0] if path in self.known else 0,
             moved_from=moved_from,
             candidates=candidates,
@@ -170,7 +170,7 @@ class Watching:
 
     def _remove(self, path: str) -> Message:
         self.observed += 1
-        follows = self.turns.get(path)
+        follows = (self.turns[path],) if path in self.turns else ()
         after, _ = self.known[path]
         removal = Removal(
             path=self.prefix + path, observed=self.observed, follows=follows, after=after

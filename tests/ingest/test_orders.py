@@ -46,6 +46,7 @@ def test_every_order_of_arrival_ends_as_the_own_order_of_the_history(
         [("edit", "a"), ("rename", "a", "b"), ("create", "a")],
         [("edit", "a"), ("break", "a"), ("rename", "a", "b")],
         [("remove", "a"), ("create", "a"), ("break", "a")],
+        [("remove", "a"), ("create", "b"), ("rename", "b", "a"), ("rename", "a", "b")],
     ],
     ids=lambda operations: ", ".join(" ".join(one) for one in operations),
 )

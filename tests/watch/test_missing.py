@@ -325,14 +325,14 @@ def test_what_follows_a_move_or_a_removal_names_it_until_the_store_has_it(feed, 
     (removal,) = (r for batch, _ in sent for r in batch.removals)
     assert move.moved_from == Source("a.md", known)
     turn = Turn("b.md", move.observed)
-    assert (move.follows, another.follows, edit.follows) == (None, turn, turn)
-    assert removal.follows == turn
+    assert (move.follows, another.follows, edit.follows) == ((), (turn,), (turn,))
+    assert removal.follows == (turn,)
     feed.load(KnownFiles({"b.md": feed.known["b.md"]}), 0)
     write(seeds / "b.md", page + "One more.\n")
     sent.clear()
     feed.take("b.md", Lane.LIVE)
     feed.flush()
-    assert sent[0][0].snapshots[0].follows is None
+    assert sent[0][0].snapshots[0].follows == ()
 
 
 def test_two_pages_that_swap_their_names_name_each_other(feed, seeds, sent, page):

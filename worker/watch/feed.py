@@ -199,7 +199,7 @@ class Feed:
         removal = Removal(
             path=path,
             observed=observed,
-            follows=self._turns.get(path),
+            follows=_present(self._turns.get(path)),
             after=self._edits.pop(path, 0),
         )
         self._turns[path] = Turn(path, observed)
@@ -250,7 +250,7 @@ class Feed:
             stamp=found.stamp,
             sha256=found.sha256,
             observed=observed,
-            follows=self._turn_before(path),
+            follows=_present(self._turns.get(path), self._asked.get(path)),
             after=self._edits.get(path, 0),
             moved_from=source,
             candidates=candidates,
@@ -300,7 +300,7 @@ class Feed:
                 observed=observed,
                 code=found.code,
                 detail=found.detail,
-                follows=self._turn_before(path),
+                follows=_present(self._turns.get(path), self._asked.get(path)),
                 after=self._edits.get(path, 0),
             )
         )
@@ -329,11 +329,6 @@ class Feed:
         if source is not None or live:
             return source, ()
         return None, self.missing.candidates(path, found.stamp, self._is_gone)
-
-    def _turn_before(self, path: str) -> Turn | None:
-        """Return the last observation after which another document may live at a path."""
-        turns = filter(None, (self._turns.get(path), self._asked.get(path)))
-        return max(turns, key=lambda turn: turn.observed, default=None)
 
     def _find_source(self, path: str, found: Content) -> Source | None:
         """Return the path that had these bytes and no longer exists.
@@ -391,3 +386,7 @@ class Feed:
         batch = open_batch.close(bulk=lane is Lane.BULK, batch_format=self.batch_format)
         self._send(batch, b"".join(open_batch.parts), lane)
         self._in_flight.note(batch, self.known, self._monotonic())
+
+
+def _present(*turns: Turn | None) -> tuple[Turn, ...]:
+    return tuple(turn for turn in turns if turn is not None)

@@ -78,22 +78,22 @@ CHANGED = STAMP._replace(ctime_ns=7)
 NOW = Batch(
     id="three",
     snapshots=(
-        seen("b.md", CHANGED, moved_from=Source("old.md", 3), follows=Turn("z.md", 2)),
+        seen("b.md", CHANGED, moved_from=Source("old.md", 3), follows=(Turn("z.md", 2),)),
         seen("a.md", CHANGED, candidates=(Source("x.md", 1),), after=3),
     ),
-    unreadable=(unread("c.md", CHANGED, follows=Turn("c.md", 4)),),
-    removals=(Removal(path="d.md", observed=6, follows=Turn("d.md", 5), after=4),),
+    unreadable=(unread("c.md", CHANGED, follows=(Turn("c.md", 4),)),),
+    removals=(Removal(path="d.md", observed=6, follows=(Turn("d.md", 5),), after=4),),
 )
 NOW_MESSAGE = {
     "format": 3,
     "id": "three",
     "bulk": False,
     "snapshots": [
-        ["b.md", [100, 2, 3, 7], SHA256, 4, ["old.md", 3], [], ["z.md", 2], 0],
-        ["a.md", [100, 2, 3, 7], SHA256, 4, None, [["x.md", 1]], None, 3],
+        ["b.md", [100, 2, 3, 7], SHA256, 4, ["old.md", 3], [], [["z.md", 2]], 0],
+        ["a.md", [100, 2, 3, 7], SHA256, 4, None, [["x.md", 1]], [], 3],
     ],
-    "unreadable": [["c.md", [100, 2, 3, 7], 5, "CS002", "not allowed", ["c.md", 4], 0]],
-    "removals": [["d.md", 6, ["d.md", 5], 4]],
+    "unreadable": [["c.md", [100, 2, 3, 7], 5, "CS002", "not allowed", [["c.md", 4]], 0]],
+    "removals": [["d.md", 6, [["d.md", 5]], 4]],
 }
 
 
@@ -129,7 +129,7 @@ def test_the_shared_format_leaves_out_what_only_the_newest_has():
 
 @pytest.mark.parametrize("stamp", [[1, 2], [1, 2, 3, 4, 5], [1, 2, 3, 2**63], [1, 2, 3, "4"], 5])
 def test_a_stamp_that_is_none_is_refused(stamp):
-    row = ["a.md", stamp, SHA256, 4, None, [], None, 0]
+    row = ["a.md", stamp, SHA256, 4, None, [], [], 0]
     with pytest.raises(ValueError, match="batch"):
         Batch.from_json(NOW_MESSAGE | {"snapshots": [row]})
 

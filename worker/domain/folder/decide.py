@@ -168,8 +168,7 @@ class Ledger:
 
     def is_behind(self, seen: Seen | Removal) -> bool:
         """Return whether the store has not seen yet what an observation follows."""
-        turn = seen.follows
-        return turn is not None and self.at(turn.path).observed < turn.observed
+        return any(self.at(turn.path).observed < turn.observed for turn in seen.follows)
 
     def loses_edit(self, seen: Seen | Removal) -> bool:
         """Return whether an edit is still on its way that a refusal or a removal would make stale."""

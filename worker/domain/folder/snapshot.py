@@ -65,8 +65,8 @@ class Snapshot:
     """A seed's bytes as read once.
 
     `observed` increases with every snapshot: microseconds since the epoch, or one more than the
-    last value if the clock stood still or stepped back. `follows` is the last observation after which
-    another document may live at this path (a removal, or a move): the store needs it first. `after` is the
+    last value if the clock stood still or stepped back. `follows` names the last observations after which
+    another document may live at this path (a removal, or moves): the store needs them first. `after` is the
     last live edit of this path that is still on its way, or 0: a refusal or a removal waits for it, so that
     it is not lost. `moved_from` is the previous path of the same bytes, if that path is gone. `candidates`
     are missing paths whose document this may be, edited, the likeliest first; ingest compares the bodies
@@ -77,7 +77,7 @@ class Snapshot:
     stamp: Stamp
     sha256: str
     observed: int
-    follows: Turn | None = None
+    follows: tuple[Turn, ...] = ()
     after: int = 0
     moved_from: Source | None = None
     candidates: tuple[Source, ...] = ()
@@ -92,7 +92,7 @@ class Unreadable:
     observed: int
     code: str
     detail: str
-    follows: Turn | None = None
+    follows: tuple[Turn, ...] = ()
     after: int = 0
 
 
@@ -102,7 +102,7 @@ class Removal:
 
     path: str
     observed: int
-    follows: Turn | None = None
+    follows: tuple[Turn, ...] = ()
     after: int = 0
 
 
@@ -144,7 +144,7 @@ class Batch:
     @property
     def paths(self) -> list[str]:
         """Return every path in the batch, sorted, with those that its observations name."""
-        named = {item.follows.path for item in self.observations if item.follows}
+        named = {turn.path for item in self.observations for turn in item.follows}
         named |= {s.moved_from.path for s in self.snapshots if s.moved_from}
         named |= {source.path for s in self.snapshots for source in s.candidates}
         return sorted(named.union(self.observed_paths))
@@ -280,8 +280,8 @@ def _order(values: Sequence[Any]) -> dict[str, Any]:
     if not values:
         return {}
     follows, after = values
-    turn = None if follows is None else Turn(_path(follows[0]), _whole(follows[1]))
-    return {"follows": turn, "after": _whole(after)}
+    turns = tuple(Turn(_path(path), _whole(observed)) for path, observed in follows)
+    return {"follows": turns, "after": _whole(after)}
 
 
 def _whole(value: Any) -> int:
