@@ -348,7 +348,7 @@ def keeps_version(decision: Decision) -> bool:
 
 
 def decide_removal(removal: Removal, entry: Entry) -> Stale | Retire | Withdraw | Leave:
-    """Decide on a path that is gone from the folder; the removal does not wait."""
+    """Decide on a path that is gone from the folder; the removal follows nothing that is missing."""
     if removal.observed <= entry.observed:
         return Stale()
     if (living := entry.living) is not None:
