@@ -252,9 +252,8 @@ class Writes:
 
     def _refuse(self, seen: Refused, refuse: decide.Refuse, one: Decided) -> None:
         head, move, was_withheld = refuse.head, refuse.move, one.was_withheld
-        is_new = one.withheld is not None and (
-            was_withheld is None or was_withheld.status != one.withheld.status
-        )
+        was = was_withheld.status if was_withheld is not None else None
+        is_new = one.withheld is not None and was != one.withheld.status
         if move is not None:  # the last good version moves with its document
             self._change_place(seen.path, move, one.entry, observed=seen.observed)
             self.updates.append(self._moved_row(seen.path, move.source))
@@ -266,8 +265,9 @@ class Writes:
             self._report_refusal(seen, head)
         if head is not None and head.live and (is_new or move is not None):
             self._withhold(seen, head, owed=was_withheld is None)
-        moved_from = move.source.path if move is not None else None
-        self._finish(seen.path, "refused", moved_from=moved_from, problems=seen.problems)
+        kind = "refused" if refuse.new or move else "unchanged"  # the same bytes as before
+        old = move and move.source.path
+        self._finish(seen.path, kind, moved_from=old, problems=seen.problems)
 
     def _withhold(self, seen: Refused, head: Head, *, owed: bool) -> None:
         """Report that a refused file withholds a document, if the document was served until then."""
