@@ -15,6 +15,10 @@ class StoreUnavailableError(ContentSyncError):
     """The database cannot be reached, or has another revision than this version needs."""
 
 
+class StoreReplacedError(ContentSyncError):
+    """The store's file was deleted or replaced while this process used it: the process must end."""
+
+
 class RowRefusedError(ContentSyncError):
     """The database refuses a row whatever happens next, for example because it cannot hold a value.
 

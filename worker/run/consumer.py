@@ -11,15 +11,19 @@ from time import sleep
 from typing import Any
 
 from celery import Celery, Task, bootsteps
+from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.strategy import default as default_strategy
 
+from worker.errors import StoreReplacedError
 from worker.run.message_signing import SIGNED_TYPE, ForgedMessageError, Signer
 
 logger = logging.getLogger("content_sync.consumer")
 
 #: The pause before a worker reconnects to a Redis that answers but refuses writes.
 REFUSED_SECONDS = 2
+#: How often a worker looks whether the store's file is the same.
+STORE_SECONDS = 1.0
 
 
 class PatientConsumer(Consumer):
@@ -58,6 +62,33 @@ class LossWatch(bootsteps.StartStopStep):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class StoreWatch(bootsteps.StartStopStep):
+    """Ends the worker when the store's file was deleted or replaced, even while no task comes."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    _timer: Any = None
+
+    def start(self, parent: Any) -> None:
+        """Start checking, with each connection to the broker."""
+        if parent.hub is not None:
+            parent.app.store_file.opened()
+            self._timer = parent.hub.call_repeatedly(STORE_SECONDS, self._look, parent.app)
+
+    def stop(self, _parent: Any) -> None:
+        """Stop checking."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self, app: Celery) -> None:
+        try:
+            app.store_file.require_same()
+        except StoreReplacedError as error:
+            if not state.should_stop:
+                logger.critical("%s", error)
+            state.should_stop = 1  # the exit code
 
 
 def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:

@@ -83,8 +83,8 @@ def up(settings: Settings) -> None:
         try:
             _watch_while_leading(_sparing_a_thread(settings), services, publisher(app), stop)
             complete = workers.alive()
-        finally:
             _drain(services)
+        finally:
             workers.stop()
             logger.info("stopped")
     if not complete:

@@ -13,7 +13,7 @@ from celery import Celery
 from celery.apps.beat import Beat
 from celery.beat import Scheduler
 
-from worker.errors import StoreUnavailableError
+from worker.errors import StoreReplacedError, StoreUnavailableError
 from worker.run.celery_settings import NOTICES
 
 logger = logging.getLogger("content_sync.tasks")
@@ -41,7 +41,7 @@ class LivingScheduler(Scheduler):
             self._next_heartbeat = monotonic() + self.heartbeat_seconds
             try:
                 self.app.services().heartbeat("beat", {})
-            except StoreUnavailableError as error:
+            except (StoreReplacedError, StoreUnavailableError) as error:
                 logger.warning("beat: %s", error)
         return min(float(super().tick(*args, **kwargs)), self.heartbeat_seconds)
 

@@ -20,12 +20,13 @@ from kombu.serialization import register
 
 from worker.domain.folder.snapshot import BATCH_FORMAT, Batch
 from worker.domain.seeds.visible import without_password
-from worker.errors import BrokerUnavailableError, StoreUnavailableError
+from worker.errors import BrokerUnavailableError, StoreReplacedError, StoreUnavailableError
 from worker.ingest.outcomes import WAITING
 from worker.library.services import Services
 from worker.run.celery_settings import CANARY, DELIVER, INGEST, SWEEP, broker_of, configure
 from worker.run.message_signing import SIGNED, SIGNED_TYPE, Forgeries, make_signer
 from worker.settings.model import Settings
+from worker.store.engine import file_of, parse_url
 from worker.store.liveness import WORKER
 
 logger = logging.getLogger("content_sync.tasks")
@@ -54,6 +55,9 @@ def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
         register(SIGNED, signer.seal, signer.open, SIGNED_TYPE, "utf-8")
     configure(app, settings, "json" if signer is None else SIGNED)
     app.steps["consumer"].add("worker.run.consumer:LossWatch")
+    if not settings.in_process:  # there the watcher notices it
+        app.store_file = file_of(parse_url(settings.store_url.value))
+        app.steps["consumer"].add("worker.run.consumer:StoreWatch")
     _add_tasks(app)
     return app
 
@@ -189,5 +193,7 @@ def _consuming(task: Task) -> Iterator[None]:
         logger.warning("%s: waiting: %s", task.name, error)
         seconds = RETRY_SECONDS[min(tried, len(RETRY_SECONDS) - 1)]
         task.retry(countdown=seconds, throw=False)
+    except StoreReplacedError as error:
+        logger.error("%s: failed: %s", task.name, error)
     except Exception:
         logger.exception("%s: failed", task.name)

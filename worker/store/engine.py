@@ -27,6 +27,7 @@ from sqlalchemy.exc import (
 )
 
 from worker.errors import ConfigurationError, RowRefusedError, StoreUnavailableError
+from worker.store.file_identity import StoreFile
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -69,7 +70,10 @@ _SERVER_OPTIONS = {
 
 
 class Store:
-    """An engine with its rules for reading, writing and retrying."""
+    """An engine with its rules for reading, writing and retrying.
+
+    Every transaction may raise `StoreReplacedError`, which only the end of the process can follow.
+    """
 
     def __init__(self, url: str) -> None:
         """Prepare the engine for a SQLAlchemy URL, without opening a connection.
@@ -81,6 +85,9 @@ class Store:
         self.name = shown.render_as_string(hide_password=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        self._file = file_of(self.url)
+        if self.is_sqlite:
+            event.listen(self._engine, "connect", lambda *_: self._file.opened())
         self._turn: IO[bytes] | None = None
         # One snapshot for several queries: SQLite's own, or PostgreSQL's repeatable read.
         self._readers = (
@@ -138,6 +145,7 @@ class Store:
         """
         for attempt in range(RACES):
             try:
+                self._file.require_same()
                 with self._taking_turns(), self._engine.begin() as connection:
                     return work(connection)
             except DBAPIError as error:
@@ -194,6 +202,7 @@ class Store:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        self._file.require_same()
         try:
             yield
         except DBAPIError as error:
@@ -227,6 +236,11 @@ def parse_url(url: str) -> URL:
                 "store_url is not the URL of a supported database: use sqlite:///FILE "
                 "or postgresql://USER:PASSWORD@HOST/NAME"
             )
+
+
+def file_of(url: URL) -> StoreFile:
+    """Return the file of a store, which a process has to watch while it uses the store."""
+    return StoreFile(url.database if url.get_backend_name() == "sqlite" else None)
 
 
 def make_folder(store: Store) -> None:
