@@ -95,11 +95,11 @@ class SilenceAlarm:
 
     def report(self, now: datetime) -> None:
         """Record that delivery runs, in the store and at the external address, if it is time to. Commits."""
-        if (now - self._noted_at).total_seconds() >= DELIVERY_NOTED_SECONDS:
+        if _is_due(self._noted_at, DELIVERY_NOTED_SECONDS, now):
             self._noted_at = now
             self._store.transact(lambda c: liveness.beat(c, DELIVERY, {}, now=now))
         url, every = self.settings.deadman.url, self.settings.deadman.every_seconds
-        if url is not None and (now - self._pinged_at).total_seconds() >= every:
+        if url is not None and _is_due(self._pinged_at, every, now):
             from worker.messages.channels.deadman import ping  # noqa: PLC0415 - only if an address is set
 
             self._pinged_at = now
@@ -112,3 +112,8 @@ class SilenceAlarm:
 
     def _silent(self, heartbeats: Mapping[str, Any], now: datetime) -> Iterator[Silence]:
         return silent_parts(heartbeats, self.settings, now=now, started_at=self.started_at)
+
+
+def _is_due(last: datetime, every_seconds: float, now: datetime) -> bool:
+    """Return whether the time has passed since `last`, or the clock was set back meanwhile."""
+    return not 0 <= (now - last).total_seconds() < every_seconds

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from worker.domain.reviews.instants import ago, local_time
+from worker.domain.reviews.instants import ago, duration, local_time
 from worker.errors import ContentSyncError
 from worker.ingest.holds import unanswered_refusals
 from worker.library.opened import utc_now
@@ -37,6 +37,8 @@ from worker.watch.scan import is_marked
 WATCHER_SECONDS = 30
 BEAT_SECONDS = 40
 CANARY_SECONDS = 8
+#: How far the clocks of two machines may differ.
+CLOCKS_AGREE_WITHIN = timedelta(seconds=60)
 #: How long a forged message makes `doctor` red.
 FORGERY_IS_NEWS_FOR = timedelta(hours=1)
 LOW_SPACE_BYTES = 100 * 1024 * 1024
@@ -176,10 +178,11 @@ def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Che
         yield Check(name=name, ok=False, detail="has never run on this store")
         return
     state = str(row.data.get("state", "alive"))
-    silent = (services.now() - row.at).total_seconds() > within_seconds
+    age = services.now() - row.at
+    silent = age.total_seconds() > within_seconds
     yield Check(
         name=name,
-        ok=not silent and state != "stopped",
+        ok=not silent and not _is_future(age) and state != "stopped",
         detail=_last_heard(services, state, row.at, silent=silent)
         + (_lead(services, rows) if name == "watcher" else ""),
     )
@@ -197,10 +200,11 @@ def _watcher_of_this_host(services: Services) -> Iterator[Check]:
             yield leads
             return
     state = waiting.data["state"]
-    silent = (services.now() - waiting.at).total_seconds() > WATCHER_SECONDS
+    age = services.now() - waiting.at
+    silent = age.total_seconds() > WATCHER_SECONDS
     yield Check(
         name="watcher",
-        ok=not silent and state == leases.STANDS_BY,
+        ok=not silent and not _is_future(age) and state == leases.STANDS_BY,
         detail=_last_heard(services, state, waiting.at, silent=silent) + _lead(services, rows),
     )
 
@@ -208,7 +212,17 @@ def _watcher_of_this_host(services: Services) -> Iterator[Check]:
 def _last_heard(services: Services, state: str, at: datetime, *, silent: bool) -> str:
     when = local_time(at, services.settings.zone)
     now = "silent" if silent and state != "stopped" else state
-    return f"{now}, last heartbeat {ago(services.now() - at)} ({when})"
+    age = services.now() - at
+    if _is_future(age):
+        return (
+            f"{now}, last heartbeat {duration(-age)} in the future ({when}): the clock of a machine "
+            "was set back, or the clocks of two machines differ: set them by NTP"
+        )
+    return f"{now}, last heartbeat {ago(age)} ({when})"
+
+
+def _is_future(age: timedelta) -> bool:
+    return age < -CLOCKS_AGREE_WITHIN
 
 
 def _lead(services: Services, rows: Mapping[str, Any]) -> str:
@@ -232,7 +246,7 @@ def _worker(services: Services) -> Iterator[Check]:
     started = time.monotonic()
     while (took := time.monotonic() - started) < CANARY_SECONDS:
         row = _heartbeat(services, worker_heartbeat(worker))
-        if row is not None and (before is None or row.at > before.at):
+        if row is not None and (before is None or row.at != before.at):
             yield Check(name="worker", ok=True, detail=f"{worker} consumed a task in {took:.1f} s")
             return
         time.sleep(0.1)

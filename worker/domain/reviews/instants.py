@@ -17,10 +17,15 @@ def local_time(at: datetime | str | None, zone: tzinfo) -> str:
 
 
 def ago(span: timedelta) -> str:
-    """Return `3 minutes ago`, in the largest unit of which there are at least two."""
+    """Return `3 minutes ago`."""
+    return f"{duration(span)} ago"
+
+
+def duration(span: timedelta) -> str:
+    """Return `3 minutes`, in the largest unit of which there are at least two."""
     seconds = max(0, int(span.total_seconds()))
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
         if seconds >= 2 * size or size == 1:
             number = seconds // size
-            return f"{number:,} {unit}{'' if number == 1 else 's'} ago"
+            return f"{number:,} {unit}{'' if number == 1 else 's'}"
     raise AssertionError
