@@ -6,6 +6,7 @@ Called by `worker.run.processes` and `worker.run.embedded_worker`.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,8 @@ from worker.run.celery_settings import NOTICES
 logger = logging.getLogger("content_sync.tasks")
 
 MOST_WAITING_TICKS = 10
+#: A clock that steps back by less delays a tick by no more than this.
+SET_BACK_SECONDS = 1.0
 
 
 def run_beat(app: Celery) -> None:
@@ -34,9 +37,11 @@ class LivingScheduler(Scheduler):
 
     heartbeat_seconds = 10
     _next_heartbeat = 0.0
+    _clock_offset: float | None = None
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send what is due; at intervals write beat's heartbeat to the store."""
+        self._follow_clock()
         if monotonic() >= self._next_heartbeat:
             self._next_heartbeat = monotonic() + self.heartbeat_seconds
             try:
@@ -44,6 +49,18 @@ class LivingScheduler(Scheduler):
             except (StoreReplacedError, StoreUnavailableError) as error:
                 logger.warning("beat: %s", error)
         return min(float(super().tick(*args, **kwargs)), self.heartbeat_seconds)
+
+    def _follow_clock(self) -> None:
+        """Move the last ticks back with a clock that was set back; Celery would wait for the old time."""
+        offset = self.app.now().timestamp() - monotonic()
+        before, self._clock_offset = self._clock_offset, offset
+        if before is None or before - offset < SET_BACK_SECONDS:
+            return
+        back = timedelta(seconds=before - offset)
+        logger.warning("beat: the clock was set back by %d s", back.total_seconds())
+        for entry in self.schedule.values():
+            entry.last_run_at -= back
+        self._heap = None  # the next tick computes the times again
 
     def apply_async(self, entry: Any, *args: Any, **kwargs: Any) -> Any:
         """Send a tick, unless the last ones still wait."""
