@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from worker.domain.folder.laws import check_unseen
 from worker.domain.reviews.instants import ago, duration, local_time
 from worker.errors import ContentSyncError
 from worker.ingest.holds import unanswered_refusals
@@ -31,8 +32,8 @@ from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.watch.file_system import without_change_times
 from worker.watch.ignore import seed_names
-from worker.watch.ignored import by_reason, look_through
-from worker.watch.scan import is_marked
+from worker.watch.ignored import UNREADABLE, by_reason, look_through
+from worker.watch.scan import is_marked, walk
 
 WATCHER_SECONDS = 30
 BEAT_SECONDS = 40
@@ -93,6 +94,7 @@ def _everything(services: Services) -> Iterator[Check]:
         for part in (SWEEP, DELIVERY):
             yield from _beats(services, part, allowed[part].total_seconds())
         yield from _forged_messages(services)
+        yield from _unseen(services)
         yield from _waiting_for_people(services)
         yield from _refusals(services)
 
@@ -152,7 +154,11 @@ def _ignored(settings: Settings) -> Iterator[Check]:
     if not (settings.seeds.is_dir() and os.access(settings.seeds, os.R_OK | os.X_OK)):
         return
     names = seed_names(settings.seeds, settings.watch)
-    ignored = [(path, reason) for path, reason in look_through(names) if reason is not None]
+    ignored = [
+        (path, reason)
+        for path, reason in look_through(names)
+        if reason is not None and reason != UNREADABLE
+    ]
     yield Check(name="ignored", ok=True, detail="; ".join(by_reason(ignored)) or "no name")
 
 
@@ -251,6 +257,20 @@ def _worker(services: Services) -> Iterator[Check]:
             return
         time.sleep(0.1)
     yield Check(name="worker", ok=False, detail=f"{worker} consumed nothing for {CANARY_SECONDS} s")
+
+
+def _unseen(services: Services) -> Iterator[Check]:
+    """Name each folder that this process or the watcher, maybe another user, cannot read."""
+    begun = walk(seed_names(services.settings.seeds.absolute(), services.settings.watch))
+    for _ in begun.pages:
+        pass
+    with services.store.read() as connection:
+        watcher = liveness.find_heartbeats(connection).get("watcher")
+        found = {*begun.unsure, *(watcher.data.get("unseen") or () if watcher is not None else ())}
+        counts = library.count_live_below(connection, sorted(found))
+    breaches = [check_unseen(folder, live) for folder, live in counts.items()]
+    detail = "; ".join(f"{breach.path}: {breach.detail}" for breach in breaches)
+    yield Check(name="unseen", ok=not breaches, detail=detail or "every folder can be read")
 
 
 def _forged_messages(services: Services) -> Iterator[Check]:

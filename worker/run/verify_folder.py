@@ -20,7 +20,7 @@ from worker.domain.seeds.seed import Seed, is_plain_note, parse_seed
 from worker.errors import BrokerUnavailableError
 from worker.library.services import Services
 from worker.messages.silence_alarm import SYNC
-from worker.store import evidence, holds, liveness
+from worker.store import evidence, holds, library, liveness
 from worker.store.documents import LIVE
 from worker.store.engine import Connection
 from worker.watch.ignore import SeedNames, seed_names
@@ -113,12 +113,14 @@ class _Comparison:
             self.findings.add([breach])
 
     def _check_absent(self, names: SeedNames, begun: Walk) -> None:
-        """Look for missing files; skip folders that cannot be read."""
+        """Look for missing files, and for folders that cannot be read: what is in them is unseen."""
         unsure = tuple(f"{folder}/" if folder else "" for folder in begun.unsure)
+        for folder, live in library.count_live_below(self.connection, sorted(begun.unsure)).items():
+            self.findings.add([laws.check_unseen(folder, live)])
         for path, refused in evidence.expected_files(self.connection):
-            if self._is_there(names, path) or path in self.held:
+            if path.startswith(unsure) or self._is_there(names, path) or path in self.held:
                 continue
-            if path.startswith(unsure) or self._is_later(self._folder_of(path)):
+            if self._is_later(self._folder_of(path)):
                 self.findings.checked["waiting"] += 1
             else:
                 self.findings.add([laws.check_absent(path, refused=refused)])

@@ -188,6 +188,18 @@ def count_live(connection: Connection) -> int:
     return connection.scalar(live) or 0
 
 
+def count_live_below(connection: Connection, folders: Iterable[str]) -> dict[str, int]:
+    """Return the number of live documents below each folder, "" for the root."""
+    d = documents.c
+    live = select(func.count()).select_from(documents).where(d.state == LIVE)
+    counts = {}
+    for folder in folders:
+        prefix = f"{folder}/" if folder else ""  # LIKE takes a and A for one letter in SQLite
+        below = live.where(func.substr(d.path, 1, len(prefix)) == prefix)
+        counts[folder] = connection.scalar(below) or 0
+    return counts
+
+
 def count_refused_live(connection: Connection, *, after: datetime | None = None) -> int:
     """Return the number of live documents with a newer refused edit, since an instant or at all.
 

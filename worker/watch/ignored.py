@@ -17,7 +17,7 @@ from worker.watch.read import Content, NotAFile, kind_of, read_file, stamp_of
 
 PLAIN_NOTE = "it has no front matter, so it is a plain note"
 _LINK = kind_of(stat.S_IFLNK)
-_UNREADABLE = "it cannot be read"
+UNREADABLE = "it cannot be read"
 _NOTES_SUFFIX = ".txt"
 #: How many names a line shows for one reason.
 _SHOWN = 3
@@ -36,7 +36,7 @@ def look_through(names: SeedNames, folder: str = "") -> Iterator[tuple[str, str 
         with os.scandir(f"{names.root}/{folder}") as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError:
-        yield prefix, _UNREADABLE
+        yield prefix, UNREADABLE
         return
     inner = []
     for entry in listed:

@@ -130,7 +130,7 @@ class Watcher:
         self._learn_at = 0.0
         self._learn_seconds = _FIRST_LEARN_SECONDS
         self._last_scan: datetime | None = None
-        self._unsure: frozenset[str] = frozenset()
+        self._unsure: dict[str, datetime] = {}  # since when each folder cannot be read
 
     def run(self, stop: threading.Event) -> None:
         """Watch until the event is set, through every outage of store and broker.
@@ -274,19 +274,22 @@ class Watcher:
         self._feed.forget_notes(survey.unseen_notes)
         for path, reason in survey.walk.ignored.items():
             self._feed.ignored.add(path, reason)
-        self._log_unsure(frozenset(survey.walk.unsure))
+        self._log_unsure(survey.walk.unsure)
         if survey.scanned:
             self._brake.came_back(list(filter(survey.has_seen, self._brake)))
         self._brake.look_again()
         self._decide_at = at
         self._intake.take_survey(survey)
 
-    def _log_unsure(self, unsure: frozenset[str]) -> None:
-        for folder in unsure - self._unsure:
+    def _log_unsure(self, unsure: Iterable[str]) -> None:
+        before, now = self._unsure, self._now()
+        self._unsure = {folder: before.get(folder, now) for folder in unsure}
+        for folder in self._unsure.keys() - before:
             logger.warning(
                 "the folder %s cannot be read: nothing in it is retired", shown(folder) or "."
             )
-        self._unsure = unsure
+        if self._unsure.keys() != before.keys():
+            self._beat_at = 0.0
 
     def _retire(self) -> None:
         """Retire the missing files that the brake releases."""
@@ -383,6 +386,7 @@ class Watcher:
             "mode": "polling" if self._supervisor.polling else "inotify",
             "watched": len(self._feed.known),
             "unread": len(self._intake.backlog),
+            "unseen": {folder: since.isoformat() for folder, since in self._unsure.items()},
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "since": self._since.isoformat(),

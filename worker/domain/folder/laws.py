@@ -40,6 +40,7 @@ class Law(StrEnum):
     REMINDER = "reminder"
     FILE = "file"
     MISSING = "missing"
+    UNSEEN = "unseen"
     REFUSAL = "refusal"
     RETIRED = "retired"
 
@@ -67,6 +68,7 @@ LAWS: Mapping[Law, tuple[str, str]] = {
     Law.REMINDER: ("each route of a due review has a notice of it", "content-sync remind"),
     Law.FILE: ("the store matches the folder", "content-sync sync --full"),
     Law.MISSING: ("a live document has its file", "content-sync sync --full"),
+    Law.UNSEEN: ("the service can read every folder", "give the service's user the right to read it"),
     Law.REFUSAL: ("a refused file exists and is still refused", "content-sync sync --full"),
     Law.RETIRED: ("a retired document has no file", "content-sync sync --full"),
 }  # fmt: skip
@@ -335,6 +337,15 @@ def check_absent(path: str, *, refused: bool) -> Breach:
         return Breach(law=Law.REFUSAL, path=path, detail=detail, repairable=True)
     detail = "it is live, but its file does not exist"
     return Breach(law=Law.MISSING, path=path, detail=detail, repairable=True)
+
+
+def check_unseen(folder: str, live: int) -> Breach:
+    """Return the breach of a folder that cannot be read, with `live` documents below it."""
+    documents = (
+        "1 live document below it is" if live == 1 else f"{live:,} live documents below it are"
+    )
+    detail = f"this folder cannot be read: {documents} unseen"
+    return Breach(law=Law.UNSEEN, path=f"{folder}/" if folder else ".", detail=detail)
 
 
 def _differs(law: Law, path: str, columns: Mapping[str, tuple[Any, Any]]) -> Breach:
