@@ -240,6 +240,7 @@ def test_every_kind_of_notice_has_a_text(library: Library):
     at = "2026-11-24T08:00:00+00:00"
     retracted = {"title": "Bones", "status": "deprecated", "number": 3, "by": "Asha"}
     problem = {"code": "CS001", "message": "no title", "line": 2, "hint": "give one"}
+    unseen = {"part": "folder", "folder": "a/{b}", "since": at, "live": 1200}
     listed = [
         a_review(library),
         a_notice(kind="retracted", stage=None, path="r.md", data=retracted),
@@ -249,6 +250,7 @@ def test_every_kind_of_notice_has_a_text(library: Library):
         a_notice(kind="silent", path="", data={"part": "watcher", "since": at}),
         a_notice(kind="silent", path="", data={"part": "sweep", "since": None}),
         a_notice(kind="silent", path="", data={"part": "delivery", "since": at}),
+        a_notice(kind="silent", path="", data=unseen),
         a_notice(kind="well", path="", data={"live": 1432, "current": 1430, "next_week": 2}),
     ]
     composed = compose(library, listed)
@@ -260,10 +262,11 @@ def test_every_kind_of_notice_has_a_text(library: Library):
         "- the watcher has not reported since 2026-11-24 08:00 UTC: ",
         "- the review sweep has not run yet: ",
         "- the delivery has not run since 2026-11-24 08:00 UTC: ",
+        "- the folder a/{b} cannot be read since 2026-11-24 08:00 UTC: ",
         "ALL IS WELL\n\n- 1,432 documents live, 1,430 of them current; 2 due within a week\n",
     ):
         assert words in composed.text
-    assert "3 parts of the service" in composed.html
+    assert "4 parts of the service" in composed.html
 
 
 def test_a_notice_of_an_unknown_kind_is_an_error(library: Library):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+from sqlalchemy import select
 from support.stored import Library, a_library
 
 from worker.reviews.snooze_and_ack import acknowledge, snooze
 from worker.settings.model import RouteSettings
+from worker.store.schema import notices
 
 
 @pytest.fixture
@@ -343,6 +345,32 @@ def test_good_health_can_be_reported_once_a_month(store_url: str):
         library.on(date(2027, 3, 1))  # it is overdue
         library.services.sweep()
         assert len(library.services.notices(None)) == 2
+
+
+def test_a_folder_that_cannot_be_read_is_reported_once_as_long_as_it_lasts(store_url: str):
+    with a_library(store_url, routes={"boss": route(kinds=("silent",))}) as library:
+
+        def reported(unseen: dict[str, str] | None) -> int:
+            library.services.heartbeat("watcher", {"unseen": unseen})
+            library.services.deliver()
+            library.services.deliver()
+            library.later(minutes=1)
+            return len(library.services.notices(None))
+
+        library.drop("sub/a.md")
+        library.drop("other/b.md")
+        library.services.sweep()
+        assert reported({}) == 0
+        assert reported({"sub": "2026-11-24T12:00:00+00:00"}) == 1
+        assert reported(None) == 1, "a watcher that has scanned nothing yet"
+        assert reported({"sub": "2026-11-24T12:02:00+00:00"}) == 1, "another watcher"
+        later = {"sub": "2026-11-24T12:02:00+00:00", "": "2026-11-24T12:04:00+00:00"}
+        assert reported(later) == 2
+        assert reported({}) == 2
+        assert reported({"sub": "2026-11-24T12:05:00+00:00"}) == 3
+        with library.store.read() as connection:
+            rows = connection.execute(select(notices.c.data).order_by(notices.c.id)).scalars().all()
+        assert [(row["folder"], row["live"]) for row in rows] == [("sub", 1), (".", 2), ("sub", 1)]
 
 
 def test_a_sweep_that_does_not_run_is_reported_once_a_day(store_url: str):

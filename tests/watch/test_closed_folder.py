@@ -44,6 +44,11 @@ def unseen(folder: Path) -> tuple[bool, str]:
     return check["ok"], check["detail"]
 
 
+def notices(folder: Path) -> list[Any]:
+    listed, _ = ask(folder, "notices")
+    return [notice for notice in listed if notice["kind"] == "silent"]
+
+
 @pytest.fixture
 def running(tmp_path, seeds):
     for number in range(3):
@@ -79,6 +84,7 @@ def test_a_closed_folder_is_named_until_it_can_be_read_again(running, tmp_path, 
         ("unseen", "new/"),
         ("unseen", "sub/"),
     ]
+    wait_until(lambda: len(notices(tmp_path)) == 2, what="a message about each folder")
     status, _ = ask(tmp_path, "status")
     assert status["documents"] == {"live": 5, "retired": 0}
 

@@ -46,6 +46,7 @@ _SILENCE = {
     "sweep": "the review sweep has not run {since}: due reviews are not noticed",
     "delivery": "the delivery has not run {since}: messages wait",
     "watcher": "the watcher has not reported {since}: changed files are not processed",
+    "folder": "the folder {folder} cannot be read {since}: what is in it is unseen, {live:,} live documents",
 }
 
 
@@ -219,7 +220,9 @@ class _Reader:
                 since = self._since(data["since"])
                 detail = f"the channel {data['channel']} has been failing {since}: {data['error']}"
             case "silent":
-                detail = _SILENCE[data["part"]].format(since=self._since(data["since"]))
+                detail = _SILENCE[data["part"]].format_map(
+                    data | {"since": self._since(data["since"])}
+                )
             case "well":
                 detail = (
                     f"{data['live']:,} documents live, {data['current']:,} of them current; "

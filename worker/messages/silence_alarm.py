@@ -1,4 +1,4 @@
-"""Notices when a part of the service stops reporting, and notifies every route.
+"""Notices when a part of the service stops reporting or a folder cannot be read, and notifies every route.
 
 A part that stopped cannot say so itself. Delivery checks the sweep and the watcher, an external address
 (`[deadman]`) checks delivery, and `doctor` checks all of them. Called by `worker.library.services` and
@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from worker.domain.reviews.notice import silent_notices
+from worker.domain.reviews.notice import Notice, silent_notices, unseen_notices
 from worker.domain.reviews.policy import Policy
 from worker.settings.model import Settings
 from worker.store import channel_states, liveness
-from worker.store.engine import Store
+from worker.store.engine import Connection, Store
 
 SWEEP, DELIVERY, WATCHER = "sweep", "delivery", "watcher"
 #: Not a part that runs: when the last `sync` began that took in everything it found.
 SYNC = "sync"
+#: Not a part either: since when each folder that the routes know of cannot be read.
+UNSEEN = "unseen"
 #: How often delivery records that it runs; a write at each tick would be too many.
 DELIVERY_NOTED_SECONDS = 20
 _WATCHER_SECONDS = 600
@@ -78,9 +80,13 @@ class SilenceAlarm:
         self._noted_at = self._pinged_at = _LONG_AGO
 
     def check(self, now: datetime, today: date) -> None:
-        """Add a notice for each part that has been silent for too long, for every route. Commits."""
+        """Add a notice for each part that has been silent for too long, for every route. Commits.
+
+        The same for each folder that the watcher cannot read, once as long as it lasts.
+        """
         with self._store.read() as connection:
             heartbeats = liveness.find_heartbeats(connection)
+        self._check_unseen(heartbeats, now)
         owed = [
             notice
             for silence in self._silent(heartbeats, now)
@@ -92,6 +98,28 @@ class SilenceAlarm:
             from worker.store.notices import add_notices  # noqa: PLC0415 - only if a part is silent
 
             self._store.transact(lambda c: add_notices(c, owed, now=now))
+
+    def _check_unseen(self, heartbeats: Mapping[str, Any], now: datetime) -> None:
+        watcher, noted = heartbeats.get(WATCHER), heartbeats.get(UNSEEN)
+        found = watcher.data.get("unseen") if watcher is not None else None
+        before = noted.data if noted is not None else {}
+        if found is None or found.keys() == before.keys():
+            return  # None before the first scan of a watcher
+        from worker.store.library import count_live_below  # noqa: PLC0415 - only if it is news
+        from worker.store.notices import add_notices  # noqa: PLC0415 - only if it is news
+
+        unseen = {folder: before.get(folder, since) for folder, since in found.items()}
+
+        def work(connection: Connection) -> None:
+            counts = count_live_below(connection, unseen.keys() - before.keys())
+            owed: list[Notice] = []
+            for folder, live in sorted(counts.items()):
+                since, routes = unseen[folder], self._policy.routes
+                owed += unseen_notices(folder or ".", since=since, live=live, routes=routes)
+            add_notices(connection, owed, now=now)
+            liveness.beat(connection, UNSEEN, unseen, now=now)
+
+        self._store.transact(work)
 
     def report(self, now: datetime) -> None:
         """Record that delivery runs, in the store and at the external address, if it is time to. Commits."""

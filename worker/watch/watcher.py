@@ -130,7 +130,7 @@ class Watcher:
         self._learn_at = 0.0
         self._learn_seconds = _FIRST_LEARN_SECONDS
         self._last_scan: datetime | None = None
-        self._unsure: dict[str, datetime] = {}  # since when each folder cannot be read
+        self._unsure: dict[str, str] = {}  # since when each folder cannot be read
 
     def run(self, stop: threading.Event) -> None:
         """Watch until the event is set, through every outage of store and broker.
@@ -282,7 +282,7 @@ class Watcher:
         self._intake.take_survey(survey)
 
     def _log_unsure(self, unsure: Iterable[str]) -> None:
-        before, now = self._unsure, self._now()
+        before, now = self._unsure, self._now().isoformat()
         self._unsure = {folder: before.get(folder, now) for folder in unsure}
         for folder in self._unsure.keys() - before:
             logger.warning(
@@ -386,7 +386,7 @@ class Watcher:
             "mode": "polling" if self._supervisor.polling else "inotify",
             "watched": len(self._feed.known),
             "unread": len(self._intake.backlog),
-            "unseen": {folder: since.isoformat() for folder, since in self._unsure.items()},
+            "unseen": self._unsure if self._last_scan else None,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "since": self._since.isoformat(),

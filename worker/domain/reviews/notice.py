@@ -199,6 +199,14 @@ def silent_notices(
     return _for_everyone(SILENT, f"{part}:{today}", data, routes)
 
 
+def unseen_notices(
+    folder: str, *, since: str, live: int, routes: Iterable[Route]
+) -> Iterator[Notice]:
+    """Yield the notices of a folder with `live` documents that cannot be read since an instant."""
+    data = {"part": "folder", "folder": folder, "live": live, "since": since}
+    return _for_everyone(SILENT, f"folder:{folder}:{since}", data, routes)
+
+
 def well_notices(
     today: date, *, live: int, current: int, next_week: int, routes: Iterable[Route]
 ) -> Iterator[Notice]:
