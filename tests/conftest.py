@@ -104,11 +104,6 @@ def seeds(tmp_path: Path) -> Path:
     return folder
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Use one process more than there are processors: many tests wait for a condition."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("corpus") is None or CORPUS:
         return
