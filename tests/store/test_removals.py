@@ -51,7 +51,7 @@ def test_documents_that_are_back_do_not_count(library: Library):
 def test_a_document_whose_move_came_after_its_removal_does_not_count(library: Library):
     library.remove("0.md")
     data = a_seed(title="Page 0").encode()
-    snapshot = replace(library.snapshot("moved.md", data), candidates=("0.md",))
+    snapshot = replace(library.snapshot("moved.md", data), candidates=(library.source("0.md"),))
     library.take_in_batch((snapshot,), data)
     assert library.document("moved.md")["state"] == "live"
     assert found(library) == (0, frozenset())

@@ -127,6 +127,7 @@ def test_a_file_that_was_racy_is_hashed_again_once(sync, path, library):
 
 
 def test_a_refused_file_that_is_proven_equal_continues_no_missing_page(sync, path, seeds, library):
+    write(seeds / "other.md", FOUR.replace("4 mg", "6 mg"))  # an emptied library would ask
     sync()
     write(seeds / "refused.md", FOUR)
     sync()
