@@ -182,16 +182,22 @@ def test_bytes_in_the_spool_that_do_not_match_the_message_are_not_stored(
     ["../out.md", "/etc/passwd", "a/../../b.md", "a//b.md", "a\0.md", "", "./a.md", "a\n.md"],
 )
 def test_a_batch_with_a_path_outside_the_folder_is_refused(path: str):
-    batch, _ = a_forged_page()
-    good = batch.snapshots[0]
+    sha256, old, now = "5e" * 32, {"format": 2}, {"format": 3}
+    stamp = [1, 1, 1, 1]
     for made in (
-        {"removals": [[path, 1]]},
-        {"unreadable": [[path, 1, 1, 1, 1, "CS001", ""]]},
-        {"snapshots": [[path, 1, 1, 1, good.sha256, 1, None]]},
-        {"snapshots": [["a.md", 1, 1, 1, good.sha256, 1, path]]},
+        {"removals": [[path, 1]]} | old,
+        {"unreadable": [[path, 1, 1, 1, 1, "CS001", ""]]} | old,
+        {"snapshots": [[path, 1, 1, 1, sha256, 1, None]]} | old,
+        {"snapshots": [["a.md", 1, 1, 1, sha256, 1, path]]} | old,
+        {"removals": [[path, 1, [], 0]]} | now,
+        {"removals": [["a.md", 1, [[path, 1]], 0]]} | now,
+        {"unreadable": [[path, stamp, 1, "CS001", "", [], 0]]} | now,
+        {"snapshots": [[path, stamp, sha256, 1, None, [], [], 0]]} | now,
+        {"snapshots": [["a.md", stamp, sha256, 1, [path, 1], [], [], 0]]} | now,
+        {"snapshots": [["a.md", stamp, sha256, 1, None, [[path, 1]], [], 0]]} | now,
     ):
         with pytest.raises(ValueError, match="is not a path in the folder"):
-            Batch.from_json({**batch.as_json(), **made})
+            Batch.from_json({**Batch(id="a").as_json(), **made})
 
 
 @pytest.mark.parametrize("number", [-1, 2**63, 1.5, "1", True, None])
