@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from worker.cli.inspection import identity
+from worker.cli.store_at_hand import ask_store
 from worker.cli.text import console, count, plain
 from worker.domain.seeds.visible import visible
-from worker.errors import ContentSyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,27 +90,14 @@ def summary(files: int, errors: int, warnings: int) -> Text:
 def effects_of(findings: Sequence[CheckedFile], settings: Settings) -> dict[str, str]:
     """Return what stays published of each file with an error, by the path as it was given.
 
-    `validate` needs no store. It looks up the version that stays only if the settings name an SQLite file;
-    if that store cannot be read, the result is empty.
+    `validate` needs no store: without one the result is empty.
     """
     refused = {
         finding.path: identity(finding.path, settings)
         for finding in findings
         if any(problem.severity == "error" for problem in finding.problems)
     }
-    url = settings.store_url.value
-    if not refused or not url.startswith("sqlite:"):
+    if not refused:
         return {}
-    from worker.library.queries import what_stays
-    from worker.store.engine import Store
-    from worker.store.migrate import require_schema
-
-    try:
-        store = Store(url)
-        require_schema(store)
-        with store.read() as connection:
-            stays = what_stays(connection, refused.values(), settings.zone)
-        store.close()
-    except ContentSyncError:
-        return {}
+    stays = ask_store(settings, lambda reader: reader.what_stays(refused.values())) or {}
     return {path: stays[name] for path, name in refused.items() if name in stays}

@@ -19,7 +19,7 @@ import click
 
 from worker.cli.document_paths import below_seeds
 from worker.cli.output import complain
-from worker.errors import ContentSyncError
+from worker.cli.store_at_hand import ask_store
 
 if TYPE_CHECKING:
     from worker.domain.rules.fix import Edit
@@ -81,7 +81,8 @@ class Inspector:
             checked[path] = self._inspect_file(path)
             moved(number, len(paths))
         notes = {path: self._shown(path) for path, file in checked.items() if file is None}
-        live = live_among([identity(name, self.settings) for name in notes.values()], self.settings)
+        names = [identity(name, self.settings) for name in notes.values()]
+        live = (names and ask_store(self.settings, lambda r: r.live_among(names))) or ()
         for path, name in notes.items():
             if identity(name, self.settings) in live:
                 checked[path] = self._inspect_file(path, is_document=True)
@@ -176,7 +177,8 @@ class Inspector:
         names = {identity(file.path, self.settings): file for file in files if file.entry}
         hashes = {name: file.sha256 for name, file in names.items()}
         more: dict[str, tuple[Problem, ...]] = {}
-        for name, metadata, body in versions_before(hashes, self.settings):
+        before = hashes and ask_store(self.settings, lambda r: r.changed_versions(hashes))
+        for name, metadata, body in before or ():
             more[names[name].path] = self._compare(names[name], metadata, body)
         return [self._with_more(f, more[f.path]) if more.get(f.path) else f for f in files]
 
@@ -186,7 +188,7 @@ class Inspector:
         from worker.domain.rules.context import check_against
         from worker.domain.seeds.seed import Seed, parse_seed
 
-        seed = parse_seed(self._with_more(file, ()).data)
+        seed = parse_seed(self._data_of(file))
         if not isinstance(seed, Seed):  # it was written meanwhile
             return ()
         return check_against(metadata, body, seed, self.rules)
@@ -202,17 +204,20 @@ class Inspector:
         ]
 
     def _with_more(self, file: CheckedFile, more: tuple[Problem, ...]) -> CheckedFile:
-        data = file.data
-        if not data and file.path != _UNNAMED:
-            try:
-                data = _read(file.path, self.settings.intake.max_file_bytes + 1)
-            except OSError:
-                data = b""  # its lines cannot be shown, but its problems are still reported
         problems = sorted(
             (*file.problems, *more),
             key=lambda problem: (problem.span.line, problem.span.column, problem.code),
         )
-        return replace(file, data=data, problems=tuple(problems))
+        return replace(file, data=self._data_of(file), problems=tuple(problems))
+
+    def _data_of(self, file: CheckedFile) -> bytes:
+        """Return a file's content; nothing if it cannot be read any more, and its lines are not shown."""
+        if file.data or file.path == _UNNAMED:
+            return file.data
+        try:
+            return _read(file.path, self.settings.intake.max_file_bytes + 1)
+        except OSError:
+            return b""
 
 
 def existing(paths: list[str], settings: Settings) -> list[str]:
@@ -251,39 +256,6 @@ def look_up(paths: list[str], settings: Settings) -> tuple[list[str], list[tuple
     looked = dict.fromkeys(_files(paths, settings))
     files = [path for path, reason in looked if reason is None]
     return files, [(path, reason) for path, reason in looked if reason is not None]
-
-
-def live_among(names: list[str], settings: Settings) -> frozenset[str]:
-    """Return which of these paths are live documents; none if no store is available."""
-    if not names:
-        return frozenset()
-    from worker.library.opened import open_reader
-
-    try:
-        with open_reader(settings) as reader:
-            return reader.live_among(names)
-    except ContentSyncError:
-        return frozenset()
-
-
-def versions_before(
-    hashes: dict[str, str], settings: Settings
-) -> list[tuple[str, dict[str, Any], str]]:
-    """Return path, metadata and body of the newest versions that these files would follow.
-
-    `hashes` maps the paths of documents to the hashes of their files. Empty if no store is available; an
-    SQLite store that does not exist costs nothing.
-    """
-    scheme, _, file = settings.store_url.value.partition(":///")
-    if not hashes or (scheme.startswith("sqlite") and not Path(file).exists()):
-        return []
-    from worker.library.opened import open_reader
-
-    try:
-        with open_reader(settings) as reader:
-            return reader.changed_versions(hashes)
-    except ContentSyncError:
-        return []
 
 
 def identity(path: str, settings: Settings) -> str:

@@ -84,6 +84,11 @@ class Reader:
         with self.store.read() as connection:
             return frozenset(row.path for row in library.heads_of(connection, paths))
 
+    def what_stays(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the effect of an error, for those of these paths whose published version stays."""
+        with self.store.read() as connection:
+            return queries.what_stays(connection, paths, self.settings.zone)
+
     def changed_versions(self, files: Mapping[str, str]) -> list[tuple[str, dict[str, Any], str]]:
         """Return path, metadata and body of the newest versions whose files have other hashes now."""
         with self.store.read() as connection:

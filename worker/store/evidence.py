@@ -31,7 +31,7 @@ from worker.domain.reviews.notice import REVIEW
 from worker.store.documents import LIVE, batched
 from worker.store.events import MOVED, RETIRED, REVIVED, STORED
 from worker.store.notices import PENDING, SENT
-from worker.store.paths import EXPECTED, GONE, IS_REFUSED, RESIDENT
+from worker.store.paths import EXPECTED, GONE, IS_REFUSED, RESIDENT, lock_rows
 from worker.store.schema import (
     acknowledgements,
     bodies,
@@ -130,9 +130,7 @@ def newest_versions(connection: Connection) -> Iterator[Any]:
 
 def find_newest_versions(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
     """Return the same rows for these documents; their ledger rows are locked until the transaction ends."""
-    places = select(documents.c.path).where(documents.c.id.in_(ids))
-    locked = select(paths.c.path).where(paths.c.path.in_(places)).order_by(paths.c.path)
-    connection.execute(locked.with_for_update())
+    lock_rows(connection, select(documents.c.path).where(documents.c.id.in_(ids)))
     query = _newest_version().where(documents.c.id.in_(ids)).order_by(documents.c.path)
     return connection.execute(query).all()
 

@@ -144,9 +144,15 @@ def accept_beneath(connection: Connection, rows: Sequence[dict[str, Any]]) -> No
         connection.execute(update(paths).where(paths.c.path == bindparam("at")), list(rows))
 
 
+def lock_rows(connection: Connection, which: Sequence[str] | Select[Any]) -> None:
+    """Lock the rows of paths, or of a query for paths, in path order until the transaction ends."""
+    p = paths.c.path
+    connection.execute(select(p).where(p.in_(which)).order_by(p).with_for_update())
+
+
 def lock_document(connection: Connection, path: str) -> Any | None:
     """Return the document at a path, live or retired, or None; its row of the ledger is locked."""
-    connection.execute(select(paths.c.path).where(paths.c.path == path).with_for_update())
+    lock_rows(connection, [path])
     return connection.execute(
         select(documents).join(paths, RESIDENT).where(paths.c.path == path)
     ).one_or_none()

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from worker.store.documents import LIVE, add_events, batched, event_row
-from worker.store.paths import RESIDENT
+from worker.store.paths import RESIDENT, lock_rows
 from worker.store.schema import acknowledgements, documents
 from worker.store.schema import paths as ledger
 
@@ -44,9 +44,7 @@ def lock_plannable(connection: Connection, paths: Sequence[str]) -> dict[str, Pl
     d, a, p = documents.c, acknowledgements.c, ledger.c
     found: dict[str, Plannable] = {}
     for some in batched(sorted(set(paths)), PATHS_AT_ONCE):
-        connection.execute(
-            select(p.path).where(p.path.in_(some)).order_by(p.path).with_for_update()
-        )
+        lock_rows(connection, some)
         rows = connection.execute(
             select(
                 *(d.id, d.path, d.number, d.state, d.due_on),
