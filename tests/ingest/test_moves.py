@@ -421,9 +421,7 @@ def test_a_refused_file_that_is_renamed_stays_refused_and_its_document_live(libr
     assert [r["path"] for r in library.services.list_refusals()] == ["new.md"]
 
 
-def test_a_notice_says_that_an_older_version_is_kept_which_came_later(
-    library: Library,
-):
+def test_the_effect_of_a_refusal_is_the_good_version_that_came_later(library: Library):
     good = page(1).encode()
     earlier = library.snapshot("a.md", good)
     library.drop("a.md", "broken")

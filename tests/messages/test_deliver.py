@@ -59,6 +59,18 @@ def test_a_first_load_is_one_message_with_its_totals(library: Library, post):
     assert deliver(library) == []
 
 
+def test_a_refusal_names_the_good_version_that_was_stored_after_it(library: Library, post):
+    good = a_seed().encode()
+    earlier = library.snapshot("a.md", good)
+    library.drop("a.md", "broken")
+    library.take_in_batch((earlier,), good)
+
+    deliver(library)
+    (message,) = mails_at(post)
+    assert "version 1 stays published" in text_of(message)
+    assert "nothing is published" not in text_of(message)
+
+
 def test_nothing_is_sent_while_new_notices_arrive(library: Library, post):
     library.drop("a.md")
     library.later(seconds=4)

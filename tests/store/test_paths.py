@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from support.seeds import a_seed
 from support.stored import Library, a_library
 from support.waiting import wait_until
 
 from worker.domain.folder.entry import Entry
-from worker.store.paths import lock
+from worker.store.paths import forget_gone, lock
+from worker.store.schema import paths
 
 
 def test_a_head_that_another_worker_advances_is_found_and_not_lost(postgres_url: str):
@@ -42,6 +44,40 @@ def test_a_source_that_was_never_seen_gets_no_row(store_url: str):
         with library.store.write() as connection:
             lock(connection, ["a.md"], ["a.md", "source.md"])
         assert _locked(library, "source.md") is None
+
+
+def test_a_path_that_is_gone_and_had_no_document_is_forgotten_after_thirty_days(store_url: str):
+    with a_library(store_url) as library:
+        library.drop("document.md")
+        library.drop("refused.md", "broken")
+        library.remove("document.md", "never-seen.md")
+        library.services.sweep()
+        assert _known(library) == {"document.md", "refused.md"}, "their observations are of 1970"
+
+        now = round(library.time.timestamp() * 1e6)
+        library.observed = count(now)
+        library.remove("gone-today.md")
+        library.services.sweep()
+        assert "gone-today.md" in _known(library)
+        library.later(days=31)
+        library.services.sweep()
+        assert _known(library) == {"document.md", "refused.md"}
+
+
+def test_a_path_that_is_forgotten_at_this_moment_is_locked_all_the_same(postgres_url: str):
+    with a_library(postgres_url) as library, ThreadPoolExecutor() as pool:
+        library.remove("a.md")
+        with library.store.write() as holder:
+            forget_gone(holder, before=2**62)
+            drop = pool.submit(library.drop, "a.md")
+            wait_until(lambda: _waiting_for_a_lock(library) == 1)
+        assert drop.result().kind == "new"
+        assert _known(library) == {"a.md"}
+
+
+def _known(library: Library) -> set[str]:
+    with library.store.read() as connection:
+        return set(connection.scalars(select(paths.c.path)))
 
 
 def _locked(library: Library, path: str) -> Entry | None:

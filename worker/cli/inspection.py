@@ -82,9 +82,9 @@ class Inspector:
             moved(number, len(paths))
         notes = {path: self._shown(path) for path, file in checked.items() if file is None}
         names = [identity(name, self.settings) for name in notes.values()]
-        live = (names and ask_store(self.settings, lambda r: r.live_among(names))) or ()
+        live = ask_store(self.settings, lambda r: r.live_among(names)) if names else None
         for path, name in notes.items():
-            if identity(name, self.settings) in live:
+            if identity(name, self.settings) in (live or ()):
                 checked[path] = self._inspect_file(path, is_document=True)
             else:
                 self.notes.append(name)
@@ -177,7 +177,7 @@ class Inspector:
         names = {identity(file.path, self.settings): file for file in files if file.entry}
         hashes = {name: file.sha256 for name, file in names.items()}
         more: dict[str, tuple[Problem, ...]] = {}
-        before = hashes and ask_store(self.settings, lambda r: r.changed_versions(hashes))
+        before = ask_store(self.settings, lambda r: r.changed_versions(hashes)) if hashes else None
         for name, metadata, body in before or ():
             more[names[name].path] = self._compare(names[name], metadata, body)
         return [self._with_more(f, more[f.path]) if more.get(f.path) else f for f in files]

@@ -47,6 +47,8 @@ logger = logging.getLogger("content_sync")
 WORKER_IS_ALIVE_FOR = timedelta(minutes=10)
 #: Parts without a heartbeat for this long are deleted.
 SILENT_DAYS = 30
+#: So long a path is known that is gone and never had a document: no message about it arrives later.
+GONE_DAYS = 30
 
 
 class Services(Reader):
@@ -172,6 +174,8 @@ class Services(Reader):
         publish_calendar(self.store, self.settings, self.policy, now=now, today=today)
         silent_since = now - timedelta(days=SILENT_DAYS)
         self.store.transact(lambda c: liveness.forget_silent(c, since=silent_since))
+        gone_since = round((now - timedelta(days=GONE_DAYS)).timestamp() * 1e6)
+        self.store.transact(lambda c: paths.forget_gone(c, before=gone_since))
         self.heartbeat("sweep", {"today": today.isoformat(), "notices": len(owed)})
         return len(owed)
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     exists,
     func,
     literal_column,
@@ -67,10 +68,8 @@ def lock(
     from worker.domain.folder.entry import Entry, State, Withheld  # noqa: PLC0415 - readers do not need it
     from worker.domain.folder.snapshot import Stamp  # noqa: PLC0415
 
-    if connection.dialect.name != "sqlite" and observed:
-        connection.execute(_MAKE, {"paths": list(observed)})
     p = paths.c
-    rows = connection.execute(
+    query = (
         select(
             *(p.path, p.observed, p.accepted, p.size, p.mtime_ns, p.inode, p.ctime_ns),
             *(p.sha256, p.state, p.document_id, p.withheld, p.withheld_observed),
@@ -78,7 +77,15 @@ def lock(
         .where(p.path.in_(with_sources))
         .order_by(p.path)
         .with_for_update()
-    ).all()
+    )
+    makes_rows = connection.dialect.name != "sqlite" and bool(observed)
+    while True:
+        if makes_rows:
+            connection.execute(_MAKE, {"paths": list(observed)})
+        rows = connection.execute(query).all()
+        # A row that `forget_gone` was deleting is made anew.
+        if not makes_rows or {row.path for row in rows}.issuperset(observed):
+            break
     heads = _load_heads(connection, sorted({r.document_id for r in rows if r.document_id}))
     return {
         row.path: Entry(
@@ -156,6 +163,13 @@ def lock_document(connection: Connection, path: str) -> Any | None:
     return connection.execute(
         select(documents).join(paths, RESIDENT).where(paths.c.path == path)
     ).one_or_none()
+
+
+def forget_gone(connection: Connection, *, before: int) -> None:
+    """Delete the rows of paths that are gone, never had a document, and were not observed since `before`."""
+    p = paths.c
+    old = and_(p.state == GONE, p.document_id.is_(None), p.observed < before)
+    connection.execute(delete(paths).where(old))
 
 
 def agree_with_documents(connection: Connection) -> None:
