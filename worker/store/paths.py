@@ -68,8 +68,10 @@ def lock(
     from worker.domain.folder.entry import Entry, State, Withheld  # noqa: PLC0415 - readers do not need it
     from worker.domain.folder.snapshot import Stamp  # noqa: PLC0415
 
+    if connection.dialect.name != "sqlite" and observed:
+        connection.execute(_MAKE, {"paths": list(observed)})
     p = paths.c
-    query = (
+    rows = connection.execute(
         select(
             *(p.path, p.observed, p.accepted, p.size, p.mtime_ns, p.inode, p.ctime_ns),
             *(p.sha256, p.state, p.document_id, p.withheld, p.withheld_observed),
@@ -77,15 +79,7 @@ def lock(
         .where(p.path.in_(with_sources))
         .order_by(p.path)
         .with_for_update()
-    )
-    makes_rows = connection.dialect.name != "sqlite" and bool(observed)
-    while True:
-        if makes_rows:
-            connection.execute(_MAKE, {"paths": list(observed)})
-        rows = connection.execute(query).all()
-        # A row that `forget_gone` was deleting is made anew.
-        if not makes_rows or {row.path for row in rows}.issuperset(observed):
-            break
+    ).all()
     heads = _load_heads(connection, sorted({r.document_id for r in rows if r.document_id}))
     return {
         row.path: Entry(
