@@ -46,7 +46,7 @@ _SILENCE = {
     "sweep": "the review sweep has not run {since}: due reviews are not noticed",
     "delivery": "the delivery has not run {since}: messages wait",
     "watcher": "the watcher has not reported {since}: changed files are not processed",
-    "folder": "the folder {folder} cannot be read {since}: what is in it is unseen (live documents: {live:,})",
+    "folder": "the folder {folder} cannot be read {since}: what is in it is unseen ({live:,} live)",
 }
 
 

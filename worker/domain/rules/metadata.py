@@ -8,7 +8,6 @@ because an author might copy a wrong source, owner or date.
 
 from __future__ import annotations
 
-import difflib
 import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ from worker.domain.reviews.review import parse_cadence
 from worker.domain.rules.content import REORDERING
 from worker.domain.rules.finding import Finding
 from worker.domain.rules.fix import only_near
+from worker.domain.rules.near import nearest_word
 from worker.domain.seeds import codes
 from worker.domain.seeds.facts import ACTIVE, parse_date
 from worker.domain.seeds.scalars import yaml_1_1
@@ -246,12 +246,9 @@ def _check_names(metadata: Mapping[str, Any], rules: Rules) -> Iterator[Finding]
 
 
 def _did_you_mean(given: Any, known: Iterable[str]) -> str:
-    """Return a suggestion from the known words; case, hyphens and underscores do not matter."""
-    if not isinstance(given, str) or len(given) > 60:
-        return ""
-    plain = {re.sub(r"[\W_]", "", word).lower(): word for word in reversed(list(known))}
-    near = difflib.get_close_matches(re.sub(r"[\W_]", "", given).lower(), plain, n=1, cutoff=0.65)
-    return f'did you mean "{plain[near[0]]}"?' if near else ""
+    """Return a suggestion from the known words, or nothing."""
+    near = nearest_word(given, known, cutoff=0.65) if isinstance(given, str) else None
+    return f'did you mean "{near}"?' if near else ""
 
 
 def _count(step: str | int) -> str | int:

@@ -8,10 +8,10 @@ slip of `active`, such as `actve` or `Active`, changes nothing. Called by ingest
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
+from worker.domain.rules.near import nearest_word
 from worker.domain.seeds.facts import ACTIVE, STATUSES
 from worker.domain.seeds.front_matter import MAX_BYTES
 
@@ -64,9 +64,6 @@ def _withdrawn(word: str, rules: Rules) -> str | None:
     if not word or word == ACTIVE:
         return None
     words = rules.words.get(rules.fields.status, ())
-    if word not in words:
-        plain = re.sub(r"[\W_]", "", word).casefold()
-        near = difflib.get_close_matches(plain, {*STATUSES, *words}, n=1, cutoff=_CUTOFF)
-        if near == [ACTIVE]:
-            return None
+    if word not in words and nearest_word(word, (*STATUSES, *words), cutoff=_CUTOFF) == ACTIVE:
+        return None
     return word[:_LONGEST_WORD]
