@@ -19,7 +19,7 @@ from worker.domain.rules.name import check_name
 from worker.domain.rules.vocabulary import Rules, compile_rules
 from worker.domain.seeds import codes
 from worker.domain.seeds.codes import CODES, found
-from worker.domain.seeds.facts import Facts, read_facts
+from worker.domain.seeds.facts import Facts, parse_date, read_facts
 from worker.domain.seeds.places import LINE_END, locate
 from worker.domain.seeds.problem import Problem, Span, refuses
 from worker.domain.seeds.seed import Seed, parse_seed
@@ -65,11 +65,15 @@ _UNREADABLE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """The result of examining a file; `facts` is None if a problem refuses it."""
+    """The result of examining a file; `facts` is None if a problem refuses it.
+
+    `again_on` is the day from which the same bytes may get another result, or None.
+    """
 
     seed: Seed | None
     facts: Facts | None
     problems: tuple[Problem, ...]
+    again_on: date | None = None
 
 
 def unreadable_problem(code: str, detail: str) -> Problem:
@@ -107,7 +111,10 @@ def examine(data: bytes, *, rules: Rules, today: date, max_bytes: int, path: str
     problems.sort(key=lambda problem: (problem.span.line, problem.span.column, problem.code))
     weighed = rules.weigh(problems)
     facts = None if refuses(weighed) else read_facts(seed.metadata, rules.fields)
-    return Examined(seed=seed, facts=facts, problems=weighed)
+    again_on = None
+    if any(problem.code == codes.DATE_IN_FUTURE for problem in weighed):
+        again_on = parse_date(seed.metadata.get(rules.fields.last_reviewed))
+    return Examined(seed=seed, facts=facts, problems=weighed, again_on=again_on)
 
 
 def _place(findings: Sequence[Finding], seed: Seed) -> Iterator[Problem]:
