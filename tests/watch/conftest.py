@@ -20,6 +20,7 @@ from worker.domain.folder.decide import unread_sha256
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.reconcile import UNPROVEN_SIZE, Seen, is_racy, was_unread
 from worker.domain.folder.snapshot import BATCH_FORMAT, Batch, Known, Stamp
+from worker.domain.rules.judge import Judge
 from worker.errors import BrokerUnavailableError, StoreUnavailableError
 from worker.ingest.spool import MemorySpool
 from worker.settings.model import (
@@ -66,6 +67,7 @@ class Library:
         self.loses_messages = False
         self.consumes = True
         self.reads_format = BATCH_FORMAT
+        self.judge = Judge(id="0123", parts={})
         self._waiting: list[tuple[Batch, str]] = []
         self._lock = threading.Lock()
         self.asked = 0  # how often for all that it knows
@@ -141,7 +143,7 @@ class Library:
         with self._lock:
             for path, known in self.known.items():
                 size, *rest = known.stamp
-                proves = not (is_racy(known, 0) or was_unread(known))
+                proves = not (is_racy(known, 0) or was_unread(known)) and known.judged
                 found.add((path, size if proves else UNPROVEN_SIZE, *rest))
         return found
 
@@ -152,6 +154,16 @@ class Library:
 
     def newest_observation(self) -> int:
         return max((known.observed for known in self.known.values()), default=0)
+
+    def why_judged_again(self) -> list[str]:
+        return ["the schema"]
+
+    def change_rules(self) -> None:
+        """From now on no verdict holds that was made before."""
+        self.judge = Judge(id="4567", parts={})
+        with self._lock:
+            for path, known in self.known.items():
+                self.known[path] = known._replace(judged=False)
 
     def batch_format(self) -> int:
         return self.reads_format

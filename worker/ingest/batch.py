@@ -33,6 +33,7 @@ def ingest(  # noqa: PLR0913 - everything that one batch needs
     *,
     rules: Rules,
     policy: Policy,
+    judge: str,
     now: datetime,
     today: date,
     hopeless: Problem | None = None,
@@ -40,10 +41,10 @@ def ingest(  # noqa: PLR0913 - everything that one batch needs
 ) -> list[Outcome]:
     """Ingest a batch with its bytes and return the outcome for each path. Commits once.
 
-    `now` is aware, `today` is the date in the team's zone. With `hopeless`, the snapshots are refused
-    for this problem without reading them. `patient` is that of `worker.ingest.decisions.decide_batch`.
-    Raises `StoreUnavailableError` if the database does not answer, and `RowRefusedError` if it refuses a
-    row; nothing of the batch is stored then.
+    `judge` is the ID of these rules and settings; `now` is aware, `today` a date in the team's zone. With
+    `hopeless`, the snapshots are refused for this problem without reading them. `patient` is that of
+    `worker.ingest.decisions.decide_batch`. Raises `StoreUnavailableError` if the database does not answer,
+    and `RowRefusedError` if it refuses a row; nothing of the batch is stored then.
     """
     if hopeless is not None:
         parts = _parts(batch, data)
@@ -63,7 +64,7 @@ def ingest(  # noqa: PLR0913 - everything that one batch needs
             policy=policy,
             patient=patient,
         )
-        writes = Writes(policy=policy, now=now, today=today)
+        writes = Writes(policy=policy, judge=judge, now=now, today=today)
         for one in decided:
             writes.note(one, bodies)
         writes.write(connection, store, ledger)
@@ -130,6 +131,7 @@ def _examine(
             status=withdrawn_status(examined.seed.metadata, rules)
             if examined.seed
             else withdrawn_status_in(data, rules),
+            again_on=examined.again_on,
         )
     facts = examined.facts
     return Accepted(
@@ -139,4 +141,5 @@ def _examine(
         body_sha256=body_sha256_in(data, examined.seed),
         clock=policy.clock_of(snapshot.path, facts),
         problems=examined.problems,
+        again_on=examined.again_on,
     )

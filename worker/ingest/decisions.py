@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from typing import Any
 
 from worker.domain.changes.similarity import Content, Match, find_moves
 from worker.domain.folder import decide
@@ -61,7 +62,13 @@ def decide_batch(
     bodies = table.load_bodies(connection, _bodies_before(ordered, ledger, candidates))
     moves = _find_edited_moves(ordered, candidates, bodies, policy)
     batch = _Batch(
-        ledger=ledger, moves=moves, behind=behind, bodies=bodies, rules=rules, patient=patient
+        ledger=ledger,
+        moves=moves,
+        behind=behind,
+        bodies=bodies,
+        before_heads=table.load_versions_before(connection, _unchanged_heads(ordered, ledger)),
+        rules=rules,
+        patient=patient,
     )
     decided = [one for seen in ordered for one in batch.take(seen)]
     settled = decide.unclaimed((one.decision for one in decided), ledger)
@@ -78,6 +85,7 @@ class _Batch:
     moves: Mapping[str, tuple[Head, Match]]
     behind: frozenset[str]
     bodies: Mapping[str, str]
+    before_heads: Mapping[int, tuple[Mapping[str, Any], str]]
     rules: Rules
     patient: bool
 
@@ -171,16 +179,17 @@ class _Batch:
                 return seen, _decide_stale(seen, entry)
         if self.patient and self.ledger.loses_edit(item):
             return seen, decide.Wait()
-        refused = decide.decide_refused(seen.sha256, entry, source, similarity=similarity)
+        refused = decide.decide_refused(
+            seen.sha256, seen.error_codes, entry, source, similarity=similarity
+        )
         return seen, refused
 
     def _compare(self, seen: Accepted, decision: Decision) -> Accepted | Refused:
         """Check a next version by the rules that compare it with the one before; an error refuses it."""
-        before = _version_before(decision)
+        before = self._version_before(decision, seen)
         if before is None:
             return seen
-        body = self.bodies.get(before.body_sha256, seen.seed.body)
-        more = check_against(before.metadata, body, seen.seed, self.rules)
+        more = check_against(*before, seen.seed, self.rules)
         if not more:
             return seen
         problems = (*seen.problems, *more)
@@ -192,7 +201,24 @@ class _Batch:
             problems=problems,
             metadata=seen.seed.metadata,
             status=withdrawn_status(seen.seed.metadata, self.rules),
+            again_on=seen.again_on,
         )
+
+    def _version_before(
+        self, decision: Decision, seen: Accepted
+    ) -> tuple[Mapping[str, Any], str] | None:
+        """Return metadata and body of the version that comes before this content, or None.
+
+        The content of the head itself is compared with the version before the head. After a retirement
+        nothing is compared.
+        """
+        match decision:
+            case decide.Advance(head=head, revives=False) | decide.Move(source=head, advances=True):
+                return head.metadata, self.bodies.get(head.body_sha256, seen.seed.body)
+            case decide.Touch(head=head, revives=False) | decide.Move(source=head, advances=False):
+                return self.before_heads.get(head.document_id)
+            case _:
+                return None
 
 
 def _decide_stale(seen: Accepted | Refused, entry: Entry) -> Decision:
@@ -203,17 +229,6 @@ def _decide_stale(seen: Accepted | Refused, entry: Entry) -> Decision:
 
 def _item_of(seen: Accepted | Refused) -> decide.Seen:
     return seen.snapshot if isinstance(seen, Accepted) else seen.item
-
-
-def _version_before(decision: Decision) -> Head | None:
-    """Return the head that the next version follows, or None; after a retirement nothing is compared."""
-    match decision:
-        case decide.Advance(head=head, revives=False):
-            return head
-        case decide.Move(source=source, advances=True):
-            return source
-        case _:
-            return None
 
 
 def _find_candidates(
@@ -269,6 +284,18 @@ def _bodies_before(
             head = ledger.at(path).resident
             if head is not None and head.body_sha256 != seen.body_sha256:
                 yield head.body_sha256
+
+
+def _unchanged_heads(ordered: Iterable[Observation], ledger: Ledger) -> Iterator[int]:
+    """Yield the IDs of the documents whose newest body these observations have again."""
+    for seen in ordered:
+        if not isinstance(seen, Accepted):
+            continue
+        origin = seen.snapshot.moved_from
+        for path in (seen.path, *([origin.path] if origin is not None else [])):
+            head = ledger.at(path).resident
+            if head is not None and head.number > 1 and head.body_sha256 == seen.body_sha256:
+                yield head.document_id
 
 
 def _find_edited_moves(

@@ -16,6 +16,8 @@ from worker.domain.folder.snapshot import Removal
 from worker.domain.seeds.problem import Severity
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from worker.domain.changes.change_record import Change
     from worker.domain.folder.snapshot import Snapshot, Unreadable
     from worker.domain.reviews.review import Clock
@@ -48,7 +50,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A snapshot whose content has no error."""
+    """A snapshot whose content has no error; from the day `again_on` the verdict may be another one."""
 
     snapshot: Snapshot
     seed: Seed
@@ -56,6 +58,7 @@ class Accepted:
     body_sha256: str
     clock: Clock
     problems: tuple[Problem, ...]
+    again_on: date | None = None
 
     @property
     def path(self) -> str:
@@ -74,7 +77,7 @@ class Refused:
 
     `metadata` is the readable part of its front matter, which may name the file's owner; `body` is its
     text, by which a renamed file finds the document that it continues. `status` is the file's status if it
-    can be read and is not active.
+    can be read and is not active. From the day `again_on` the verdict may be another one.
     """
 
     item: Snapshot | Unreadable
@@ -83,6 +86,12 @@ class Refused:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     body: str = ""
     status: str | None = None
+    again_on: date | None = None
+
+    @property
+    def error_codes(self) -> frozenset[str]:
+        """Return the codes of its errors."""
+        return frozenset(p.code for p in self.problems if p.severity is Severity.ERROR)
 
     @property
     def path(self) -> str:

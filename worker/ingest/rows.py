@@ -15,15 +15,16 @@ from worker.domain.changes.change_record import Change, first_change
 from worker.domain.folder import decide
 from worker.domain.folder.decide import Ledger, Move
 from worker.domain.folder.entry import Entry, Head, State, Withheld
+from worker.domain.folder.snapshot import Removal
 from worker.domain.reviews.notice import Notice
 from worker.domain.reviews.policy import Policy
 from worker.domain.seeds.facts import ACTIVE, read_facts, withhold
 from worker.domain.seeds.problem import Severity
 from worker.ingest.decisions import Decided
+from worker.ingest.ledger_rows import write_paths
 from worker.ingest.outcomes import WAITING, Accepted, Outcome, Refused
 from worker.ingest.owed import Owed
 from worker.store import documents as table
-from worker.store import paths
 from worker.store.engine import Connection, Store
 from worker.store.notices import add_notices
 
@@ -35,6 +36,7 @@ class Writes:
     """The rows of one transaction, collected so that each table is written once."""
 
     policy: Policy
+    judge: str
     now: datetime
     today: date
     creates: list[Accepted] = field(default_factory=list)
@@ -42,7 +44,8 @@ class Writes:
     updates: list[dict[str, Any]] = field(default_factory=list)
     touches: list[dict[str, Any]] = field(default_factory=list)
     retirements: list[dict[str, Any]] = field(default_factory=list)
-    seen: dict[str, Refused | None] = field(default_factory=dict)
+    seen: dict[str, Accepted | Refused | None] = field(default_factory=dict)
+    refused_at: dict[str, datetime] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -81,7 +84,7 @@ class Writes:
                 return
             case _ if isinstance(seen, Accepted):
                 self._accept(seen, one, bodies)
-        self.seen[path] = seen if isinstance(seen, Refused) else None
+        self.seen[path] = None if isinstance(seen, Removal) else seen
 
     def _accept(self, seen: Accepted, one: Decided, bodies: Mapping[str, str]) -> None:
         match one.decision:
@@ -111,7 +114,14 @@ class Writes:
         table.update_documents(connection, self.retirements)
         table.add_bodies(connection, {a.body_sha256: a.seed.body for a, _, _ in self.versions})
         table.add_versions(connection, [self._version_row(*version) for version in self.versions])
-        self._write_paths(connection, ledger)
+        write_paths(
+            connection,
+            ledger,
+            self.seen,
+            created={accepted.path: self.ids[accepted.path] for accepted in self.creates},
+            refused_at=self.refused_at,
+            judge=self.judge,
+        )
         for accepted in self.creates:
             self.notices.extend(self._owed.of_review(accepted, self.ids[accepted.path]))
         add_notices(connection, self.notices, now=self.now)
@@ -121,37 +131,6 @@ class Writes:
         if self.events:
             store.lock_events(connection)
             table.add_events(connection, self.events)
-
-    def _write_paths(self, connection: Connection, ledger: Ledger) -> None:
-        """Write the ledger's rows; a refusal above an older accepted content stays as it is."""
-        created = {accepted.path for accepted in self.creates}
-        rows, beneath = [], []
-        for path in sorted(self.seen):
-            entry, refused = ledger.at(path), self.seen[path]
-            head = self.ids[path] if path in created else entry.head and entry.head.document_id
-            if entry.state is State.REFUSED and refused is None:
-                beneath.append(
-                    {"at": path, "accepted": entry.accepted, "document_id": head}
-                    | paths.withheld_columns(entry.withheld)
-                )
-            else:
-                rows.append(self._path_row(entry, refused) | {"document_id": head})
-        paths.write(connection, rows)
-        paths.accept_beneath(connection, beneath)
-
-    def _path_row(self, entry: Entry, refused: Refused | None) -> dict[str, Any]:
-        problems = refused.problems if refused is not None else ()
-        return {
-            "path": entry.path,
-            "observed": entry.observed,
-            "accepted": entry.accepted,
-            **paths.stamp_columns(entry.stamp),
-            "sha256": entry.sha256,
-            "state": entry.state,
-            "problems": [problem.as_json() for problem in problems],
-            "refused_at": self.now if refused is not None else None,
-            **paths.withheld_columns(entry.withheld),
-        }
 
     def _create(self, seen: Accepted) -> None:
         self.creates.append(seen)
@@ -261,6 +240,8 @@ class Writes:
             self.updates.append(self._moved_row(seen.path, head))
         if head is not None:
             self.ids[seen.path] = head.document_id
+        before = one.entry.refusal
+        self.refused_at[seen.path] = self.now if refuse.new or before is None else before.at
         if refuse.new:
             self._report_refusal(seen, head)
         if head is not None and head.live and (is_new or move is not None):

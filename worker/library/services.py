@@ -24,7 +24,7 @@ from worker.library.reader import Reader
 from worker.messages.silence_alarm import SilenceAlarm
 from worker.settings.model import Settings
 from worker.settings.schema_file import load_rules, require_compiled
-from worker.store import liveness, paths
+from worker.store import judges, liveness, paths
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from worker.domain.folder.known import KnownFiles
     from worker.domain.folder.reconcile import Seen
     from worker.domain.folder.snapshot import Batch
+    from worker.domain.rules.judge import Judge
     from worker.domain.rules.rules import Examined
     from worker.domain.seeds.problem import Problem
     from worker.ingest.outcomes import Outcome
@@ -65,7 +66,15 @@ class Services(Reader):
         folder = Path(f"{self.store.url.database}.begun")
         self._unfinished = UnfinishedBatches(folder) if in_one else None
         self.rules = load_rules(settings, compiled=False)
+        self._is_introduced = False
         self.silence_alarm = SilenceAlarm(self.store, settings, self.policy, started_at=now())
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Return by what this process judges files."""
+        from worker.domain.rules.judge import make_judge
+
+        return make_judge(self.rules, self.policy, self.settings.zone.key)
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
@@ -143,17 +152,26 @@ class Services(Reader):
         """
         from worker.ingest.batch import ingest
 
+        self._introduce_judge()
         return ingest(
             self.store,
             batch,
             data,
             rules=self.rules,
             policy=self.policy,
+            judge=self.judge.id,
             now=self.now(),
             today=self.today(),
             hopeless=hopeless,
             patient=patient,
         )
+
+    def _introduce_judge(self) -> None:
+        """Record by what this process judges, once. Commits."""
+        if not self._is_introduced:
+            judge, now = self.judge, self.now()
+            self.store.transact(lambda c: judges.introduce(c, judge.id, judge.parts, now=now))
+            self._is_introduced = True
 
     def take_in_each(self, batch: Batch, data: bytes) -> list[Outcome]:
         """Ingest a batch as `take_in_bytes` does; a file that fails is refused alone. Commits.
@@ -201,17 +219,25 @@ class Services(Reader):
     def known_files(self) -> KnownFiles:
         """Return every path that should be in the folder, with its last observation."""
         with self.store.read() as connection:
-            return paths.known_files(connection)
+            return paths.known_files(connection, self.judge.id, self.today())
 
     def stamps(self) -> set[Seen]:
         """Return the same paths in a walk's form; a stamp that proves nothing equals no file's."""
         with self.store.read() as connection:
-            return paths.stamps(connection)
+            return paths.stamps(connection, self.judge.id, self.today())
 
     def fingerprint(self) -> tuple[int, ...]:
         """Return a token that changes whenever known_files() would."""
         with self.store.read() as connection:
-            return paths.fingerprint(connection)
+            return paths.fingerprint(connection, self.judge.id, self.today())
+
+    def why_judged_again(self) -> list[str]:
+        """Return what differs, in words, from the rules and settings that most files were judged by."""
+        from worker.domain.rules.judge import what_differs
+
+        with self.store.read() as connection:
+            others = judges.find_others(connection, self.judge.id)
+        return list(what_differs(others[0], self.judge.parts)) if others else []
 
     def newest_observation(self) -> int:
         """Return the largest `observed` number in the store."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 from sqlalchemy.sql.dml import Insert
 
 from worker.store.engine import insert_into
@@ -18,6 +18,8 @@ from worker.store.schema import bodies, documents, events, versions
 Item = TypeVar("Item")
 
 LIVE, RETIRED = "live", "retired"
+#: The kind of the event of a document whose file is gone.
+RETIREMENT = "document.retired"
 #: For queries that read all live documents. With `state = 'live'` SQLite would use the partial index on
 #: due dates and read another page of the table for each entry. There are only two states.
 IS_LIVE = documents.c.state != RETIRED
@@ -32,6 +34,34 @@ def load_bodies(connection: Connection, sha256s: Iterable[str]) -> dict[str, str
         select(bodies.c.sha256, bodies.c.body).where(bodies.c.sha256.in_(wanted))
     )
     return {row.sha256: row.body for row in rows}
+
+
+def load_versions_before(
+    connection: Connection, document_ids: Iterable[int]
+) -> dict[int, tuple[dict[str, Any], str]]:
+    """Return metadata and body of the version before the head of each of these documents, by their ID.
+
+    There is none before the first, nor if the document was retired between the two.
+    """
+    wanted = sorted(set(document_ids))
+    if not wanted:
+        return {}
+    head = versions.alias()
+    d, h, v, e = documents.c, head.c, versions.c, events.c
+    retired = exists().where(
+        e.path.in_((v.path, h.path)),  # for the index
+        e.document_id == d.id,
+        e.kind == RETIREMENT,
+        e.at.between(v.stored_at, h.stored_at),
+    )
+    query = (
+        select(d.id, v.metadata, bodies.c.body)
+        .join(head, (h.document_id == d.id) & (h.number == d.number))
+        .join(versions, (v.document_id == d.id) & (v.number == d.number - 1))
+        .join(bodies, bodies.c.sha256 == v.body_sha256)
+        .where(d.id.in_(wanted), ~retired)
+    )
+    return {row.id: (row.metadata, row.body) for row in connection.execute(query)}
 
 
 def create_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[str, int]:

@@ -12,14 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
-from worker.store.documents import batched
+from worker.store.documents import RETIREMENT, batched
 from worker.store.schema import documents, events, notices, versions
 
 #: This number of parameters fits into one statement of either database.
 _BATCH = 500
 
 STORED, MOVED = "version.stored", "document.moved"
-RETIRED, REVIVED = "document.retired", "document.revived"
+RETIRED, REVIVED = RETIREMENT, "document.revived"
 WITHHELD = "document.withheld"
 REFUSED, FIXED, WITHDRAWN = "seed.refused", "seed.fixed", "seed.withdrawn"
 

@@ -16,7 +16,7 @@ from worker.store.engine import Store, make_folder
 from worker.store.schema import metadata
 
 #: The newest migration in `migrations/versions`; a test compares it with Alembic's head.
-HEAD = "0008"
+HEAD = "0009"
 MIGRATION_LOCK = 0x6D696772617465  # "migrate"
 
 

@@ -6,10 +6,11 @@ connection and commits nothing. Called by `worker.ingest`, by whoever answers a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     and_,
@@ -19,17 +20,21 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    or_,
     select,
     text,
     update,
 )
 
 from worker.domain.folder.reconcile import RACY_MICROSECONDS, SHA256_LETTERS, UNPROVEN_SIZE, Seen
+from worker.domain.seeds.problem import Severity
 from worker.store.documents import LIVE
 from worker.store.engine import insert_into
 from worker.store.schema import documents, paths, versions
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from worker.domain.folder.entry import Entry, Head, Withheld
     from worker.domain.folder.known import KnownFiles
     from worker.domain.folder.snapshot import Stamp
@@ -65,7 +70,12 @@ def lock(
     a join again with the joined rows of before the wait (READ COMMITTED). On SQLite the transaction itself
     is the lock, and rows are made when they are written.
     """
-    from worker.domain.folder.entry import Entry, State, Withheld  # noqa: PLC0415 - readers do not need it
+    from worker.domain.folder.entry import (  # noqa: PLC0415 - readers do not need it
+        Entry,
+        Refusal,
+        State,
+        Withheld,
+    )
     from worker.domain.folder.snapshot import Stamp  # noqa: PLC0415
 
     if connection.dialect.name != "sqlite" and observed:
@@ -75,6 +85,7 @@ def lock(
         select(
             *(p.path, p.observed, p.accepted, p.size, p.mtime_ns, p.inode, p.ctime_ns),
             *(p.sha256, p.state, p.document_id, p.withheld, p.withheld_observed),
+            *(p.refused_at, p.problems),
         )
         .where(p.path.in_(with_sources))
         .order_by(p.path)
@@ -93,9 +104,16 @@ def lock(
             withheld=Withheld(status=row.withheld, observed=row.withheld_observed)
             if row.withheld
             else None,
+            refusal=Refusal(at=row.refused_at, codes=_error_codes(row.problems))
+            if row.refused_at
+            else None,
         )
         for row in rows
     }
+
+
+def _error_codes(problems: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(one["code"] for one in problems if one["severity"] == Severity.ERROR)
 
 
 def _load_heads(connection: Connection, ids: Sequence[int]) -> dict[int, Head]:
@@ -189,28 +207,33 @@ def agree_with_documents(connection: Connection) -> None:
         [
             {**row._asdict(), **unseen, "state": LIVE, "problems": [], "refused_at": None}
             | withheld_columns(None)
+            | judged_columns(None, None)
             for row in rows
         ],
     )
 
 
-def known_files(connection: Connection) -> KnownFiles:
-    """Return every path that should be in the folder, with what was last seen of it."""
+def known_files(connection: Connection, judge: str, today: date) -> KnownFiles:
+    """Return every path that should be in the folder, with what was last seen of it.
+
+    `judge` and `today` say which of the verdicts still hold.
+    """
     from worker.domain.folder.known import KnownFiles  # noqa: PLC0415 - only a scan needs it
     from worker.domain.folder.snapshot import Known, Stamp  # noqa: PLC0415
 
     known = KnownFiles()
     p = paths.c
-    seen = (p.path, *(p[name] for name in _STAMP), p.sha256, p.observed)
+    judged = case((_is_judged(judge, today), 1), else_=0)
+    seen = (p.path, *(p[name] for name in _STAMP), p.sha256, p.observed, judged)
     for page in _pages(connection, select(*seen).where(p.state == LIVE)):
         known.take(page)
     refused = select(*seen, documents.c.state).outerjoin(documents, RESIDENT).where(IS_REFUSED)
-    for path, *stamp, sha256, observed, state in connection.execute(refused):
-        known[path] = Known(Stamp(*stamp), sha256, observed, state == LIVE)
+    for path, *stamp, sha256, observed, is_judged, state in connection.execute(refused):
+        known[path] = Known(Stamp(*stamp), sha256, observed, state == LIVE, bool(is_judged))
     return known
 
 
-def fingerprint(connection: Connection) -> tuple[int, ...]:
+def fingerprint(connection: Connection, judge: str, today: date) -> tuple[int, ...]:
     """Return a token that changes whenever known_files() would, in a tenth of its time.
 
     It consists of counts and sums; every ingest raises an `observed`. Only a repair changes a hash alone,
@@ -219,28 +242,45 @@ def fingerprint(connection: Connection) -> tuple[int, ...]:
     numbers = (paths.c[name] for name in (*_STAMP, "observed"))
     # Sums of remainders: sums of large numbers would exceed 64 bits, an error in SQLite.
     sums = (func.coalesce(func.sum(number % _MODULUS), 0) for number in numbers)
-    live = func.coalesce(func.sum(case((paths.c.state == LIVE, 1), else_=0)), 0)
-    found = connection.execute(select(func.count(), live, *sums).where(EXPECTED)).one()
+    parts = (
+        func.coalesce(func.sum(case((part, 1), else_=0)), 0)
+        for part in (paths.c.state == LIVE, _is_judged(judge, today))
+    )
+    found = connection.execute(select(func.count(), *parts, *sums).where(EXPECTED)).one()
     return tuple(map(int, found))
 
 
-def stamps(connection: Connection) -> set[Seen]:
+def stamps(connection: Connection, judge: str, today: date) -> set[Seen]:
     """Return the paths of `known_files` with their stamps, in the form of a walk.
 
-    A stamp that proves nothing (see `worker.domain.folder.reconcile`) gets a size that no file has.
+    A stamp that proves nothing (see `worker.domain.folder.reconcile`), and one whose verdict does not hold
+    any more, gets a size that no file has.
     """
     p = paths.c
     # SQL's division rounds towards 0, so files modified before 1970 may count as racy too.
     is_still = [
         time_ns // 1000 + RACY_MICROSECONDS < p.observed for time_ns in (p.mtime_ns, p.ctime_ns)
     ]
-    proves = and_(*is_still, func.length(p.sha256) == SHA256_LETTERS)
+    is_read = func.length(p.sha256) == SHA256_LETTERS
+    proves = and_(*is_still, is_read, _is_judged(judge, today))
     size = case((proves, p.size), else_=UNPROVEN_SIZE)
     found: set[Seen] = set()
     columns = (p.path, size, p.mtime_ns, p.inode, p.ctime_ns)
     for page in _pages(connection, select(*columns).where(EXPECTED)):
         found.update(map(tuple, page))
     return found
+
+
+def count_unjudged(connection: Connection, judge: str, today: date) -> int:
+    """Return the number of files whose verdict was another judge's, or may be another one today."""
+    held = case((_is_judged(judge, today), 0), else_=1)
+    return connection.scalar(select(func.sum(held)).where(EXPECTED)) or 0
+
+
+def _is_judged(judge: str, today: date) -> ColumnElement[bool]:
+    """Return whether the verdict on a path's newest content holds: by this judge, and today."""
+    p = paths.c
+    return and_(p.judged_by == judge, or_(p.judge_again_on.is_(None), p.judge_again_on > today))
 
 
 def newest_observation(connection: Connection) -> int:
@@ -251,6 +291,11 @@ def newest_observation(connection: Connection) -> int:
 def stamp_columns(stamp: Stamp) -> dict[str, int]:
     """Return a stamp as columns of `paths`."""
     return stamp._asdict()
+
+
+def judged_columns(judge: str | None, again_on: date | None) -> dict[str, Any]:
+    """Return by whom the newest content of a path was judged, as columns of `paths`."""
+    return {"judged_by": judge, "judge_again_on": again_on}
 
 
 def withheld_columns(withheld: Withheld | None) -> dict[str, Any]:

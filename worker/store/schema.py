@@ -1,6 +1,7 @@
 """The tables, the same for SQLite and PostgreSQL. Tests compare them with those of Alembic's migrations.
 
-`paths` is the ledger: what was seen last of every path, and the document there. `documents` has the head of
+`paths` is the ledger: what was seen last of every path, and the document there. `judges` has the rules and
+settings by which files were judged. `documents` has the head of
 each document, `versions` and `bodies` its history, `events` the audit trail and change feed,
 `acknowledgements` people's answers to reviews, `notices` the notices and their state, `channels` each
 channel's rate and failures, `heartbeats` the running parts, and `holds` the missing and refused documents
@@ -171,7 +172,17 @@ paths = Table(
     Column("refused_at", UtcDateTime),
     Column("withheld", Text),  # the status by which a refused file withholds the document, or NULL
     Column("withheld_observed", BigInteger),  # the observation that said so
+    Column("judged_by", Text),  # the ID of the judge of the newest content, or NULL
+    Column("judge_again_on", Date),  # from this day on its verdict may be another one
     Index("ix_paths_refused", "path", sqlite_where=text("state = 'refused'")),
+)
+
+judges = Table(
+    "judges",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("parts", Json, nullable=False),  # schema, rules, settings, zone, edition
+    Column("since", UtcDateTime, nullable=False),
 )
 
 events = Table(

@@ -20,6 +20,7 @@ from worker.domain.folder.brake import Removals, must_ask
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.reconcile import Seen
 from worker.domain.folder.snapshot import Known
+from worker.domain.rules.judge import Judge
 from worker.settings.model import BrakeSettings
 
 logger = logging.getLogger("content_sync.watch")
@@ -39,6 +40,13 @@ class Record(Protocol):
 
     def fingerprint(self) -> tuple[int, ...]:
         """Return a token that changes whenever known_files() would."""
+
+    @property
+    def judge(self) -> Judge:
+        """Return by what this process judges files."""
+
+    def why_judged_again(self) -> list[str]:
+        """Return what differs, in words, from the rules and settings that most files were judged by."""
 
     def newest_observation(self) -> int:
         """Return the largest `observed` that was ingested."""

@@ -82,6 +82,7 @@ class Feed:
         self.keeps_proof = False
         #: The format of the batches, which every worker reads. The shared one has no ctimes.
         self.batch_format = BATCH_FORMAT
+        self.judge = ""  # the ID of the rules and settings for the files
         self.observed = ObservationNumbers(now)
         self.known = KnownFiles()
         self._origins: Origins | None = None  # built when the first new file needs it
@@ -127,7 +128,7 @@ class Feed:
         held = self.known.get(path)
         if held is None:
             return self.notes.get(path) == stamp
-        if is_racy(held, self.verified) or was_unread(held):
+        if is_racy(held, self.verified) or was_unread(held) or not held.judged:
             return False
         # What is sent without ctimes comes back from the store without them.
         is_shared = self.batch_format == SHARED_FORMAT and held.stamp.lacks_only_ctime(stamp)
@@ -232,13 +233,12 @@ class Feed:
             return Reading.IGNORED
         self.notes.pop(path, None)
         self.ignored.forget(path)
-        if held is not None and held.sha256 == found.sha256 and held.stamp == found.stamp:
-            proven = is_racy(held, 0) and not is_racy(held._replace(observed=observed), 0)
-            if not (proven and self.keeps_proof):
-                return Reading.SAME
+        if held is not None and self._has(held, found, observed):
+            return Reading.SAME
+        again = held is not None and not held.judged and held.sha256 == found.sha256
         self.missing.discard(path)
         source, candidates = self._find_origin(path, held, found)
-        if looks_retracted(found.data, self._fields):
+        if not again and looks_retracted(found.data, self._fields):
             lane = Lane.LIVE
         elif candidates and hasty:
             return Reading.UNSURE
@@ -270,8 +270,16 @@ class Feed:
             live=held is None or held.live,
         )
         self._note_moves(snapshot)
-        changed = Reading.NEW if held is None else Reading.CHANGED
-        return changed if source is None else Reading.MOVED
+        if source is not None:
+            return Reading.MOVED
+        return Reading.NEW if held is None else Reading.AGAIN if again else Reading.CHANGED
+
+    def _has(self, held: Known, found: Content, observed: int) -> bool:
+        """Return whether the store has a file's content, and need not get it again."""
+        if held.sha256 != found.sha256 or held.stamp != found.stamp or not held.judged:
+            return False
+        proven = is_racy(held, 0) and not is_racy(held._replace(observed=observed), 0)
+        return not (proven and self.keeps_proof)
 
     def _note_moves(self, snapshot: Snapshot) -> None:
         """Remember which documents may live at a new file's path, and elsewhere no more."""
@@ -290,7 +298,7 @@ class Feed:
     def _take_unread(self, path: str, found: Unread, observed: int, lane: Lane) -> Reading:
         held = self.known.get(path)
         unread = unread_sha256(found.stamp, found.code)
-        if held is not None and held.sha256 == unread:
+        if held is not None and held.sha256 == unread and held.judged:
             return Reading.SAME
         self._make_room(lane, 0)
         self._open[lane].unreadable.append(
@@ -383,7 +391,7 @@ class Feed:
 
     def _dispatch(self, open_batch: OpenBatch, lane: Lane) -> None:
         self._name_swaps(open_batch)
-        batch = open_batch.close(bulk=lane is Lane.BULK, batch_format=self.batch_format)
+        batch = open_batch.close(lane, judge=self.judge, batch_format=self.batch_format)
         self._send(batch, b"".join(open_batch.parts), lane)
         self._in_flight.note(batch, self.known, self._monotonic())
 

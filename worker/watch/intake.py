@@ -20,6 +20,7 @@ from worker.watch.brake import Brake
 from worker.watch.feed import Feed
 from worker.watch.file_system import without_change_times
 from worker.watch.ignore import IGNORE_FILE, SeedNames
+from worker.watch.judging import Judging
 from worker.watch.lane import Lane, Reading
 from worker.watch.read import NotAFile, stamp_of
 from worker.watch.scan import Survey
@@ -48,6 +49,7 @@ class Intake:
         feed: Feed,
         brake: Brake,
         spool: Spool,
+        judging: Judging,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
@@ -57,6 +59,7 @@ class Intake:
         self._feed = feed
         self._brake = brake
         self._spool = spool
+        self.judging = judging
         self._now = now
         self._monotonic = monotonic
         self.settle = Settle(
@@ -79,14 +82,14 @@ class Intake:
     @property
     def is_idle(self) -> bool:
         """Return whether no file waits."""
-        return not self.backlog and not len(self.settle)
+        return not (self.backlog or self.judging or len(self.settle))
 
     def next_at(self) -> float | None:
         """Return when the next file is due, or None."""
         if self._arrived:
             return self._monotonic()
         due = self.settle.next_at()
-        if not self.backlog:
+        if not (self.backlog or self.judging):
             return due
         return self._full_until if due is None else min(due, self._full_until)
 
@@ -102,6 +105,7 @@ class Intake:
         self.settle.clear()
         self._arrived.clear()
         self.backlog = Backlog()
+        self.judging.clear()
         self._hashing_since = None
 
     def look(self) -> None:
@@ -212,6 +216,7 @@ class Intake:
         self.backlog.racy.clear()  # the survey lists all that are still racy
         self.backlog.racy.extend(path for path, *_ in survey.difference.racy)
         self._hashing_since = survey.started
+        self.judging.find()
 
     def _is_to_read(self, seen: Seen, at: float) -> bool:
         """Return whether a file that a scan found can be read now; a fresh one has to settle."""
@@ -232,15 +237,20 @@ class Intake:
         until = self._monotonic() + SLICE_SECONDS
         self._step_racy(until)
         backlog = self.backlog
-        if not (backlog.changed or backlog.new) or self._monotonic() < self._full_until:
+        waits = backlog.changed or backlog.new or self.judging
+        if not waits or self._monotonic() < self._full_until:
             return
         most, outstanding = self._settings.intake.max_batches, self._spool.outstanding()
         for _ in range(self._settings.intake.batch_files):
             if backlog.changed and outstanding < most * _CHANGED_SHARE:
                 path, live = backlog.changed.popitem(last=False)
                 self._read_found(path, Lane.LIVE if live else Lane.BULK)
-            elif backlog.new and outstanding < most:
+            elif outstanding >= most:
+                break
+            elif backlog.new:
                 self._read_new()
+            elif (path_again := self.judging.next()) is not None:
+                self._read_found(path_again, Lane.BULK)
             else:
                 break
             if self._monotonic() >= until:

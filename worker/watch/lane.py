@@ -22,6 +22,7 @@ class Reading(Enum):
     CHANGED = "changed"
     MOVED = "moved"
     SAME = "same"
+    AGAIN = "again"  # the same content, which is judged again
     BUSY = "busy"
     IGNORED = "ignored"
     ABSENT = "absent"

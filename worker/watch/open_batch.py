@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from worker.domain.folder.snapshot import Batch, Known, Removal, Snapshot, Unreadable
+from worker.watch.lane import Lane
 
 
 @dataclass(slots=True)
@@ -25,14 +26,15 @@ class OpenBatch:
         """Return the number of observations."""
         return len(self.snapshots) + len(self.unreadable) + len(self.removals)
 
-    def close(self, *, bulk: bool, batch_format: int) -> Batch:
+    def close(self, lane: Lane, *, judge: str, batch_format: int) -> Batch:
         """Return the batch, under a new ID."""
         return Batch(
             id=uuid.uuid4().hex,
             snapshots=tuple(self.snapshots),
             unreadable=tuple(self.unreadable),
             removals=tuple(self.removals),
-            bulk=bulk,
+            bulk=lane is Lane.BULK,
             attempts=self.attempts,
+            judge=judge,
             format=batch_format,
         )

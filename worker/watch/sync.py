@@ -48,8 +48,8 @@ _BUSY_SECONDS = UNLEASED_STILL_SECONDS + 0.5
 class Synced:
     """What one scan found. `held` paths are missing and were not retired; `ignored` has the reasons.
 
-    `new`, `changed` and `moved` count the files that were ingested, or with `dry_run` those that would be
-    read; `report` counts the outcomes.
+    `new`, `changed`, `moved` and `judged_again` count the files that were ingested, or with `dry_run` those
+    that would be read; `report` counts the outcomes.
     """
 
     scanned: int = 0
@@ -57,6 +57,7 @@ class Synced:
     new: int = 0
     changed: int = 0
     moved: int = 0
+    judged_again: int = 0
     removed: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
@@ -70,6 +71,7 @@ class Synced:
         self.new += share.new
         self.changed += share.changed
         self.moved += share.moved
+        self.judged_again += share.judged_again
         self.busy += share.busy
         self.ignored |= share.ignored
         self.report.merge(share.report)
@@ -117,12 +119,16 @@ def sync_once(  # noqa: PLR0913 - everything that one scan needs
         _with_large_batches(settings), root=root, send=send, now=now, monotonic=time.monotonic
     )
     feed.keeps_proof = True
+    feed.judge = record.judge.id
     feed.load(record.known_files(), record.newest_observation())
     difference = Difference()
     compare(feed.known, unproven, difference, everything=full)
     unseen = [path for path, *_ in stamps if path in feed.known]
     missing = find_missing(unseen, {path for path, *_ in unproven}, walked.unsure)
-    doubtful = [*difference.changed, *difference.racy, *difference.new]
+    doubtful = [
+        *(*difference.changed, *difference.racy),
+        *(*difference.unjudged, *difference.new),
+    ]
     found.unchanged -= len(doubtful)
     if dry_run:
         unknown = [
@@ -132,6 +138,7 @@ def sync_once(  # noqa: PLR0913 - everything that one scan needs
         ]
         found.new, found.changed = len(difference.new), len(difference.changed) - len(unknown)
         found.unchanged += len(difference.racy) + len(unknown)
+        found.judged_again = len(difference.unjudged)
         found.removed = missing
         return found
     for path in missing:
@@ -251,6 +258,8 @@ def _count(outcome: Reading, path: str, found: Synced) -> None:
             found.moved += 1
         case Reading.SAME:
             found.unchanged += 1
+        case Reading.AGAIN:
+            found.judged_again += 1
         case Reading.IGNORED:
             found.ignored.setdefault(path, "it is a plain note")
         case Reading.BUSY | Reading.ABSENT | Reading.UNSURE:

@@ -25,6 +25,7 @@ from worker.watch.event_supervisor import EventSupervisor
 from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
 from worker.watch.intake import SLICE_SECONDS, Intake
+from worker.watch.judging import Judging
 from worker.watch.lane import Lane
 from worker.watch.observer import Doubt, Events, FolderHint, Signal
 from worker.watch.root import require_folder
@@ -115,6 +116,7 @@ class Watcher:
             feed=self._feed,
             brake=self._brake,
             spool=spool,
+            judging=Judging(self._feed, record.why_judged_again, monotonic),
             now=now,
             monotonic=monotonic,
         )
@@ -259,6 +261,7 @@ class Watcher:
     def _load_known(self) -> None:
         """Load the store's data, unless neither the store nor this watcher has news since the last time."""
         self._feed.batch_format = self._record.batch_format()
+        self._feed.judge = self._record.judge.id
         fingerprint = self._record.fingerprint()
         if fingerprint == self._fingerprint and self._feed.is_quiet:
             return
@@ -386,6 +389,8 @@ class Watcher:
             "mode": "polling" if self._supervisor.polling else "inotify",
             "watched": len(self._feed.known),
             "unread": len(self._intake.backlog),
+            "unjudged": len(self._intake.judging),
+            "judge": self._record.judge.id,
             "unseen": self._unsure if self._last_scan else None,
             "host": socket.gethostname(),
             "pid": os.getpid(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from worker.domain.folder import decide
 from worker.domain.folder.decide import BEHIND, Ledger
-from worker.domain.folder.entry import Entry, Head, State
+from worker.domain.folder.entry import Entry, Head, Refusal, State
 from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Source, Stamp, Turn, Unreadable
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def head(**changes: Any) -> Head:
@@ -39,7 +42,9 @@ def entry(path: str = "a.md", observed: int = 10, **changes: Any) -> Entry:
 
 
 def refused(observed: int = 12, accepted: int = 10, **changes: Any) -> Entry:
-    return entry(observed=observed, accepted=accepted, sha256="bad", state=State.REFUSED, **changes)
+    refusal = Refusal(at=NOON, codes=frozenset({"CS032", "CS036"}))
+    usual = {"sha256": "bad", "state": State.REFUSED, "refusal": refusal}
+    return entry(observed=observed, accepted=accepted, **(usual | changes))
 
 
 def gone(path: str = "a.md", observed: int = 12, **changes: Any) -> Entry:
@@ -220,13 +225,22 @@ def test_an_observation_is_behind_until_what_it_follows_was_seen():
 
 
 def test_the_same_bytes_refused_again_are_not_a_new_refusal():
-    assert decide.decide_refused("bad", refused(), None) == decide.Refuse(new=False, head=head())
-    assert decide.decide_refused("s3", refused(), None) == decide.Refuse(new=True, head=head())
+    def found(sha256: str, *codes: str) -> decide.Refuse:
+        return decide.decide_refused(sha256, frozenset(codes), refused(), None)
+
+    assert found("bad", "CS032", "CS036") == decide.Refuse(new=False, head=head())
+    assert found("bad", "CS032") == decide.Refuse(new=False, head=head())
+    assert found("s3", "CS032") == decide.Refuse(new=True, head=head())
+
+
+def test_another_error_of_the_same_bytes_is_a_new_refusal():
+    found = decide.decide_refused("bad", frozenset({"CS032", "CS031"}), refused(), None)
+    assert found == decide.Refuse(new=True, head=head())
 
 
 def test_a_refused_file_that_moves_keeps_the_last_good_version():
     source = head(document_id=2, path="old.md", live=False)
-    found = decide.decide_refused("bad", Entry(path="a.md"), source)
+    found = decide.decide_refused("bad", frozenset({"CS032"}), Entry(path="a.md"), source)
     assert found.move == decide.Move(source=source)
     assert found.head is not None
     assert found.head.live
@@ -242,6 +256,7 @@ batches = st.builds(
     Batch,
     id=st.uuids().map(str),
     bulk=st.booleans(),
+    judge=st.from_regex(r"[0-9a-f]{0,16}", fullmatch=True),
     snapshots=st.tuples(
         st.builds(
             Snapshot,

@@ -20,14 +20,16 @@ HASHES = st.one_of(
 )
 FILES = st.dictionaries(
     st.text(min_size=1, max_size=3),
-    st.builds(Known, STAMPS, HASHES, NUMBERS, st.booleans()),
+    st.builds(Known, STAMPS, HASHES, NUMBERS, st.booleans(), st.booleans()),
     max_size=5,
 )
 
 
 def rows(files):
     return [
-        (path, *held.stamp, held.sha256, held.observed) for path, held in files.items() if held.live
+        (path, *held.stamp, held.sha256, held.observed, int(held.judged))
+        for path, held in files.items()
+        if held.live
     ]
 
 
@@ -73,7 +75,9 @@ def test_no_file_is_skipped_that_a_comparison_finds(files, data, verified):
     for one in (known, by_rows):
         found = Difference()
         compare(one, one.unproven(page), found, verified=verified)
-        assert found == wanted
+        assert (found.new, found.changed, found.racy) == (wanted.new, wanted.changed, wanted.racy)
+        assert {path for path, *_ in wanted.unjudged} <= set(one.unjudged())
+        assert set(one.unjudged()) == {path for path, held in files.items() if not held.judged}
 
 
 def test_an_unchanged_stamp_leaves_nothing_to_look_at():
@@ -86,7 +90,7 @@ def test_an_unchanged_stamp_leaves_nothing_to_look_at():
 def test_rows_are_racy_when_their_files_are(times, microseconds_after, racy):
     seen = ("a.md", 5, *times)
     known = KnownFiles()
-    known.take([(*seen, "0" * 64, 10**15 + microseconds_after)])
+    known.take([(*seen, "0" * 64, 10**15 + microseconds_after, 1)])
     assert known.unproven([seen]) == ([seen] if racy else [])
 
 
@@ -119,6 +123,9 @@ def test_files_are_the_same_with_equal_stamp_and_content_at_any_time():
     assert ours.is_same("a.md", KnownFiles({"a.md": alike}))
     assert not any(ours.is_same("a.md", KnownFiles({"a.md": other})) for other in others)
     assert not ours.is_same("b.md", ours)
+    unjudged = KnownFiles({"a.md": held._replace(judged=False)})
+    assert ours.is_same("a.md", ours)
+    assert not unjudged.is_same("a.md", ours)  # the store has the content, and not the verdict
 
 
 def test_sharing_or_discarding_a_path_changes_no_other():

@@ -1,7 +1,7 @@
-"""The verdicts of this edition of the rules over inputs of every kind: `python tests/domain/rules/verdicts.py`.
+"""The verdicts of this edition of the rules over inputs of every kind.
 
-It writes them to verdicts.json after RULES_EDITION was raised. The schema is one of its own, because a
-schema is a part of the judge by itself.
+`python tests/domain/rules/verdicts.py` writes them to verdicts.json after RULES_EDITION was raised. The
+schema is one of its own, because a schema is a part of the judge by itself.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse:
-    """Keep the last good version and record the problems; `new` if this content was not refused before.
+    """Keep the last good version and record the problems; `new` if they were not reported before.
 
     `head` is the document at the path, live or retired; with `move` it comes from another path.
     """
@@ -316,13 +316,20 @@ def decide_accepted(
 
 
 def decide_refused(
-    sha256: str, entry: Entry, source: Head | None, *, similarity: float = 1.0
+    sha256: str,
+    codes: frozenset[str],
+    entry: Entry,
+    source: Head | None,
+    *,
+    similarity: float = 1.0,
 ) -> Refuse:
     """Decide on content that has errors or could not be read; a document that moves here keeps its version.
 
-    The content is neither stale nor waits.
+    `codes` are those of its errors. The content is neither stale nor waits.
     """
-    new = entry.state is not State.REFUSED or entry.sha256 != sha256
+    before = entry.refusal
+    known = before is not None and codes <= before.codes
+    new = entry.state is not State.REFUSED or entry.sha256 != sha256 or not known
     if source is None:
         return Refuse(new=new, head=entry.resident)
     move = Move(source=source, similarity=similarity, displaces=entry.living)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -45,6 +46,14 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Since when the newest file of a path is refused, and the codes of its errors."""
+
+    at: datetime
+    codes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A row of the ledger: what was seen last at a path.
 
@@ -61,6 +70,7 @@ class Entry:
     state: State = State.GONE
     head: Head | None = None
     withheld: Withheld | None = None
+    refusal: Refusal | None = None
 
     @property
     def resident(self) -> Head | None:

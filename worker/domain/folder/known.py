@@ -22,13 +22,13 @@ from worker.domain.folder.reconcile import (
 )
 from worker.domain.folder.snapshot import Known, Stamp
 
-#: One row of the store: path, size, mtime_ns, inode, ctime_ns, sha256, observed.
-Row = tuple[str, int, int, int, int, str, int]
+#: One row of the store: path, size, mtime_ns, inode, ctime_ns, sha256, observed, and 1 if it is judged.
+Row = tuple[str, int, int, int, int, str, int, int]
 
 _STAMP = struct.Struct("<qqqq")
 _HEAD = struct.Struct("<qqqqqB")
 _FLAGS = _HEAD.size - 1
-_LIVE, _DOUBTFUL, _WORDS = 1, 2, 4
+_LIVE, _DOUBTFUL, _WORDS, _UNJUDGED = 1, 2, 4, 8
 _LARGEST = 2**63 - 1
 _KEY_BYTES = 8
 
@@ -43,12 +43,13 @@ class KnownFiles(MutableMapping[str, Known]):
         """Add rows of live documents."""
         packed, pack, unhex = self._packed, _HEAD.pack, bytes.fromhex
         for row in rows:
-            path, size, mtime_ns, inode, ctime_ns, sha256, observed = row
+            path, size, mtime_ns, inode, ctime_ns, sha256, observed, judged = row
             # The same as `_pack`, without its function calls
             newest_ns = max(mtime_ns, ctime_ns)
             racy = newest_ns // 1000 + RACY_MICROSECONDS >= observed
-            if racy or len(sha256) != SHA256_LETTERS:
-                self[path] = Known(Stamp(size, mtime_ns, inode, ctime_ns), sha256, observed, True)
+            if racy or not judged or len(sha256) != SHA256_LETTERS:
+                stamp = Stamp(size, mtime_ns, inode, ctime_ns)
+                self[path] = Known(stamp, sha256, observed, True, bool(judged))
             else:
                 head = pack(size, mtime_ns, inode, ctime_ns, observed, _LIVE)
                 packed[path] = head + unhex(sha256)
@@ -62,9 +63,12 @@ class KnownFiles(MutableMapping[str, Known]):
         self._packed.pop(path, None)
 
     def is_same(self, path: str, other: KnownFiles) -> bool:
-        """Return whether `other` has the same stamp and content of a path; `observed` may differ."""
+        """Return whether the path is judged, and `other` has the same stamp and content of it.
+
+        `observed` may differ.
+        """
         ours, theirs = self._packed.get(path), other._packed.get(path)
-        if ours is None or theirs is None:
+        if ours is None or theirs is None or ours[_FLAGS] & _UNJUDGED:
             return False
         same_stamp = ours.startswith(theirs[: _STAMP.size])
         return same_stamp and ours[_HEAD.size :] == theirs[_HEAD.size :]
@@ -87,6 +91,10 @@ class KnownFiles(MutableMapping[str, Known]):
                 found.append(seen)
         return found
 
+    def unjudged(self) -> Iterator[str]:
+        """Yield the paths whose verdict does not hold any more."""
+        return (path for path, held in self._packed.items() if held[_FLAGS] & _UNJUDGED)
+
     def live_contents(self) -> Iterator[tuple[str, int]]:
         """Yield the path and the `content_key` of each live document whose content was read."""
         for path, held in self._packed.items():
@@ -98,7 +106,8 @@ class KnownFiles(MutableMapping[str, Known]):
         *stamp, observed, flags = _HEAD.unpack_from(held)
         rest = held[_HEAD.size :]
         sha256 = rest.decode() if flags & _WORDS else rest.hex()
-        return Known(Stamp(*stamp), sha256, observed, bool(flags & _LIVE))
+        judged = not flags & _UNJUDGED
+        return Known(Stamp(*stamp), sha256, observed, bool(flags & _LIVE), judged)
 
     def __setitem__(self, path: str, known: Known) -> None:
         self._packed[path] = _pack(known)
@@ -122,8 +131,8 @@ def content_key(sha256: str) -> int:
 
 
 def _pack(known: Known) -> bytes:
-    (size, mtime_ns, inode, ctime_ns), sha256, observed, live = known
-    flags = _LIVE if live else 0
+    (size, mtime_ns, inode, ctime_ns), sha256, observed, live, judged = known
+    flags = (_LIVE if live else 0) | (0 if judged else _UNJUDGED)
     if was_unread(known):
         content = sha256.encode()
         flags |= _WORDS | _DOUBTFUL

@@ -31,11 +31,16 @@ UNPROVEN_SIZE = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The result of a walk; `racy` are files whose equal stamp does not prove equal content."""
+    """The result of a walk.
+
+    `racy` are files whose equal stamp does not prove equal content, `unjudged` those whose stamp is equal
+    and whose verdict does not hold any more.
+    """
 
     new: list[Seen] = field(default_factory=list)
     changed: list[Seen] = field(default_factory=list)
     racy: list[Seen] = field(default_factory=list)
+    unjudged: list[Seen] = field(default_factory=list)
 
 
 def compare(
@@ -56,9 +61,12 @@ def compare(
         if held is None:
             difference.new.append(seen)
             continue
-        stamp, sha256, observed, _live = held
+        stamp, sha256, observed, _live, judged = held
         if stamp != seen[1:]:
             difference.changed.append(seen)
+            continue
+        if not judged:
+            difference.unjudged.append(seen)
             continue
         until = max(stamp[1], stamp[3]) // 1000 + RACY_MICROSECONDS
         # The same as is_racy() and was_unread(), without the function calls

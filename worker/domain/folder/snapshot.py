@@ -20,6 +20,7 @@ _READABLE = frozenset({1, 2, 3})
 
 _BATCH_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_JUDGE = re.compile(r"[0-9a-f]{0,64}")
 _NOT_IN_PATHS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
 _MOST_PATH_CHARACTERS = 4096
 _LARGEST = 2**63 - 1  # the largest number that the store's columns hold
@@ -107,20 +108,25 @@ class Removal:
 
 
 class Known(NamedTuple):
-    """What the store has of one path in the folder, accepted or refused."""
+    """What the store has of one path in the folder, accepted or refused.
+
+    `judged` is whether its verdict holds: by the present rules and settings, and today.
+    """
 
     stamp: Stamp
     sha256: str
     observed: int
     live: bool
+    judged: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """The content of one message. The bytes of `snapshots` are in the spool, in the same order.
 
-    `attempts` counts how often an ingest of these files was begun before and not finished. `format` is the
-    one that its message has.
+    `attempts` counts how often an ingest of these files was begun before and not finished. `judge` is the ID
+    of the rules and settings of its watcher, "" in messages of earlier versions. `format` is the one that
+    its message has.
     """
 
     id: str
@@ -129,6 +135,7 @@ class Batch:
     removals: tuple[Removal, ...] = ()
     bulk: bool = False
     attempts: int = 0
+    judge: str = ""
     format: int = field(default=BATCH_FORMAT, compare=False)
 
     @property
@@ -163,6 +170,7 @@ class Batch:
             "bulk": self.bulk,
             **parts,
             **({"attempts": self.attempts} if self.attempts else {}),
+            **({"judge": self.judge} if self.judge else {}),
         }
 
     def _parts(self) -> dict[str, Any]:
@@ -211,6 +219,7 @@ class Batch:
                 id=_batch_id(message["id"]),
                 bulk=bool(message["bulk"]),
                 attempts=_whole(message.get("attempts", 0)),
+                judge=_judge(message.get("judge", "")),
                 snapshots=tuple(
                     Snapshot(
                         path=_path(path),
@@ -252,6 +261,12 @@ class Batch:
 def _batch_id(value: Any) -> str:
     if not isinstance(value, str) or not _BATCH_ID.fullmatch(value):
         raise ValueError("not a batch: its id is not valid")
+    return value
+
+
+def _judge(value: Any) -> str:
+    if not isinstance(value, str) or not _JUDGE.fullmatch(value):
+        raise ValueError("not a batch: its judge is not valid")
     return value
 
 
