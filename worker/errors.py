@@ -26,6 +26,10 @@ class RowRefusedError(ContentSyncError):
     """
 
 
+class OtherJudgeError(ContentSyncError):
+    """The watcher that sent a batch judges by other rules or settings than this process."""
+
+
 class BrokerUnavailableError(ContentSyncError):
     """Redis cannot be reached."""
 

@@ -99,5 +99,6 @@ def effects_of(findings: Sequence[CheckedFile], settings: Settings) -> dict[str,
     }
     if not refused:
         return {}
-    stays = ask_store(settings, lambda reader: reader.what_stays(refused.values())) or {}
+    hashes = {refused[f.path]: f.sha256 for f in findings if f.path in refused}
+    stays = ask_store(settings, lambda reader: reader.what_stays(hashes)) or {}
     return {path: stays[name] for path, name in refused.items() if name in stays}

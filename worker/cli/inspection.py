@@ -170,14 +170,14 @@ class Inspector:
         return becomes, edits
 
     def _with_rules_on_changes(self, files: list[CheckedFile]) -> list[CheckedFile]:
-        """Add what the rules find that compare a file with the newest version of its document.
+        """Add what the rules find that compare a file with the version before it.
 
         They need a store; without one the service finds it later.
         """
         names = {identity(file.path, self.settings): file for file in files if file.entry}
         hashes = {name: file.sha256 for name, file in names.items()}
         more: dict[str, tuple[Problem, ...]] = {}
-        before = ask_store(self.settings, lambda r: r.changed_versions(hashes)) if hashes else None
+        before = ask_store(self.settings, lambda r: r.versions_before(hashes)) if hashes else None
         for name, metadata, body in before or ():
             more[names[name].path] = self._compare(names[name], metadata, body)
         return [self._with_more(f, more[f.path]) if more.get(f.path) else f for f in files]

@@ -182,6 +182,8 @@ def _watcher(watcher: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
         parts.append(Text(f", but silent since {local_time(seen_at, zone)}", "red"))
     if scanned := watcher["last_scan"]:
         parts.append(Text(f", scanned the whole folder {_when(scanned, zone=zone, now=now)}"))
+    if unjudged := watcher.get("unjudged"):
+        parts.append(plain(f"; {count(unjudged, 'file')} to judge again", "yellow"))
     if leader := watcher.get("leader"):
         since = local_time(leader["since"], zone)
         parts.append(plain(f"; {leader['host']} (process {leader['pid']}) leads since {since}"))
@@ -366,10 +368,10 @@ def sync_counts(counts: dict[str, Any], *, dry_run: bool) -> RenderableType:
     """Return the counts of `sync`; zeros are dimmed."""
     table = Listing(["number", "what"], numbers=["number"], header=False)
     for name, number in counts.items():
-        if name == "seconds":
+        if name == "seconds" or (name == "judged_again" and not number):
             continue
         style = "dim" if not number else "red" if name == "refused" else ""
-        table.add_row(Text(f"{number:,}", style=style), plain(name, style))
+        table.add_row(Text(f"{number:,}", style=style), plain(name.replace("_", " "), style))
     note = " Nothing was stored: this was a dry run." if dry_run else ""
     return Group(table, Text(f"in {counts['seconds']:.2f} s.{note}", style="dim"))
 

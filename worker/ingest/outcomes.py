@@ -143,7 +143,10 @@ def describe(outcome: Outcome) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class SyncReport:
-    """The result of one complete scan: counts, and what a person should look at."""
+    """The result of one complete scan: counts, and what a person should look at.
+
+    `judged_again` counts files whose content is the same; each counts by its outcome, too.
+    """
 
     scanned: int = 0
     new: int = 0
@@ -152,6 +155,7 @@ class SyncReport:
     moved: int = 0
     retired: int = 0
     refused: int = 0
+    judged_again: int = 0
     seconds: float = 0.0
     refusals: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
@@ -169,6 +173,7 @@ class SyncReport:
             "moved": self.moved,
             "retired": self.retired,
             "refused": self.refused,
+            "judged_again": self.judged_again,
             "seconds": round(self.seconds, 3),
         }
 

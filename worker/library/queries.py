@@ -6,7 +6,7 @@ Every function takes a connection and changes nothing. Dates are ISO dates; inst
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
             "state": watcher.data.get("state", "unknown") if watcher else "never started",
             "last_scan": watcher.data.get("last_scan") if watcher else None,
             "mode": watcher.data.get("mode") if watcher else None,
+            "unjudged": watcher.data.get("unjudged", 0) if watcher else 0,
             "seen_at": _iso(watcher.at) if watcher else None,
             "leader": {"host": lead.host, "pid": lead.pid, "since": lead.since} if lead else None,
             "stand_by": [
@@ -120,16 +121,22 @@ def refusal(connection: Connection, path: str, zone: tzinfo) -> dict[str, Any] |
     refusal = library.find_refusal(connection, path)
     if refusal is None:
         return None
-    stays = what_stays(connection, [path], zone)
+    stays = what_stays(connection, {path: refusal.sha256}, zone)
     return {"problems": refusal.problems, "effect": stays.get(path, "not published")}
 
 
-def what_stays(connection: Connection, paths: Iterable[str], zone: tzinfo) -> dict[str, str]:
-    """Return the effect of an error, for those of these paths whose published version stays."""
+def what_stays(connection: Connection, files: Mapping[str, str], zone: tzinfo) -> dict[str, str]:
+    """Return the effect of an error, for those of these files whose published version stays.
+
+    `files` maps paths to the hashes of their files.
+    """
     return {
         row.path: f"not published; version {row.number} of "
         f"{row.stored_at.astimezone(zone).date()} stays"
-        for row in library.heads_of(connection, paths)
+        if row.sha256 != files[row.path]
+        else f"version {row.number} stays, accepted on "
+        f"{row.stored_at.astimezone(zone).date()} under earlier rules"
+        for row in library.heads_of(connection, files)
     }
 
 

@@ -84,15 +84,18 @@ class Reader:
         with self.store.read() as connection:
             return frozenset(row.path for row in library.heads_of(connection, paths))
 
-    def what_stays(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the effect of an error, for those of these paths whose published version stays."""
-        with self.store.read() as connection:
-            return queries.what_stays(connection, paths, self.settings.zone)
+    def what_stays(self, files: Mapping[str, str]) -> dict[str, str]:
+        """Return the effect of an error, for those of these files whose published version stays.
 
-    def changed_versions(self, files: Mapping[str, str]) -> list[tuple[str, dict[str, Any], str]]:
-        """Return path, metadata and body of the newest versions whose files have other hashes now."""
+        `files` maps paths to the hashes of their files.
+        """
         with self.store.read() as connection:
-            return list(library.changed_versions(connection, files))
+            return queries.what_stays(connection, files, self.settings.zone)
+
+    def versions_before(self, files: Mapping[str, str]) -> list[tuple[str, dict[str, Any], str]]:
+        """Return path, metadata and body of the version that comes before each file, given its hash."""
+        with self.store.read() as connection:
+            return list(library.versions_before(connection, files))
 
     def list_paths(self) -> list[str]:
         """Return the path of every document, in order."""

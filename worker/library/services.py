@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, OtherJudgeError
 from worker.ingest import holds
 from worker.ingest.outcomes import log_outcomes
 from worker.ingest.spool import Spool, open_spool
@@ -122,10 +122,16 @@ class Services(Reader):
         outcomes. Unless `patient`, only moves still wait.
 
         Missing bytes were ingested before, or are lost: the next scan compares the folder with the store
-        and sends again what is missing. Raises `ValueError` if the bytes do not match the batch.
+        and sends again what is missing. Raises `ValueError` if the bytes do not match the batch, and
+        `OtherJudgeError` if its watcher judges by other rules: two releases never judge in turns.
         """
         from worker.ingest.attempts import take_in_claimed
 
+        if batch.judge and batch.judge != self.judge.id:
+            raise OtherJudgeError(
+                "its watcher judges by another schema, other rules or other settings than this worker: give"
+                " both the same and restart them"
+            )
         with self._unfinished.noting(batch) if self._unfinished is not None else nullcontext():
             take_in = partial(self.take_in_bytes, patient=patient)
             outcomes = take_in_claimed(batch, self.spool, take_in)

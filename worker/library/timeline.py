@@ -274,6 +274,8 @@ def _served(
     if refusal is not None:
         errors = [p for p in refusal.problems if p["severity"] == "error"]
         refused = f"the file on disk is refused: {_problem(errors[0])}"
+        if refusal.judge_again_on is not None:
+            refused += f"; it is judged again on {refusal.judge_again_on}"
     if document is None:
         last = history[-1].kind if history else ""
         deleted = (
@@ -298,7 +300,8 @@ def _served(
             f"{which} has the status {document.status}: it is kept{where}, but must not be served"
         )
     elif refused and not where:
-        detail = f"{which} stays"
+        earlier = refusal is not None and refusal.sha256 == document.sha256
+        detail = f"{which} stays" + (", accepted under earlier rules" if earlier else "")
     else:
         detail = f"{which} is served{where}"
     return Step(

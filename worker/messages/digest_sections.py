@@ -200,6 +200,8 @@ class _Reader:
             case "refused":
                 problem, kept = data["problem"], data["kept"]
                 served = f"version {kept} stays published" if kept else "nothing is published"
+                if kept and data.get("earlier"):
+                    served += ", accepted under earlier rules"
                 return replace(
                     line,
                     path=notice.path,  # of the refused file; its document may have moved

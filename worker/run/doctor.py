@@ -22,12 +22,12 @@ from worker.domain.reviews.instants import ago, duration, local_time
 from worker.errors import ContentSyncError
 from worker.ingest.holds import unanswered_refusals
 from worker.library.opened import utc_now
-from worker.library.services import Services
+from worker.library.services import WORKER_IS_ALIVE_FOR, Services
 from worker.messages.silence_alarm import DELIVERY, SWEEP, longest_silence
 from worker.run.message_signing import make_signer
 from worker.run.tasks import create_app, node_name, send_canary, worker_heartbeat
 from worker.settings.model import Settings
-from worker.store import leases, library, liveness
+from worker.store import leases, library, liveness, paths
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.watch.file_system import without_change_times
@@ -94,6 +94,7 @@ def _everything(services: Services) -> Iterator[Check]:
         for part in (SWEEP, DELIVERY):
             yield from _beats(services, part, allowed[part].total_seconds())
         yield from _forged_messages(services)
+        yield from _judges(services)
         yield from _unseen(services)
         yield from _waiting_for_people(services)
         yield from _refusals(services)
@@ -271,6 +272,33 @@ def _unseen(services: Services) -> Iterator[Check]:
     breaches = [check_unseen(folder, live) for folder, live in counts.items()]
     detail = "; ".join(f"{breach.path}: {breach.detail}" for breach in breaches)
     yield Check(name="unseen", ok=not breaches, detail=detail or "every folder can be read")
+
+
+def _judges(services: Services) -> Iterator[Check]:
+    """Check that all running parts judge by the same rules: else a worker leaves the files to others."""
+    since = services.now() - WORKER_IS_ALIVE_FOR
+    with services.store.read() as connection:
+        rows = liveness.find_heartbeats(connection)
+        unjudged = paths.count_unjudged(connection, services.judge.id, services.today())
+    watcher = rows.get("watcher")
+    wanted = watcher.data.get("judge") if watcher is not None else None
+    others = sorted(
+        name.removeprefix(worker_heartbeat(""))
+        for name, row in rows.items()
+        if name.startswith(worker_heartbeat("")) and row.at >= since
+        if wanted and row.data.get("judge") != wanted
+    )
+    detail = (
+        f"{unjudged:,} files are judged again by the next scan" if unjudged else "one for all files"
+    )
+    if wanted and wanted != services.judge.id:
+        detail = "the watcher runs with another schema, other rules or other settings than these: restart it"
+    if others:
+        detail = (
+            f"{', '.join(others)}: another schema, other rules or other settings than the watcher's, so"
+            " it takes no file: give all parts the same and restart them"
+        )
+    yield Check(name="judge", ok=not others, detail=detail)
 
 
 def _forged_messages(services: Services) -> Iterator[Check]:

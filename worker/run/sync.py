@@ -64,5 +64,6 @@ def sync_folder(
     report.busy = [(path, "it is being written: run sync again") for path in found.busy]
     report.unsure = [(path, "this folder cannot be read") for path in found.unsure]
     report.held = len(found.held)
+    report.judged_again = found.judged_again
     report.seconds = time.monotonic() - started
     return report

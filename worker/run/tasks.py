@@ -20,7 +20,12 @@ from kombu.serialization import register
 
 from worker.domain.folder.snapshot import BATCH_FORMAT, Batch
 from worker.domain.seeds.visible import without_password
-from worker.errors import BrokerUnavailableError, StoreReplacedError, StoreUnavailableError
+from worker.errors import (
+    BrokerUnavailableError,
+    OtherJudgeError,
+    StoreReplacedError,
+    StoreUnavailableError,
+)
 from worker.ingest.outcomes import WAITING
 from worker.library.services import Services
 from worker.run.celery_settings import CANARY, DELIVER, INGEST, SWEEP, broker_of, configure
@@ -71,8 +76,9 @@ def _add_tasks(app: Celery) -> None:
         if at_once or monotonic() - noted_at >= CONSUMED_SECONDS:
             noted_at = monotonic()
             name = worker_heartbeat(task.request.hostname)
-            data = app.forgeries.as_json() | {"batch_format": BATCH_FORMAT}
-            app.services().heartbeat(name, data)
+            services = app.services()
+            data = {"batch_format": BATCH_FORMAT, "judge": services.judge.id}
+            services.heartbeat(name, app.forgeries.as_json() | data)
 
     # A batch whose process dies is delivered again at once; the spool counts its attempts.
     @app.task(name=INGEST, bind=True, max_retries=20, reject_on_worker_lost=True)
@@ -80,10 +86,14 @@ def _add_tasks(app: Celery) -> None:
         with _consuming(task):
             batch = Batch.from_json(message)
             patient = task.request.retries < len(WAIT_SECONDS)
-            outcomes = app.services().take_in(batch, patient=patient)
+            try:
+                outcomes = app.services().take_in(batch, patient=patient)
+            except OtherJudgeError as error:
+                _wait(task, batch, str(error))  # for a worker that judges as the watcher does
+            else:
+                if any(outcome.kind == WAITING for outcome in outcomes):
+                    _wait(task, batch, "what its moves follow did not arrive")
             note_life(task)
-            if any(outcome.kind == WAITING for outcome in outcomes):
-                _wait(task, batch)
 
     @app.task(name=SWEEP, bind=True, max_retries=5)
     def sweep(task: Task) -> None:
@@ -151,16 +161,17 @@ def preload() -> None:
     from worker.reviews import sweep  # noqa: F401, PLC0415
 
 
-def _wait(task: Task, batch: Batch) -> None:
-    """Ingest a batch again soon: some of its files follow an observation that another worker still has.
+def _wait(task: Task, batch: Batch, reason: str) -> None:
+    """Ingest a batch again soon; at last its files wait for the next scan.
 
-    If that observation was lost, the files wait for the next scan.
+    Some of them follow an observation that another worker still has, or may have lost; or another worker
+    has to judge them.
     """
     tried = task.request.retries
     if tried < len(WAIT_SECONDS):
         task.retry(countdown=WAIT_SECONDS[tried], throw=False)
         return
-    logger.warning("batch %s: what its moves follow did not arrive: the next scan looks", batch.id)
+    logger.warning("batch %s: %s: the next scan looks", batch.id, reason)
     task.app.services().spool.drop(batch.id)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, case, func, literal_column, select
 
 from worker.domain.reviews.review import NONE_GIVEN, Acknowledgement, ReviewGroup, ReviewRow
-from worker.store.documents import IS_LIVE, LIVE, batched
+from worker.store.documents import IS_LIVE, LIVE, batched, load_versions_before
 from worker.store.paths import IS_REFUSED, RESIDENT
 from worker.store.schema import (
     acknowledgements,
@@ -237,30 +237,34 @@ def find_document(connection: Connection, path: str) -> Any | None:
 
 
 def heads_of(connection: Connection, paths: Iterable[str]) -> Iterator[Any]:
-    """Yield the ID, path, number and stored_at of the newest version of each live document at these paths."""
+    """Yield the ID, path, sha256, number and stored_at of the newest version of each live document here."""
     d, v = documents.c, versions.c
-    query = select(d.id, d.path, v.number, v.stored_at).join(
+    query = select(d.id, d.path, d.sha256, v.number, v.stored_at).join(
         versions, (v.document_id == d.id) & (v.number == d.number)
     )
     for some in batched(sorted(set(paths)), 500):
         yield from connection.execute(query.where(d.path.in_(some), d.state == LIVE))
 
 
-def changed_versions(
+def versions_before(
     connection: Connection, files: Mapping[str, str]
 ) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield path, metadata and body of the newest versions whose files have other hashes now.
+    """Yield path, metadata and body of the version that comes before each of these files.
 
+    That is the document's newest one, or the one before it if the file still has the content of the newest.
     `files` maps paths to the hashes of their files; only live documents count.
     """
     d = documents.c
     query = select(ledger.c.path, d.id, d.number, d.sha256).join(documents, RESIDENT)
     for some in batched(sorted(files), 500):
         rows = connection.execute(query.where(ledger.c.path.in_(some), d.state == LIVE)).all()
+        same = {row.id: row.path for row in rows if row.sha256 == files[row.path]}
+        for document_id, before in load_versions_before(connection, same).items():
+            yield same[document_id], *before
         for row in rows:
-            if row.sha256 == files[row.path]:
-                continue
-            version = find_version(connection, row.id, number=row.number)
+            version = None
+            if row.id not in same:
+                version = find_version(connection, row.id, number=row.number)
             if version is not None:
                 yield row.path, version.metadata, version.body
 

@@ -361,18 +361,17 @@ class _Facts:
         """Return a notice with the present path of its document, and the version that a refusal keeps."""
         if notice.kind == REFUSED:
             # An older good version may have been stored since.
-            return replace(notice, data=notice.data | {"kept": self.refused[notice.path].kept})
+            now = self.refused[notice.path]
+            return replace(notice, data=notice.data | {"kept": now.kept, "earlier": now.earlier})
         return notice if row is None else replace(notice, path=row.path)
 
     def __init__(self, connection: Connection, leased: Sequence[Leased]) -> None:
         d, p, c = documents.c, ledger.c, channels.c
         paths = sorted({n.path for n in leased if n.kind == REFUSED})
         stays = and_(d.state == LIVE, p.withheld.is_(None))
-        refused = (
-            select(p.path, p.sha256, case((stays, d.number)).label("kept"))
-            .outerjoin(documents, RESIDENT)
-            .where(IS_REFUSED)
-        )
+        kept, earlier = case((stays, d.number)), d.sha256 == p.sha256
+        refused = select(p.path, p.sha256, kept.label("kept"), earlier.label("earlier"))
+        refused = refused.outerjoin(documents, RESIDENT).where(IS_REFUSED)
         self.refused = {
             row.path: row
             for some in batched(paths, 500)

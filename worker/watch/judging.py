@@ -41,10 +41,9 @@ class Judging:
         self._waiting = deque(self._feed.known.unjudged())
         if was_idle and self._waiting:
             self._read, self._said_at = 0, self._monotonic()
-            why = "; ".join(self._reasons())
-            logger.info(
-                "judging   %s again%s", _files(len(self._waiting)), f": {why}" if why else ""
-            )
+            changed = "; ".join(self._reasons())
+            because = f" (changed: {changed})" if changed else ""
+            logger.info("judging   %s again%s", _files(len(self._waiting)), because)
 
     def clear(self) -> None:
         """Forget everything: a scan follows."""
