@@ -151,7 +151,7 @@ def verdicts() -> dict[str, list[str]]:
     every = dict.fromkeys(codes.OFF_BY_DEFAULT, Severity.WARNING)
     rules = compile_rules(SCHEMA, Fields(), every)
     found = {}
-    for name, data, path in _inputs():
+    for name, data, path in inputs():
         one = examine(data, rules=rules, today=TODAY, max_bytes=MOST_BYTES, path=path)
         again = [f"again on {one.again_on}"] if one.again_on else []
         found[name] = [*_words(one.problems), *again]
@@ -167,7 +167,8 @@ def _words(problems: tuple[Problem, ...]) -> Iterator[str]:
     yield from sorted(f"{one.code} {one.severity}" for one in problems)
 
 
-def _inputs() -> Iterator[tuple[str, bytes, str]]:
+def inputs() -> Iterator[tuple[str, bytes, str]]:
+    """Yield the name, the bytes and the path of each file."""
     for name, (old, new) in REPLACEMENTS.items():
         assert old in FRONT, name
         yield f"field {name}", f"---\n{FRONT.replace(old, new, 1)}---\n{BODY}".encode(), "a.md"
