@@ -182,11 +182,15 @@ def test_the_name_of_each_field(place: Place):
 
 def test_settings_that_a_verdict_reads(place: Place):
     cadence = {"frequency": "monthly", "paths": ["field-frequency-missing/*"]}
-    place.sync(review={"default_cadences": [cadence]})
-    place.sync(defaults={"status": "active"})
-    place.sync(intake={"max_file_bytes": 1000})
-    place.sync(review={"timezone": "Pacific/Auckland"})
-    place.sync(review={"timezone": "America/Los_Angeles"})
+    for changed in (
+        {"review": {"default_cadences": [cadence]}},
+        {"defaults": {"status": "active"}},
+        {"intake": {"max_file_bytes": 1000}},
+        {"review": {"timezone": "Pacific/Auckland"}},
+        {"review": {"timezone": "America/Los_Angeles"}},
+    ):
+        place.sync(**changed)
+        place.sync()
 
 
 def test_the_day_and_the_zone(place: Place):

@@ -41,7 +41,12 @@ def lease(library: Library) -> list[Leased]:
     now = library.time
     return library.store.transact(
         lambda connection: stored_notices.lease_digest(
-            connection, "team", now=now, until=now + timedelta(hours=1), message_id=f"m-{now}"
+            connection,
+            "team",
+            library.services.verdicts,
+            now=now,
+            until=now + timedelta(hours=1),
+            message_id=f"m-{now}",
         )
     )[1]
 

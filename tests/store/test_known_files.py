@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 from support.seeds import a_seed
-from support.stored import NOON, Library, a_library
+from support.stored import Library, a_library
 
 from worker.domain.folder.decide import unread_sha256
 from worker.domain.folder.reconcile import RACY_MICROSECONDS, UNPROVEN_SIZE, is_racy, was_unread
@@ -179,8 +179,8 @@ def test_all_files_are_read_in_the_order_of_the_table(sqlite_url: str):
             asked.append((statement, parameters))
 
         event.listen(connection, "before_cursor_execute", note)
-        paths.known_files(connection, "0123", NOON.date())
-        paths.stamps(connection, "0123", NOON.date())
+        paths.known_files(connection, library.services.verdicts)
+        paths.stamps(connection, library.services.verdicts)
         event.remove(connection, "before_cursor_execute", note)
         plans = [
             row[3]

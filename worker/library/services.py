@@ -76,6 +76,11 @@ class Services(Reader):
 
         return make_judge(self.rules, self.policy, self.settings.zone.key)
 
+    @property
+    def verdicts(self) -> paths.Verdicts:
+        """Return which verdicts hold today."""
+        return paths.Verdicts(self.judge.id, self.today())
+
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
         """Return the channels by name; the first use opens them."""
@@ -225,17 +230,17 @@ class Services(Reader):
     def known_files(self) -> KnownFiles:
         """Return every path that should be in the folder, with its last observation."""
         with self.store.read() as connection:
-            return paths.known_files(connection, self.judge.id, self.today())
+            return paths.known_files(connection, self.verdicts)
 
     def stamps(self) -> set[Seen]:
         """Return the same paths in a walk's form; a stamp that proves nothing equals no file's."""
         with self.store.read() as connection:
-            return paths.stamps(connection, self.judge.id, self.today())
+            return paths.stamps(connection, self.verdicts)
 
     def fingerprint(self) -> tuple[int, ...]:
         """Return a token that changes whenever known_files() would."""
         with self.store.read() as connection:
-            return paths.fingerprint(connection, self.judge.id, self.today())
+            return paths.fingerprint(connection, self.verdicts)
 
     def why_judged_again(self) -> list[str]:
         """Return what differs, in words, from the rules and settings that most files were judged by."""
@@ -342,5 +347,6 @@ class Services(Reader):
             templates=self.templates,
             policy=self.policy,
             settings=self.settings,
+            verdicts=lambda: self.verdicts,
             now=self.now,
         )

@@ -32,6 +32,8 @@ from worker.settings.model import Settings
 from worker.store import channel_states, library
 from worker.store import notices as table
 from worker.store.engine import Store
+from worker.store.paths import Verdicts
+from worker.store.recheck import recheck
 
 logger = logging.getLogger("content_sync.deliver")
 
@@ -53,13 +55,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """Everything that a delivery needs. `now` is the clock, in UTC; each step reads it again."""
+    """Everything that a delivery needs.
+
+    `now` is the clock, in UTC; each step reads it again. `verdicts` returns which verdicts hold.
+    """
 
     store: Store
     channels: Mapping[str, Channel]
     templates: Environment
     policy: Policy
     settings: Settings
+    verdicts: Callable[[], Verdicts]
     now: Callable[[], datetime]
     wait: Callable[[float], object] = time.sleep
 
@@ -156,6 +162,7 @@ def _ready(out: Outgoing) -> Iterator[tuple[str, bool]]:
     now, settings = out.now(), out.settings.delivery
     ripe_routes = partial(
         table.ripe_routes,
+        verdicts=out.verdicts(),
         now=now,
         quiet_since=now - timedelta(seconds=settings.group_wait_seconds),
         oldest=now - timedelta(seconds=settings.group_max_seconds),
@@ -195,7 +202,13 @@ def _lease(
     until = now + timedelta(seconds=out.settings.delivery.lease_seconds)
     return out.store.transact(
         lambda c: table.lease_digest(
-            c, route, now=now, until=until, message_id=fresh_id, urgent_only=urgent_only
+            c,
+            route,
+            out.verdicts(),
+            now=now,
+            until=until,
+            message_id=fresh_id,
+            urgent_only=urgent_only,
         )
     )
 
@@ -205,7 +218,7 @@ def _recheck(out: Outgoing, leased: list[table.Leased]) -> list[table.Leased]:
     now = out.now()
     today = now.astimezone(out.settings.zone).date()
     with out.store.read() as connection:
-        found = table.recheck(connection, leased, policy=out.policy, today=today)
+        found = recheck(connection, leased, policy=out.policy, today=today)
     if found.gone or found.snoozed:
         with out.store.write() as connection:
             table.mark(connection, found.gone, table.CANCELLED, now=now)

@@ -279,7 +279,7 @@ def _judges(services: Services) -> Iterator[Check]:
     since = services.now() - WORKER_IS_ALIVE_FOR
     with services.store.read() as connection:
         rows = liveness.find_heartbeats(connection)
-        unjudged = paths.count_unjudged(connection, services.judge.id, services.today())
+        unjudged = paths.count_unjudged(connection, services.verdicts)
     watcher = rows.get("watcher")
     wanted = watcher.data.get("judge") if watcher is not None else None
     others = sorted(

@@ -7,7 +7,7 @@ first lease and keep it, so a repeat after a crash is the same message.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date, datetime, tzinfo
 from typing import Any
 
@@ -15,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
-    case,
     delete,
     exists,
     func,
@@ -27,22 +26,15 @@ from sqlalchemy import (
 
 from worker.domain.reviews.ladder import OVERDUE
 from worker.domain.reviews.notice import (
-    ASKED,
-    FAILING,
     REFUSED,
-    RETRACTED,
     REVIEW,
     URGENT_KINDS,
     Notice,
 )
-from worker.domain.reviews.policy import Policy
-from worker.domain.reviews.review import OPEN_STATES, ReviewRow, ReviewState
-from worker.domain.seeds.facts import ACTIVE
 from worker.store.documents import LIVE, batched, insert_new
 from worker.store.holds import OPEN, REFUSALS
-from worker.store.library import find_review_rows
-from worker.store.paths import IS_REFUSED, RESIDENT
-from worker.store.schema import channels, documents, holds, notices
+from worker.store.paths import IS_REFUSED, Verdicts, is_judged
+from worker.store.schema import documents, holds, notices
 from worker.store.schema import paths as ledger
 
 PENDING, SENT, FAILED, CANCELLED = "pending", "sent", "failed", "cancelled"
@@ -60,15 +52,6 @@ class Leased:
     due_on: date | None
     data: dict[str, Any]
     attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rechecked:
-    """A leased digest after a check: the notices that still apply, and the IDs of the others."""
-
-    owed: list[Leased]
-    gone: list[int]
-    snoozed: list[int]
 
 
 def add_notices(connection: Connection, owed: Iterable[Notice], *, now: datetime) -> list[Notice]:
@@ -99,6 +82,7 @@ def new_notices(connection: Connection, owed: Iterable[Notice]) -> list[Notice]:
 
 def ripe_routes(
     connection: Connection,
+    verdicts: Verdicts,
     *,
     now: datetime,
     quiet_since: datetime,
@@ -111,7 +95,7 @@ def ripe_routes(
     A digest that was tried before is due at its next attempt, unless a worker leases it.
     """
     n = notices.c
-    wanted = _pending(urgent_only=urgent_only)
+    wanted = _pending(verdicts, urgent_only=urgent_only)
     free = or_(n.leased_until.is_(None), n.leased_until <= now)
     again = select(n.route).where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
     fresh = (
@@ -126,6 +110,7 @@ def ripe_routes(
 def lease_digest(
     connection: Connection,
     route: str,
+    verdicts: Verdicts,
     *,
     now: datetime,
     until: datetime,
@@ -138,7 +123,7 @@ def lease_digest(
     """
     n = notices.c
     free = or_(n.leased_until.is_(None), n.leased_until <= now)
-    wanted = and_(_pending(urgent_only=urgent_only), n.route == route)
+    wanted = and_(_pending(verdicts, urgent_only=urgent_only), n.route == route)
     earlier_id = connection.scalar(
         select(n.message_id)
         .where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
@@ -166,43 +151,6 @@ def lease_digest(
     )
     rows = sorted(connection.execute(leased), key=lambda row: row.id)
     return earlier_id or message_id, [Leased(**row._asdict()) for row in rows]
-
-
-def recheck(
-    connection: Connection, leased: Sequence[Leased], *, policy: Policy, today: date
-) -> Rechecked:
-    """Return which leased notices still apply, which are answered or outdated, and which are snoozed.
-
-    A notice about a moved document gets its present path.
-    """
-    owed, outdated, snoozed = [], [], []
-    rows = find_review_rows(connection, (n.document_id for n in leased if n.document_id))
-    facts = _Facts(connection, leased)
-    for notice in leased:
-        row = rows.get(notice.document_id or 0)
-        match notice.kind:
-            case "review":
-                state = _state_in_cycle(notice, row, policy, today)
-                if state is ReviewState.SNOOZED:
-                    snoozed.append(notice.id)
-                    continue
-                applies = state in OPEN_STATES or (
-                    state is not None and str(notice.stage).startswith(ASKED)
-                )
-            case "refused":
-                refused = facts.refused.get(notice.path)
-                applies = refused is not None and refused.sha256 == notice.data["sha256"]
-            case "retracted":
-                applies = notice.document_id not in facts.served
-            case "failing":
-                applies = facts.failing_since.get(notice.data["channel"]) == notice.data["since"]
-            case _:
-                applies = True
-        if applies:
-            owed.append(facts.as_now(notice, row))
-        else:
-            outdated.append(notice.id)
-    return Rechecked(owed=owed, gone=outdated, snoozed=snoozed)
 
 
 def last_notified(
@@ -338,59 +286,16 @@ def _row(notice: Notice, now: datetime) -> dict[str, Any]:
     }
 
 
-def _pending(*, urgent_only: bool) -> ColumnElement[bool]:
-    """Return the condition for notices that may be sent now; held refusals wait for a person."""
+def _pending(verdicts: Verdicts, *, urgent_only: bool) -> ColumnElement[bool]:
+    """Return the condition for notices that may be sent now.
+
+    Held refusals wait for a person, and those of files that are about to be judged again for the verdict.
+    """
     held = exists().where(holds.c.kind == REFUSALS, holds.c.state == OPEN)
-    pending = and_(notices.c.state == PENDING, or_(notices.c.kind != REFUSED, not_(held)))
+    doubtful = exists().where(ledger.c.path == notices.c.path, IS_REFUSED, ~is_judged(verdicts))
+    may_go = or_(notices.c.kind != REFUSED, not_(or_(held, doubtful)))
+    pending = and_(notices.c.state == PENDING, may_go)
     return and_(pending, notices.c.kind.in_(sorted(URGENT_KINDS))) if urgent_only else pending
-
-
-def _state_in_cycle(
-    notice: Leased, row: ReviewRow | None, policy: Policy, today: date
-) -> ReviewState | None:
-    """Return the state of the review that a notice is about, or None if its cycle has ended."""
-    if row is None or row.due_on != notice.due_on:
-        return None
-    return policy.state_of(row, today=today)
-
-
-class _Facts:
-    """The present state of what leased notices are about."""
-
-    def as_now(self, notice: Leased, row: ReviewRow | None) -> Leased:
-        """Return a notice with the present path of its document, and the version that a refusal keeps."""
-        if notice.kind == REFUSED:
-            # An older good version may have been stored since.
-            now = self.refused[notice.path]
-            return replace(notice, data=notice.data | {"kept": now.kept, "earlier": now.earlier})
-        return notice if row is None else replace(notice, path=row.path)
-
-    def __init__(self, connection: Connection, leased: Sequence[Leased]) -> None:
-        d, p, c = documents.c, ledger.c, channels.c
-        paths = sorted({n.path for n in leased if n.kind == REFUSED})
-        stays = and_(d.state == LIVE, p.withheld.is_(None))
-        kept, earlier = case((stays, d.number)), d.sha256 == p.sha256
-        refused = select(p.path, p.sha256, kept.label("kept"), earlier.label("earlier"))
-        refused = refused.outerjoin(documents, RESIDENT).where(IS_REFUSED)
-        self.refused = {
-            row.path: row
-            for some in batched(paths, 500)
-            for row in connection.execute(refused.where(p.path.in_(some)))
-        }
-        ids = sorted({n.document_id for n in leased if n.kind == RETRACTED and n.document_id})
-        self.served = {
-            number
-            for some in batched(ids, 500)
-            for number in connection.scalars(
-                select(d.id).where(d.id.in_(some), d.state == LIVE, d.status == ACTIVE)
-            )
-        }
-        self.failing_since = {}
-        if any(n.kind == FAILING for n in leased):
-            failing = select(c.name, c.failing_since).where(c.failing_since.is_not(None))
-            self.failing_since = {
-                row.name: row.failing_since.isoformat() for row in connection.execute(failing)
-            }
 
 
 def _columns_of(kind: type[Leased]) -> list[Any]:

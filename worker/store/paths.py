@@ -7,7 +7,8 @@ connection and commits nothing. Called by `worker.ingest`, by whoever answers a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -33,11 +34,17 @@ from worker.store.engine import insert_into
 from worker.store.schema import documents, paths, versions
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from worker.domain.folder.entry import Entry, Head, Withheld
     from worker.domain.folder.known import KnownFiles
     from worker.domain.folder.snapshot import Stamp
+
+
+class Verdicts(NamedTuple):
+    """Which verdicts hold: those by this judge (its ID), and on this day."""
+
+    judge: str
+    today: date
+
 
 REFUSED, GONE = "refused", "gone"
 #: A literal, so that SQLite uses the partial index.
@@ -213,27 +220,24 @@ def agree_with_documents(connection: Connection) -> None:
     )
 
 
-def known_files(connection: Connection, judge: str, today: date) -> KnownFiles:
-    """Return every path that should be in the folder, with what was last seen of it.
-
-    `judge` and `today` say which of the verdicts still hold.
-    """
+def known_files(connection: Connection, verdicts: Verdicts) -> KnownFiles:
+    """Return every path that should be in the folder, with what was last seen of it."""
     from worker.domain.folder.known import KnownFiles  # noqa: PLC0415 - only a scan needs it
     from worker.domain.folder.snapshot import Known, Stamp  # noqa: PLC0415
 
     known = KnownFiles()
     p = paths.c
-    judged = case((_is_judged(judge, today), 1), else_=0)
-    seen = (p.path, *(p[name] for name in _STAMP), p.sha256, p.observed, judged)
+    holds = case((is_judged(verdicts), 1), else_=0)
+    seen = (p.path, *(p[name] for name in _STAMP), p.sha256, p.observed, holds)
     for page in _pages(connection, select(*seen).where(p.state == LIVE)):
         known.take(page)
     refused = select(*seen, documents.c.state).outerjoin(documents, RESIDENT).where(IS_REFUSED)
-    for path, *stamp, sha256, observed, is_judged, state in connection.execute(refused):
-        known[path] = Known(Stamp(*stamp), sha256, observed, state == LIVE, bool(is_judged))
+    for path, *stamp, sha256, observed, judged, state in connection.execute(refused):
+        known[path] = Known(Stamp(*stamp), sha256, observed, state == LIVE, bool(judged))
     return known
 
 
-def fingerprint(connection: Connection, judge: str, today: date) -> tuple[int, ...]:
+def fingerprint(connection: Connection, verdicts: Verdicts) -> tuple[int, ...]:
     """Return a token that changes whenever known_files() would, in a tenth of its time.
 
     It consists of counts and sums; every ingest raises an `observed`. Only a repair changes a hash alone,
@@ -244,13 +248,13 @@ def fingerprint(connection: Connection, judge: str, today: date) -> tuple[int, .
     sums = (func.coalesce(func.sum(number % _MODULUS), 0) for number in numbers)
     parts = (
         func.coalesce(func.sum(case((part, 1), else_=0)), 0)
-        for part in (paths.c.state == LIVE, _is_judged(judge, today))
+        for part in (paths.c.state == LIVE, is_judged(verdicts))
     )
     found = connection.execute(select(func.count(), *parts, *sums).where(EXPECTED)).one()
     return tuple(map(int, found))
 
 
-def stamps(connection: Connection, judge: str, today: date) -> set[Seen]:
+def stamps(connection: Connection, verdicts: Verdicts) -> set[Seen]:
     """Return the paths of `known_files` with their stamps, in the form of a walk.
 
     A stamp that proves nothing (see `worker.domain.folder.reconcile`), and one whose verdict does not hold
@@ -262,7 +266,7 @@ def stamps(connection: Connection, judge: str, today: date) -> set[Seen]:
         time_ns // 1000 + RACY_MICROSECONDS < p.observed for time_ns in (p.mtime_ns, p.ctime_ns)
     ]
     is_read = func.length(p.sha256) == SHA256_LETTERS
-    proves = and_(*is_still, is_read, _is_judged(judge, today))
+    proves = and_(*is_still, is_read, is_judged(verdicts))
     size = case((proves, p.size), else_=UNPROVEN_SIZE)
     found: set[Seen] = set()
     columns = (p.path, size, p.mtime_ns, p.inode, p.ctime_ns)
@@ -271,16 +275,17 @@ def stamps(connection: Connection, judge: str, today: date) -> set[Seen]:
     return found
 
 
-def count_unjudged(connection: Connection, judge: str, today: date) -> int:
-    """Return the number of files whose verdict was another judge's, or may be another one today."""
-    held = case((_is_judged(judge, today), 0), else_=1)
+def count_unjudged(connection: Connection, verdicts: Verdicts) -> int:
+    """Return the number of files whose verdict does not hold any more."""
+    held = case((is_judged(verdicts), 0), else_=1)
     return connection.scalar(select(func.sum(held)).where(EXPECTED)) or 0
 
 
-def _is_judged(judge: str, today: date) -> ColumnElement[bool]:
-    """Return whether the verdict on a path's newest content holds: by this judge, and today."""
+def is_judged(verdicts: Verdicts) -> ColumnElement[bool]:
+    """Return whether the verdict on a path's newest content holds."""
     p = paths.c
-    return and_(p.judged_by == judge, or_(p.judge_again_on.is_(None), p.judge_again_on > today))
+    is_his = func.coalesce(p.judged_by, "") == verdicts.judge
+    return and_(is_his, or_(p.judge_again_on.is_(None), p.judge_again_on > verdicts.today))
 
 
 def newest_observation(connection: Connection) -> int:
