@@ -80,6 +80,23 @@ def test_a_killed_worker_loses_nothing(service: Service):
     assert service.query("SELECT count(*) FROM versions") == [(300,)]
 
 
+def test_a_worker_with_other_rules_takes_no_file_and_doctor_names_it(service: Service):
+    def judge() -> dict[str, Any]:
+        checks, _ = service.ask("doctor")
+        return next(check for check in checks["checks"] if check["name"] == "judge")
+
+    with service.start("watch"):
+        write(service.seeds / "a.md", a_seed())
+        with service.start("worker", CONTENT_SYNC_RULES__BODY_SHRANK="warning") as other:
+            other.wait_for("its watcher judges by another schema")
+            wait_until(lambda: not judge()["ok"], what="doctor to notice")
+            assert "the same and restart them" in judge()["detail"]
+            assert service.stored() == {}
+        with service.start("worker"):
+            wait_until(lambda: service.stored() == {"a.md": ("live", 1)}, what="the page")
+            wait_until(lambda: judge()["ok"], what="doctor to notice")
+
+
 def test_a_redis_that_loses_everything_delays_pages_and_loses_none(
     service: Service, shared_redis: Any
 ):
