@@ -6,7 +6,6 @@ Created by `worker.ingest.batch`, stored by `worker.ingest.rows`.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -108,15 +107,18 @@ Observation = Accepted | Refused | Removal
 
 
 def log_outcomes(outcomes: Sequence[Outcome], *, bulk: bool) -> None:
-    """Log a batch's outcomes, a line each; a large load gets one line for its new and unchanged files."""
+    """Log a batch's outcomes, a line each; a large load gets one line for its new files.
+
+    Unchanged files of a load were judged again, and the watcher logs how far it is.
+    """
     many = bulk and len(outcomes) > MOST_LINES
-    quiet = {"new", "unchanged", "stale", WAITING} if many else {"stale", WAITING}
+    quiet = {"stale", WAITING} | ({"unchanged"} if bulk else set()) | ({"new"} if many else set())
     for outcome in outcomes:
         if outcome.kind not in quiet:
             log = logger.warning if outcome.kind in {"refused", "failed"} else logger.info
             log("%s", describe(outcome), extra={"path": outcome.path, "outcome": outcome.kind})
-    if many and (counts := Counter(o.kind for o in outcomes if o.kind in {"new", "unchanged"})):
-        logger.info("loaded    %s", ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts)))
+    if many and (new := sum(outcome.kind == "new" for outcome in outcomes)):
+        logger.info("loaded    %d new", new)
 
 
 def describe(outcome: Outcome) -> str:

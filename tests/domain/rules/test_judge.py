@@ -70,12 +70,10 @@ def test_each_part_makes_another_judge_and_says_which(schema, policy):
         "the fields owner": make_judge(
             compile_rules(schema, Fields(owner="editor")), policy, "Asia/Kolkata"
         ),
-        "review.default_cadences": make_judge(
+        "the default cadences": make_judge(
             rules, replace(policy, default_frequencies=(default,)), "Asia/Kolkata"
         ),
-        "intake.max_file_bytes": make_judge(
-            rules, replace(policy, max_file_bytes=2000), "Asia/Kolkata"
-        ),
+        "the size limit": make_judge(rules, replace(policy, max_file_bytes=2000), "Asia/Kolkata"),
         "the time zone": make_judge(rules, policy, "Pacific/Auckland"),
         "the rules of this version of the program": make_judge(
             rules, policy, "Asia/Kolkata", edition=RULES_EDITION + 1

@@ -65,7 +65,7 @@ _WORDS: Final = {
     "schema": "the schema",
     "rules": "the severity of",
     "fields": "the fields",
-    "default_cadences": "review.default_cadences",
-    "max_file_bytes": "intake.max_file_bytes",
+    "default_cadences": "the default cadences",
+    "max_file_bytes": "the size limit",
     "timezone": "the time zone",
 }
