@@ -22,7 +22,7 @@ from worker.domain.reviews.instants import ago, duration, local_time
 from worker.errors import ContentSyncError
 from worker.ingest.holds import unanswered_refusals
 from worker.library.opened import utc_now
-from worker.library.services import WORKER_IS_ALIVE_FOR, Services
+from worker.library.services import Services
 from worker.messages.silence_alarm import DELIVERY, SWEEP, longest_silence
 from worker.run.message_signing import make_signer
 from worker.run.tasks import create_app, node_name, send_canary, worker_heartbeat
@@ -42,6 +42,8 @@ CANARY_SECONDS = 8
 CLOCKS_AGREE_WITHIN = timedelta(seconds=60)
 #: How long a forged message makes `doctor` red.
 FORGERY_IS_NEWS_FOR = timedelta(hours=1)
+#: A worker's container is asked for a heartbeat each 15 seconds; one without any was replaced, or is idle.
+WORKS_NOW_FOR = timedelta(seconds=60)
 LOW_SPACE_BYTES = 100 * 1024 * 1024
 MAX_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 
@@ -276,7 +278,7 @@ def _unseen(services: Services) -> Iterator[Check]:
 
 def _judges(services: Services) -> Iterator[Check]:
     """Check that all running parts judge by the same rules: else a worker leaves the files to others."""
-    since = services.now() - WORKER_IS_ALIVE_FOR
+    since = services.now() - WORKS_NOW_FOR
     with services.store.read() as connection:
         rows = liveness.find_heartbeats(connection)
         unjudged = paths.count_unjudged(connection, services.verdicts)
