@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
+from aged import measure_aged
 from backlog import measure_backlog, measure_workers
 from commands import measure_commands, measure_sweep
 from compared import compare_library, compare_sizes
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "slow-store": measure_slow_store,
     "memory": measure_memory,
     "idle": measure_idle,
+    "aged": measure_aged,
     "change": compare_bodies,
     "validation": validate_bodies,
 }

@@ -177,6 +177,18 @@ def test_notices_are_listed_by_state(library, synced):
     assert "No notices." in library("notices", "--state", "failed").stdout
 
 
+def test_notices_are_listed_in_parts_the_newest_first(library, synced):
+    every = [one["id"] for one in synced("notices")]
+    assert len(every) >= 2
+    assert every == sorted(every, reverse=True)
+    newest, older = every[0], every[1:]
+    assert [one["id"] for one in synced("notices", "--limit", "1")] == [newest]
+    assert [one["id"] for one in synced("notices", "--before", str(newest))] == older
+    part = library("notices", "--limit", "1").stdout
+    assert f"the newest 1 notice; older ones: --before {newest}, all: --limit 0" in part
+    assert f"{len(every)} notices" in library("notices", "--limit", "0").stdout.splitlines()[-1]
+
+
 def test_a_test_message_leaves_json_alone_on_standard_output(library, synced):
     result = library("notify-test", "--json")
     [answer] = json.loads(result.stdout)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The states of a notice.
 NOTICE_STATES = ("pending", "sent", "failed", "cancelled")
+#: People read no more lines; ten years leave hundreds of thousands.
+_MOST_NOTICES = 100
 
 
 @click.command
@@ -46,28 +48,42 @@ def remind(flags: Flags, *, on: date | None, dry_run: bool, as_json: bool) -> No
 
 @click.group(invoke_without_command=True, subcommand_metavar="[retry]")
 @click.option("--state", type=click.Choice(NOTICE_STATES), help="Only notices in this state.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"At most so many, the newest; 0 for all. [default: {_MOST_NOTICES}, and all with --json]",
+)
+@click.option(
+    "--before", type=click.IntRange(min=1), metavar="ID", help="Only notices older than this one."
+)
 @as_json
 @click.pass_context
-def notices(ctx: click.Context, *, state: str | None, as_json: bool) -> None:
+def notices(
+    ctx: click.Context, *, state: str | None, limit: int | None, before: int | None, as_json: bool
+) -> None:
     """List the notices: sent, pending, failed.
 
     Example: content-sync notices --state failed
     """
+    if limit is None:
+        limit = 0 if as_json else _MOST_NOTICES
     if ctx.invoked_subcommand is not None:
-        if state is not None or as_json:
+        if state is not None or before is not None or as_json:
             raise click.BadParameter(f"write options after: notices {ctx.invoked_subcommand} …")
         return
     settings = read_settings(ctx.obj)
     from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
-        listed = reader.notices(state)
+        listed = reader.notices(state, limit=limit + 1 if limit else None, before=before)
+    shown = listed[:limit] if limit else listed
     if as_json:
-        print_json(listed)
+        print_json(shown)
         return
     from worker.cli import text, views
 
-    text.show(views.notice_table(listed, settings.zone))
+    text.show(views.notice_table(shown, settings.zone, more=len(listed) > len(shown)))
 
 
 @notices.command

@@ -330,8 +330,10 @@ def new_notices(notices: Sequence[dict[str, Any]], *, dry_run: bool) -> Renderab
     )
 
 
-def notice_table(notices: Sequence[dict[str, Any]], zone: tzinfo) -> RenderableType:
-    """Return `notices`."""
+def notice_table(
+    notices: Sequence[dict[str, Any]], zone: tzinfo, *, more: bool = False
+) -> RenderableType:
+    """Return `notices`; `more` if there are older ones."""
     if not notices:
         return Text("No notices.")
     # A column with nothing in it is left out.
@@ -361,7 +363,10 @@ def notice_table(notices: Sequence[dict[str, Any]], zone: tzinfo) -> RenderableT
             plain(one["attempts"]),
             *(texts[name] for name in late),
         )
-    return Group(table, Text(f"\n{count(len(notices), 'notice')}", style="dim"))
+    end = count(len(notices), "notice")
+    if more:
+        end = f"the newest {end}; older ones: --before {notices[-1]['id']}, all: --limit 0"
+    return Group(table, Text(f"\n{end}", style="dim"))
 
 
 def sync_counts(counts: dict[str, Any], *, dry_run: bool) -> RenderableType:

@@ -297,8 +297,10 @@ def due(
     ]
 
 
-def notices(connection: Connection, state: str | None) -> list[dict[str, Any]]:
-    """Return the notices, optionally of one state, newest first."""
+def notices(
+    connection: Connection, state: str | None, *, limit: int | None, before: int | None
+) -> list[dict[str, Any]]:
+    """Return notices, newest first, as `worker.store.library.list_notices`."""
     return [
         {
             "id": row.id,
@@ -314,7 +316,7 @@ def notices(connection: Connection, state: str | None) -> list[dict[str, Any]]:
             "sent_at": _iso(row.sent_at),
             "error": row.error,
         }
-        for row in library.list_notices(connection, state)
+        for row in library.list_notices(connection, state, limit=limit, before=before)
     ]
 
 

@@ -172,10 +172,12 @@ class Reader:
             rows = library.review_rows(connection)
             return ownership.owners(rows, policy=self.policy, today=self.today())
 
-    def notices(self, state: str | None) -> list[dict[str, Any]]:
-        """Return the notices, optionally of one state."""
+    def notices(
+        self, state: str | None, *, limit: int | None = None, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return notices, newest first: of one state, at most `limit`, with IDs below `before`."""
         with self.store.read() as connection:
-            return queries.notices(connection, state)
+            return queries.notices(connection, state, limit=limit, before=before)
 
     def events(self, after: int) -> list[dict[str, Any]]:
         """Return the next events after an ID as CloudEvents, oldest first; empty at the end."""

@@ -308,11 +308,15 @@ def find_version(
     return connection.execute(query).one_or_none()
 
 
-def list_notices(connection: Connection, state: str | None) -> Sequence[Any]:
-    """Return notices, newest first, optionally of one state."""
-    query = select(notices).order_by(notices.c.id.desc())
+def list_notices(
+    connection: Connection, state: str | None, *, limit: int | None, before: int | None
+) -> Sequence[Any]:
+    """Return notices, newest first: of one state, at most `limit`, with IDs below `before`; None for any."""
+    query = select(notices).order_by(notices.c.id.desc()).limit(limit)
     if state is not None:
         query = query.where(notices.c.state == state)
+    if before is not None:
+        query = query.where(notices.c.id < before)
     return connection.execute(query).all()
 
 
