@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ from worker.domain.seeds.codes import CODES, PROTECTED
 from worker.domain.seeds.facts import Fields, read_facts
 from worker.domain.seeds.problem import Problem, refuses
 from worker.domain.seeds.seed import parse_seed
+from worker.errors import ConfigurationError
 from worker.library.services import Services
+from worker.run.sync import sync_folder
 from worker.settings.model import load_settings
 from worker.store.migrate import migrate
 from worker.store.schema import documents, paths
@@ -209,3 +212,19 @@ def test_the_edition_of_the_rules(place: Place, monkeypatch: pytest.MonkeyPatch)
     assert "name-copy/nausea - Copy.md" not in place.numbers
     place.sync()
     assert "name-copy/nausea - Copy.md" in place.numbers
+
+
+def test_a_sync_does_not_judge_in_turns_with_a_running_watcher(store_url: str, seeds: Path):
+    write(seeds / "a.md", verdicts.BODY)
+    given = load_settings(seeds=seeds, store_url=store_url)
+    services = Services(given, now=lambda: datetime.now(UTC))
+    migrate(services.store)
+    sync = partial(sync_folder, given, full=False, dry_run=False, progress=lambda *_: None)
+    beat = {"state": "watching", "host": "a-host", "judge": "0123"}
+    services.heartbeat("watcher", beat)
+    with pytest.raises(ConfigurationError, match="the watcher on a-host judges by another schema"):
+        sync()
+    for other in ({"judge": services.judge.id}, {"state": "stopped"}, {"judge": None}):
+        services.heartbeat("watcher", beat | other)
+        assert sync().refused + sync().unchanged >= 1
+    services.close()

@@ -46,6 +46,8 @@ logger = logging.getLogger("content_sync")
 #: How long a worker without a heartbeat counts as running: while it has no batch, the health check of its
 #: container asks for one each 15 seconds.
 WORKER_IS_ALIVE_FOR = timedelta(minutes=10)
+#: How long a watcher without a heartbeat counts as running.
+WATCHER_IS_ALIVE_FOR = timedelta(seconds=30)
 #: Parts without a heartbeat for this long are deleted.
 SILENT_DAYS = 30
 #: So long a path is known that is gone and never had a document: no message about it arrives later.
@@ -75,6 +77,20 @@ class Services(Reader):
         from worker.domain.rules.judge import make_judge
 
         return make_judge(self.rules, self.policy, self.settings.zone.key)
+
+    def require_judge_of_watcher(self) -> None:
+        """Raise `ConfigurationError` if a running watcher judges by other rules: both would judge in turns."""
+        with self.store.read() as connection:
+            watcher = liveness.find_heartbeats(connection).get("watcher")
+        if watcher is None or self.now() - watcher.at > WATCHER_IS_ALIVE_FOR:
+            return
+        theirs, stopped = watcher.data.get("judge"), watcher.data.get("state") == "stopped"
+        if theirs and theirs != self.judge.id and not stopped:
+            raise ConfigurationError(
+                f"the watcher on {watcher.data.get('host')} judges by another schema, other rules or other"
+                " settings than this command, and would judge every file again: give both the same, or stop"
+                " the watcher"
+            )
 
     @property
     def verdicts(self) -> paths.Verdicts:

@@ -42,6 +42,7 @@ def sync_folder(
     started, started_at = time.monotonic(), utc_now()
     with open_services(settings) as services:
         services.require_rules()
+        services.require_judge_of_watcher()
         found = sync_once(
             settings=settings,
             record=services,
