@@ -79,7 +79,7 @@ class Services(Reader):
         return make_judge(self.rules, self.policy, self.settings.zone.key)
 
     def require_judge_of_watcher(self) -> None:
-        """Raise `ConfigurationError` if a running watcher judges by other rules: both would judge in turns."""
+        """Raise `ConfigurationError` if a running watcher judges by other rules: never judge in turns."""
         with self.store.read() as connection:
             watcher = liveness.find_heartbeats(connection).get("watcher")
         if watcher is None or self.now() - watcher.at > WATCHER_IS_ALIVE_FOR:
