@@ -239,9 +239,7 @@ class Watching:
     def start(self) -> Watching:
         self._thread.start()
         wait_until(lambda: self.library.beats, what="the first heartbeat")
-        wait_until(
-            lambda: self.library.beats[-1]["last_scan"] or self.beat(), what="the first scan"
-        )
+        wait_until(lambda: self.library.beats[-1]["last_scan"], what="the first scan")
         return self
 
     def beat(self) -> None:

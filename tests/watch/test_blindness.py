@@ -261,6 +261,15 @@ def test_a_folder_that_cannot_be_listed_retires_nothing(watching, page, monkeypa
     watching.settles()
 
 
+def test_the_first_scan_is_reported_when_it_ends(watch, seeds, page, monkeypatch):
+    monkeypatch.setattr("worker.watch.watcher.HEARTBEAT_SECONDS", 3600)
+    monkeypatch.setattr("worker.watch.watcher.SLICE_SECONDS", 0)  # the loop goes on meanwhile
+    write(seeds / "a.md", page)
+    first, second = watch().library.beats
+    assert not first["last_scan"]
+    assert second["last_scan"]
+
+
 def test_an_idle_watcher_sleeps(watching, page, monkeypatch):
     write(watching.seeds / "a.md", page)
     watching.settles()

@@ -273,6 +273,8 @@ class Watcher:
         at = self._monotonic()
         rest = _LOADED_REST if self._intake.backlog.new else _REST
         self._rest_until = at + rest * (at - survey.started_at)
+        if self._last_scan is None:
+            self._beat_at = 0.0  # whoever waits for the service learns at once that it has looked
         self._last_scan = self._now()
         self._feed.forget_notes(survey.unseen_notes)
         for path, reason in survey.walk.ignored.items():
