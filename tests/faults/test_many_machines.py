@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from faults.hosts import NETWORK, hosts, require_hosts
 from faults.namespace import inside, require_namespaces
-from support.programs import Process, run, started
+from support.programs import Process, run_anew, started
 from support.seeds import BODY, a_seed, write
 from support.servers import PostgresServer, RedisServer
 from support.waiting import wait_until
@@ -121,7 +121,7 @@ class Machines:
     def run(self, host: str, *arguments: str) -> Any:
         """Run a command on a host to its end."""
         with self.hosts[host].inside():
-            return run(*arguments, cwd=self.place(host), env=self.env_of(host))
+            return run_anew(*arguments, cwd=self.place(host), env=self.env_of(host))
 
     def start(self, host: str, *arguments: str) -> Any:
         """Start a part on a host; it ends with the test."""

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from support.forked import forked
 from support.waiting import PATIENCE_SECONDS, wait_until
 
 #: Becomes the program itself: drops root where it has to, and asks the kernel (on Linux) for a
@@ -166,6 +167,23 @@ def run(
     *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m worker …` to its end, and return its exit code and what it printed."""
+    with (
+        Path(os.devnull).open() as nothing,
+        tempfile.TemporaryFile("w+") as output,
+        tempfile.TemporaryFile("w+") as errors,
+    ):
+        streams = [stream.fileno() for stream in (nothing, output, errors)]
+        with forked(arguments, cwd=cwd, env=clean_environment(env), streams=streams) as wait:
+            code = wait()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())
+
+
+def run_anew(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Do so in a Python that starts now, and where the caller is."""
     return subprocess.run(
         [sys.executable, "-m", "worker", *arguments],
         cwd=cwd,
@@ -190,22 +208,16 @@ def on_a_terminal(
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     environment = clean_environment({"TERM": "xterm-256color", **(env or {})})
     del environment["COLUMNS"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker", *arguments],
-        cwd=cwd,
-        env=environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    os.write(ours, typed.encode())
-    shown = b""
-    try:
-        while block := os.read(ours, 65536):
-            shown += block
-    except OSError:  # how Linux says that the other side has closed
-        pass
-    finally:
-        os.close(ours)
-    return shown.decode().replace("\r\n", "\n"), process.wait()
+    with forked(arguments, cwd=cwd, env=environment, streams=[theirs] * 3) as wait:
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        shown = b""
+        try:
+            while block := os.read(ours, 65536):
+                shown += block
+        except OSError:  # how Linux says that the other side has closed
+            pass
+        finally:
+            os.close(ours)
+        code = wait()
+    return shown.decode().replace("\r\n", "\n"), code
