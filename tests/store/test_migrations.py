@@ -29,8 +29,8 @@ MIGRATIONS = Path(subject.__file__).parent / "migrations"
 
 
 @pytest.fixture
-def store(store_url: str):
-    store = Store(store_url)
+def store(empty_store_url: str):
+    store = Store(empty_store_url)
     yield store
     store.close()
 
@@ -208,12 +208,12 @@ def insert_version_of_0001(connection: Connection, *, number: int) -> None:
     )
 
 
-def test_concurrent_migrations_run_once(store_url: str, tmp_path: Path):
+def test_concurrent_migrations_run_once(empty_store_url: str, tmp_path: Path):
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "worker", "migrate"],
             cwd=tmp_path,
-            env=clean_environment({"CONTENT_SYNC_STORE_URL": store_url}),
+            env=clean_environment({"CONTENT_SYNC_STORE_URL": empty_store_url}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -223,7 +223,7 @@ def test_concurrent_migrations_run_once(store_url: str, tmp_path: Path):
     for process in running:
         _out, err = process.communicate()
         assert process.returncode == 0, err
-    store = Store(store_url)
+    store = Store(empty_store_url)
     subject.require_schema(store)
     store.close()
 

@@ -284,10 +284,10 @@ class PostgresServer(Server):
         super().start()
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """Make an empty database, give its SQLAlchemy URL, and drop it afterwards, even in use."""
+    def database(self, *, template: str = "template1") -> Iterator[str]:
+        """Copy a database, by default an empty one; give its SQLAlchemy URL, and drop it, even in use."""
         name = f"test_{secrets.token_hex(6)}"
-        self._execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.url(name)
         finally:
