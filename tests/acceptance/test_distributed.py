@@ -71,7 +71,7 @@ def test_three_workers_share_a_load_and_store_each_page_once(service: Service):
 def test_a_killed_worker_loses_nothing(service: Service):
     for number in range(300):
         write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))
-    with service.start("watch"):
+    with service.start_impatient_watcher(3):
         doomed = Process("worker", cwd=service.elsewhere(), env=service.env)
         wait_until(service.stored, what="a first page")
         doomed.kill()
@@ -100,7 +100,7 @@ def test_a_worker_with_other_rules_takes_no_file_and_doctor_names_it(service: Se
 def test_a_redis_that_loses_everything_delays_pages_and_loses_none(
     service: Service, shared_redis: Any
 ):
-    with service.start("watch") as watcher:
+    with service.start_impatient_watcher(3) as watcher:
         watcher.wait_for("watching")
         for number in range(50):
             write(service.seeds / f"{number}.md", a_seed(title=f"Page {number}"))

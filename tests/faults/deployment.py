@@ -24,6 +24,7 @@ from unittest.mock import patch
 import psutil
 import pytest
 from faults.hands import is_refused
+from faults.installation import IMPATIENT
 from faults.proxy import Proxy
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -38,13 +39,14 @@ from worker.run.doctor import doctor
 from worker.settings.model import load_settings
 from worker.store.engine import Store
 
-IMPATIENT = Path(__file__).with_name("impatient.py")
 PARTS = {"watch": ("watch",), "worker": ("worker", "-c", "2"), "beat": ("beat",)}
 #: As a person would see it: how often the store is asked.
 ASKING_SECONDS = 0.1
 
 
-def quick_settings(mail_port: int, *, patience_seconds: float = 2) -> dict[str, str]:
+def quick_settings(
+    mail_port: int, *, patience_seconds: float = 2, socket_seconds: float = 5
+) -> dict[str, str]:
     """Return an environment with short intervals, no brake, and messages to a mail server."""
     settings = {
         "WATCH__REMOVAL_MS": "200",
@@ -64,7 +66,8 @@ def quick_settings(mail_port: int, *, patience_seconds: float = 2) -> dict[str, 
         "ROUTES__TEAM__TO": '["team@example.org"]',
     }
     environment = {f"CONTENT_SYNC_{name}": value for name, value in settings.items()}
-    return {**environment, "IN_FLIGHT_SECONDS": str(patience_seconds)}
+    patience = {"IN_FLIGHT_SECONDS": patience_seconds, "SOCKET_SECONDS": socket_seconds}
+    return {**environment, **{name: str(seconds) for name, seconds in patience.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,7 @@ class Deployment:
         proxy: Proxy,
         post: Post,
         store_url: str,
-        patience_seconds: float,
+        **seconds: float,
     ) -> None:
         self.folder = folder
         self.seeds = folder / "seeds"
@@ -179,7 +182,7 @@ class Deployment:
             "CONTENT_SYNC_STORE_URL": store_url,
             "CONTENT_SYNC_BROKER_URL": redis.url.replace(f":{redis.port}/", f":{proxy.port}/"),
             "CONTENT_SYNC_SEEDS": str(self.seeds),
-            **quick_settings(post.port, patience_seconds=patience_seconds),
+            **quick_settings(post.port, **seconds),
         }
         self.store = Store(store_url)
         self.library = Library(seeds=self.seeds, store=self.store, post=post)
@@ -301,9 +304,12 @@ class Deployment:
 
 @contextmanager
 def deployment(
-    folder: Path, *, patience_seconds: float = 2, postgres: PostgresServer | None = None
+    folder: Path, *, postgres: PostgresServer | None = None, **seconds: float
 ) -> Iterator[Deployment]:
-    """Run the whole service in a folder, over servers of its own, or a given PostgreSQL."""
+    """Run the whole service in a folder, over servers of its own, or a given PostgreSQL.
+
+    `seconds` are those of `quick_settings`.
+    """
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer(append_only=True))
         postgres = postgres or stack.enter_context(PostgresServer())
@@ -316,7 +322,7 @@ def deployment(
             proxy=proxy,
             post=post,
             store_url=postgres.url(),
-            patience_seconds=patience_seconds,
+            **seconds,
         )
         stack.callback(made.close)
         for part in PARTS:

@@ -14,6 +14,8 @@ from typing import Any
 import psycopg
 from support.programs import Process, run, started
 
+IMPATIENT = Path(__file__).with_name("impatient.py")
+
 
 class Installation:
     """The environment of one installation, and a plain view into its database."""
@@ -36,6 +38,11 @@ class Installation:
 
     def start(self, *arguments: str, **env: str) -> Any:
         return started(*arguments, cwd=self.folder, env={**self.env, **env})
+
+    def start_impatient_watcher(self, seconds: float) -> Any:
+        """Start one that takes a batch for lost after so many seconds, not after twenty."""
+        env = {**self.env, "IN_FLIGHT_SECONDS": str(seconds)}
+        return started("watch", cwd=self.folder, env=env, program=("-P", str(IMPATIENT)))
 
     def ask(self, *arguments: str) -> Any:
         """Return what a reading command answers, and its exit code."""

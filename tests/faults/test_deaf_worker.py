@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from faults.deployment import deployment
 from sqlalchemy import text
 from support.seeds import a_seed, write
 from support.waiting import wait_until
@@ -9,8 +11,16 @@ from support.waiting import wait_until
 from worker.store.engine import EVENT_LOCK
 
 SLOTS = 2
+SOCKET_SECONDS = 1
 #: Longer than every timeout on a socket, one after the other.
-BLACK_HOLE_SECONDS = 45
+BLACK_HOLE_SECONDS = 9 * SOCKET_SECONDS
+
+
+@pytest.fixture
+def deployed(tmp_path):
+    with deployment(tmp_path, socket_seconds=SOCKET_SECONDS) as running:
+        running.settles()
+        yield running
 
 
 def test_a_worker_receives_messages_after_its_acknowledgements_were_lost(deployed, hands):

@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from faults.deployment import IMPATIENT
-from faults.installation import Installation
+from faults.installation import IMPATIENT, Installation
 from faults.mortal_worker import WORD
 from support.programs import Process, bound_to_us, clean_environment, run
 from support.seeds import a_seed, write
@@ -154,7 +153,7 @@ def test_an_edit_that_kills_the_worker_keeps_the_last_good_version(service: Inst
 
 def test_a_file_that_kills_the_whole_worker_is_found_too(service: Installation):
     """Nothing of the worker is left to say so; the watcher sends what was begun again, alone."""
-    with a_mortal_worker(service, "all") as worker, service.start("watch"):
+    with a_mortal_worker(service, "all") as worker, service.start_impatient_watcher(3):
         write(service.seeds / "deadly.md", DEADLY)
 
         def quarantined() -> bool:

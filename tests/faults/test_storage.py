@@ -8,8 +8,9 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from faults.deployment import IMPATIENT, Library, quick_settings, without_patience
+from faults.deployment import Library, quick_settings, without_patience
 from faults.hands import Hands
+from faults.installation import IMPATIENT
 from faults.namespace import inside, require_namespaces, run_in, seen_by
 from support.peers import mail_server
 from support.programs import Process, run

@@ -146,12 +146,17 @@ class Process:
 
 
 @contextmanager
-def started(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[Process]:
+def started(
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "worker"),
+) -> Iterator[Process]:
     """Run `python -m worker …` in `cwd` while the test runs; show its output when that fails.
 
     At the end it gets a SIGTERM; a process that does not heed it fails the test.
     """
-    process = Process(*arguments, cwd=cwd, env=env)
+    process = Process(*arguments, cwd=cwd, env=env, program=program)
     try:
         yield process
         process.stop()
