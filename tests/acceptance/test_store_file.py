@@ -65,7 +65,9 @@ def test_up_ends(folder, what):
 
 
 @pytest.mark.parametrize(
-    ("command", "ready"), [("watch", "leading"), ("worker", "worker     ")], ids=["watch", "worker"]
+    ("command", "ready"),
+    [("watch", "leading"), ("worker", "worker     "), ("beat", "scheduler  ")],
+    ids=["watch", "worker", "beat"],
 )
 def test_a_process_over_redis_ends(folder, redis_url, what, command, ready):
     process = Process(command, cwd=folder, env={"CONTENT_SYNC_BROKER_URL": redis_url})

@@ -148,10 +148,13 @@ def beat(settings: Settings) -> None:
     services = Services(settings, now=utc_now)
     with stopping() as stop:
         ready = _wait_for_store(services.store, stop)
-    if ready:
-        logger.info("scheduler  sweeps reviews every %.0f s", settings.review.sweep_seconds)
-        run_beat(create_app(settings, lambda: services))
+    if not ready:
+        services.close()
+        return
+    logger.info("scheduler  sweeps reviews every %.0f s", settings.review.sweep_seconds)
+    run_beat(create_app(settings, lambda: services))
     services.close()
+    raise SystemExit(1)
 
 
 def require_redis(settings: Settings) -> None:

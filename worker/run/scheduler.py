@@ -11,8 +11,7 @@ from time import monotonic
 from typing import Any
 
 from celery import Celery
-from celery.apps.beat import Beat
-from celery.beat import Scheduler
+from celery.beat import Scheduler, Service
 
 from worker.errors import StoreReplacedError, StoreUnavailableError
 from worker.run.celery_settings import NOTICES
@@ -25,8 +24,15 @@ SET_BACK_SECONDS = 1.0
 
 
 def run_beat(app: Celery) -> None:
-    """Run Celery beat in this process until an existing signal handler ends it."""
-    EndingBeat(app=app, scheduler_cls=LivingScheduler, quiet=True).run()
+    """Run Celery beat until a signal handler ends this process; return if the store's file is lost.
+
+    Celery's command is not used: its signal handlers release the connection on which a tick is being sent
+    and raise an exception, which the Redis client then loses, so that beat went on. A tick that is cut off
+    costs as little as a lost one.
+    """
+    app.loader.init_worker()
+    app.finalize()
+    Service(app, scheduler_cls=LivingScheduler).start()
 
 
 class LivingScheduler(Scheduler):
@@ -40,14 +46,20 @@ class LivingScheduler(Scheduler):
     _clock_offset: float | None = None
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Send what is due; at intervals write beat's heartbeat to the store."""
+        """Send what is due; at intervals write beat's heartbeat to the store.
+
+        If the store's file was deleted or replaced, log it and end the scheduler.
+        """
         self._follow_clock()
         if monotonic() >= self._next_heartbeat:
             self._next_heartbeat = monotonic() + self.heartbeat_seconds
             try:
                 self.app.services().heartbeat("beat", {})
-            except (StoreReplacedError, StoreUnavailableError) as error:
+            except StoreUnavailableError as error:
                 logger.warning("beat: %s", error)
+            except StoreReplacedError as error:
+                logger.critical("%s", error)
+                raise SystemExit(1) from error  # Celery's loop ends with it
         return min(float(super().tick(*args, **kwargs)), self.heartbeat_seconds)
 
     def _follow_clock(self) -> None:
@@ -69,14 +81,3 @@ class LivingScheduler(Scheduler):
         if waiting < MOST_WAITING_TICKS:
             return super().apply_async(entry, *args, **kwargs)
         return None
-
-
-class EndingBeat(Beat):
-    """Celery's beat without Celery's signal handlers, so that those of `worker.run.signals` end it at once.
-
-    Celery's handlers release the connection on which a tick is being sent and raise an exception, which the
-    Redis client then loses: beat went on. A tick that is cut off costs as little as a lost one.
-    """
-
-    def install_sync_handler(self, service: Any) -> None:
-        """Install none."""
