@@ -16,7 +16,7 @@ class StoreUnavailableError(ContentSyncError):
 
 
 class StoreReplacedError(ContentSyncError):
-    """The store's file was deleted or replaced while this process used it: the process must end."""
+    """The store's file was deleted or replaced, or lies beside another's `-wal`: the process must end."""
 
 
 class RowRefusedError(ContentSyncError):

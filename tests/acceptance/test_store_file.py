@@ -1,8 +1,11 @@
-"""A process whose store file is deleted or replaced under it ends, and says how to fix it."""
+"""A store file that is deleted or replaced, under a process or between two, and what a process says of it."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -25,10 +28,14 @@ def delete(folder: Path) -> None:
 
 
 def replace(folder: Path) -> None:
+    back_up(folder).replace(the_file(folder))
+
+
+def back_up(folder: Path) -> Path:
     copy = folder / "copy.db"
     with closing(sqlite3.connect(the_file(folder))) as source, closing(sqlite3.connect(copy)) as to:
         source.backup(to)
-    copy.replace(the_file(folder))
+    return copy
 
 
 def the_file(folder: Path) -> Path:
@@ -92,3 +99,95 @@ def test_a_file_that_was_exchanged_while_nothing_ran_is_the_store(folder):
     with started("up", cwd=folder) as process:
         process.wait_for("leading")
     assert "was replaced" not in process.output
+
+
+@pytest.fixture
+def backup(folder: Path) -> Path:
+    """A backup that is older than the file of a killed `up`, which has left a `-wal` beside it."""
+    copy = back_up(folder)
+    add_pages(folder, "later")
+    assert run("sync", cwd=folder).returncode == 0  # ends, and so writes its -wal into the file
+    process = Process("up", cwd=folder)
+    try:
+        process.wait_for("leading")
+        add_pages(folder, "last")
+        wait_until(lambda: stored(folder) == 1 + 2 * PAGES, what="the pages in the store")
+    finally:
+        process.kill()
+    assert left(folder, "-wal").stat().st_size
+    return copy
+
+
+PAGES = 30
+
+
+def add_pages(folder: Path, name: str) -> None:
+    for number in range(PAGES):
+        write(folder / f"seeds/{name}-{number}.md", a_seed(title=f"{name} {number}"))
+
+
+def stored(folder: Path) -> int:
+    """Return the number of documents, with a connection that leaves the files as they are."""
+    path = f"{the_file(folder).as_uri()}?mode=ro"
+    with closing(sqlite3.connect(path, uri=True)) as connection:
+        return connection.execute("SELECT count(*) FROM documents").fetchone()[0]
+
+
+def left(folder: Path, suffix: str) -> Path:
+    return folder / f"var/content-sync.db{suffix}"
+
+
+def both_files(folder: Path) -> list[bytes]:
+    return [the_file(folder).read_bytes(), left(folder, "-wal").read_bytes()]
+
+
+@pytest.mark.parametrize("put_back", [shutil.copyfile, shutil.copy2, os.replace])
+def test_a_backup_beside_the_wal_of_the_newer_file_is_refused_and_not_touched(
+    folder: Path, backup: Path, put_back: Callable[[Path, Path], object]
+):
+    put_back(backup, the_file(folder))
+    before = both_files(folder)
+    for command in ("status", "doctor", "migrate", "sync", "up"):
+        ended = run(command, cwd=folder)
+        assert ended.returncode in (1, 2), command
+        assert f"the store's file {the_file(folder)} is damaged together with" in (
+            ended.stdout + ended.stderr
+        ).replace("\n", " ")
+        assert "Traceback" not in ended.stderr
+        assert both_files(folder) == before
+
+    left(folder, "-wal").unlink()
+    left(folder, "-shm").unlink()
+    assert run("verify", cwd=folder).returncode == 0
+    assert stored(folder) == 1
+    assert run("sync", cwd=folder).returncode == 0
+    assert stored(folder) == 1 + 2 * PAGES
+
+
+def test_sqlite_alone_writes_the_wal_of_the_newer_file_into_the_backup(folder: Path, backup: Path):
+    shutil.copyfile(backup, the_file(folder))
+    with closing(sqlite3.connect(the_file(folder))) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    assert not left(folder, "-wal").exists()
+    with closing(sqlite3.connect(the_file(folder))) as connection:
+        assert connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",)
+
+
+def test_a_backup_that_the_wal_follows_becomes_the_newer_file_again(folder: Path):
+    copy = back_up(folder)
+    process = Process("up", cwd=folder)
+    try:
+        process.wait_for("leading")
+        add_pages(folder, "last")
+        wait_until(lambda: stored(folder) == 1 + PAGES, what="the pages in the store")
+    finally:
+        process.kill()
+    shutil.copyfile(copy, the_file(folder))
+    assert run("verify", cwd=folder).returncode == 0
+    assert stored(folder) == 1 + PAGES
+
+
+def test_the_wal_of_a_killed_process_is_taken_in(folder: Path, backup: Path):
+    the_file(folder).chmod(0o600)  # changes the file after its -wal, but not what is in it
+    assert run("verify", cwd=folder).returncode == 0
+    assert stored(folder) == 1 + 2 * PAGES

@@ -1,12 +1,14 @@
-"""Notices that the file of a SQLite store was deleted or replaced while a process uses it.
+"""Notices that the file of a SQLite store was deleted or replaced, while a process uses it or before.
 
 The system keeps an open file that has no name any more, so everything seems to work, and what is written is
-lost when the process ends. Called by `worker.store.engine` and `worker.run.consumer`.
+lost when the process ends. A process that was killed leaves a `-wal` beside the file, and SQLite writes its
+pages into whichever file it finds there, also into a backup. Called by `worker.store.engine` and
+`worker.run.consumer`.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from worker.errors import StoreReplacedError
@@ -27,8 +29,13 @@ class StoreFile:
         self.require_same()
 
     def require_same(self) -> None:
-        """Raise `StoreReplacedError` if the file is no longer the one that was opened."""
+        """Raise `StoreReplacedError` if the file is no longer the one that was opened.
+
+        Before it is opened: if the file is damaged together with the `-wal` beside it.
+        """
         if self._identity is None:
+            if self._path is not None:
+                _require_own_wal(self._path)
             return
         try:
             found = self._look()
@@ -55,3 +62,33 @@ class StoreFile:
         except (FileNotFoundError, NotADirectoryError):
             return None
         return found.st_dev, found.st_ino
+
+
+def _require_own_wal(path: Path) -> None:
+    """Raise `StoreReplacedError` if a file that changed after its `-wal` is damaged together with it.
+
+    Reads both and changes neither: an ordinary connection writes the `-wal` into the file when it closes.
+    """
+    import sqlite3  # noqa: PLC0415 - only a store that has a file needs it
+
+    wal = Path(f"{path}-wal")
+    try:
+        left = wal.stat()
+        if not left.st_size or path.stat().st_ctime_ns < left.st_mtime_ns:
+            return  # a copy or a rename of another file would be newer
+    except OSError:
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            sound = connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+            if sound and connection.execute("PRAGMA foreign_key_check").fetchone() is None:
+                return
+    except sqlite3.OperationalError:
+        return  # the database says what is wrong
+    except sqlite3.DatabaseError:
+        pass  # too damaged for a check
+    raise StoreReplacedError(
+        f"the store's file {path} is damaged together with {wal}, which may be left from the file that was "
+        f"here before: stop the service, move {wal.name} and {path.name}-shm away, and start it again; if it "
+        'is damaged without them, too, restore a backup (see "Backup and restore" in docs/operating.md)'
+    )
