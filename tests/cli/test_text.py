@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from worker.cli import diffs, findings, text, views, views_reviews
+from worker.cli import diffs, findings, text, views, views_reviews, views_status
 from worker.domain.reviews.instants import ago
 from worker.domain.seeds.problem import Problem, Severity, Span
 from worker.domain.seeds.visible import visible
@@ -194,7 +194,7 @@ NOW = datetime(2026, 3, 30, 0, 0, 12, tzinfo=UTC)
         ),
         views.new_notices([a_notice(path=HOSTILE)], dry_run=False),
         views.notice_table([a_notice(path=HOSTILE, error=HOSTILE)], KOLKATA),
-        views.glance(
+        views_status.glance(
             a_status(), [{"path": HOSTILE, "problems": a_refusal(HOSTILE)}], zone=KOLKATA, now=NOW
         ),
         text.marks([(HOSTILE, False, HOSTILE)]),
@@ -347,7 +347,7 @@ def test_times_are_in_the_zone_of_the_team():
 
 
 def test_status_summarizes_the_library():
-    shown = printed(views.glance(a_status(), [], zone=KOLKATA, now=NOW))
+    shown = printed(views_status.glance(a_status(), [], zone=KOLKATA, now=NOW))
     assert "1,425 documents, 1,430 versions; 3 retired" in shown
     assert "1,349 " + "━" * 29 in shown
     assert "12 sent" in shown
@@ -360,7 +360,7 @@ def test_status_summarizes_the_library():
 )
 def test_a_hold_shows_what_to_do(what, said):
     status = a_status(held={"removals": 0, "refusals": 0, what: 800})
-    shown = printed(views.glance(status, [], zone=KOLKATA, now=NOW), colour=True)
+    shown = printed(views_status.glance(status, [], zone=KOLKATA, now=NOW), colour=True)
     assert f"800 {what}" in shown
     assert said in shown
     assert "content-sync approve" in shown
@@ -385,7 +385,7 @@ def test_held_files_are_listed_with_their_problems():
 
 def test_a_watcher_that_stopped_reporting_is_not_shown_as_healthy():
     late = NOW + timedelta(hours=3)
-    shown = printed(views.glance(a_status(), [], zone=KOLKATA, now=late))
+    shown = printed(views_status.glance(a_status(), [], zone=KOLKATA, now=late))
     assert "watching, but silent since 2026-03-30 05:30:10" in shown
 
 
@@ -393,14 +393,14 @@ def test_a_stopped_watcher_is_not_called_silent():
     watcher = a_status()["watcher"] | {"state": "stopped"}
     for later in (timedelta(seconds=1), timedelta(hours=3)):
         now = datetime.fromisoformat(watcher["seen_at"]) + later
-        shown = printed(views.glance(a_status(watcher=watcher), [], zone=KOLKATA, now=now))
+        shown = printed(views_status.glance(a_status(watcher=watcher), [], zone=KOLKATA, now=now))
         assert "stopped since 2026-03-30 05:30:10, scanned" in shown
         assert "silent" not in shown
 
 
 def test_status_lists_up_to_five_refused_files():
     refusals = [{"path": f"{n:02}.md", "problems": a_refusal()} for n in range(25)]
-    shown = printed(views.glance(a_status(), refusals, zone=KOLKATA, now=NOW))
+    shown = printed(views_status.glance(a_status(), refusals, zone=KOLKATA, now=NOW))
     assert "25 files" in shown
     assert "04.md:4: `status` is wrong (CS032)" in shown
     assert "05.md" not in shown

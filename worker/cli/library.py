@@ -35,9 +35,9 @@ def status(flags: Flags, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    from worker.cli import text, views
+    from worker.cli import text, views_status
 
-    text.show(views.glance(answer, refusals, zone=settings.zone, now=datetime.now(UTC)))
+    text.show(views_status.glance(answer, refusals, zone=settings.zone, now=datetime.now(UTC)))
 
 
 @click.command("list")
