@@ -89,6 +89,7 @@ def a_status(**fields):
         "last_sweep": "2026-03-30T00:00:01+00:00",
         "last_delivery": "2026-03-30T00:00:11+00:00",
         "held": {"removals": 0, "refusals": 0},
+        "unseen": [],
         **fields,
     }
 
@@ -365,6 +366,16 @@ def test_a_hold_shows_what_to_do(what, said):
     assert said in shown
     assert "content-sync approve" in shown
     assert "\x1b[1;31m" in shown
+
+
+def test_status_names_up_to_three_folders_that_cannot_be_read():
+    folders = [{"path": f"{n}/", "since": "2026-03-30T00:00:00+00:00"} for n in range(5)]
+    status = a_status(unseen=folders)
+    shown = printed(views_status.glance(status, [], zone=KOLKATA, now=NOW), colour=True)
+    assert "5 folders cannot be read: 0/, 1/, 2/ and 2 more; content-sync doctor" in shown
+    shown = printed(views_status.glance(a_status(unseen=folders[:1]), [], zone=KOLKATA, now=NOW))
+    assert "1 folder cannot be read: 0/; content-sync doctor" in shown
+    assert "Unseen" not in printed(views_status.glance(a_status(), [], zone=KOLKATA, now=NOW))
 
 
 def test_held_files_are_listed_with_their_problems():

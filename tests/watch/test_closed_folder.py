@@ -26,16 +26,20 @@ ENV = {
 
 
 def ask(folder: Path, *arguments: str) -> tuple[Any, int]:
-    done = subprocess.run(
-        [*AS_OTHERS, sys.executable, "-m", "worker", *arguments, "--json"],
+    done = run(folder, *arguments, "--json")
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout), done.returncode
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*AS_OTHERS, sys.executable, "-m", "worker", *arguments],
         cwd=folder,
         env=clean_environment(ENV),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout), done.returncode
 
 
 def unseen(folder: Path) -> tuple[bool, str]:
@@ -87,10 +91,26 @@ def test_a_closed_folder_is_named_until_it_can_be_read_again(running, tmp_path, 
     wait_until(lambda: len(notices(tmp_path)) == 2, what="a message about each folder")
     status, _ = ask(tmp_path, "status")
     assert status["documents"] == {"live": 5, "retired": 0}
+    assert [folder["path"] for folder in status["unseen"]] == ["new/", "sub/"]
+    assert "2 folders cannot be read: new/, sub/" in run(tmp_path, "status").stdout
+
+    since = next(one["since"] for one in status["unseen"] if one["path"] == "sub/")
+    story, _ = ask(tmp_path, "why", "sub/inner/0.md")
+    assert story["unseen"] == {"path": "sub/", "since": since}
+    said = run(tmp_path, "why", "seeds/sub/inner/0.md").stdout
+    assert "version 1" in said
+    assert "the watcher cannot read sub/ since" in said
+    assert "what the store has is kept" in " ".join(said.split())
+    unknown = run(tmp_path, "why", "sub/other.md")
+    assert unknown.returncode == 1
+    assert "the watcher cannot read sub/ since" in unknown.stderr
+    assert "unseen" not in ask(tmp_path, "why", "SUB.md")[0]
 
     (seeds / "sub").chmod(0o755)
     (seeds / "new").chmod(0o755)
     wait_until(lambda: unseen(tmp_path)[0], what="every folder to be read")
+    assert ask(tmp_path, "status")[0]["unseen"] == []
+    assert "unseen" not in ask(tmp_path, "why", "sub/inner/0.md")[0]
     wait_until(lambda: ask(tmp_path, "verify")[1] == 0, what="a sound library")
 
 

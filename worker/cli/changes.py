@@ -14,6 +14,7 @@ import click
 from worker.cli.document_paths import candidates
 from worker.cli.options import A_FILE, Flags, as_json, document_path, read_settings
 from worker.cli.output import complain, find, found, not_found, print_json
+from worker.domain.reviews.instants import local_time
 
 if TYPE_CHECKING:
     from worker.library.reader import Reader
@@ -105,9 +106,12 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
                 if (reason := why_ignored(names, here, max_bytes=most)) is not None:
                     complain(f"{here} is ignored: {reason}")
                     raise click.exceptions.Exit(1)
-            complain(not_found(reader, settings, path))
+            unseen = find(settings, path, reader.unseen_above)
+            complain(_unseen(unseen, settings) if unseen else not_found(reader, settings, path))
             raise click.exceptions.Exit(1)
         refusal = reader.refusal(answer["path"])
+        if (unseen := reader.unseen_above(answer["path"])) is not None:
+            answer["unseen"] = unseen
     if _in_folder(answer["path"], settings) and (reason := why_ignored(names, answer["path"])):
         answer["ignored"] = reason
     if as_json:
@@ -119,6 +123,8 @@ def why(flags: Flags, *, path: str, as_json: bool) -> None:
     text.show(views.steps(answer, settings.zone))
     if "ignored" in answer:
         text.show(text.plain(f"{answer['path']} is ignored: {answer['ignored']}", "yellow"))
+    if "unseen" in answer:
+        text.show(text.plain(_unseen(answer["unseen"], settings), "yellow"))
     if refusal is not None:
         data = b""
         with suppress(OSError):  # the file may be gone; its findings are still shown
@@ -174,6 +180,14 @@ def _restored(answer: dict[str, Any], settings: Settings) -> str:
     if answer["newest"]:
         then = "makes the document live again" if answer["retired"] else "keeps the newest version"
     return f"{place} is version {answer['number']} again ({exactness}); the service {then}"
+
+
+def _unseen(folder: dict[str, Any], settings: Settings) -> str:
+    since = local_time(folder["since"], settings.zone)
+    return (
+        f"the watcher cannot read {folder['path']} since {since}: it sees no change there, "
+        "and what the store has is kept"
+    )
 
 
 def _diff_with_file(

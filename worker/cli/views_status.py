@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BAR_CELLS = 30
 _MOST_REFUSED_SHOWN = 5
+_MOST_UNSEEN_SHOWN = 3
 #: A running watcher reports every few seconds.
 _SILENT_AFTER = timedelta(minutes=1)
 
@@ -53,6 +54,8 @@ def glance(
     for one in status["failing"]:
         failing = f"{one['channel']} since {local_time(one['since'], zone)}: {one['error']}"
         lines.add_row(Text("Failing", style="bold red"), plain(failing, "red"))
+    if unseen := status["unseen"]:
+        lines.add_row(Text("Unseen", style="bold red"), _unseen(unseen))
     for what, answer in ANSWERS.items():
         if number := status["held"][what]:
             held = f"{count(number, what.removesuffix('s'))}: {answer}"
@@ -124,6 +127,18 @@ def _schedule(status: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
         else:
             parts.append(Text(f"{what} {_when(at, zone=zone, now=now)}"))
     return Text(", ").join(parts)
+
+
+def _unseen(folders: Sequence[dict[str, Any]]) -> Text:
+    """Return how many folders cannot be read, and the first of them."""
+    names = ", ".join(one["path"] for one in folders[:_MOST_UNSEEN_SHOWN])
+    more = (
+        f" and {len(folders) - _MOST_UNSEEN_SHOWN:,} more"
+        if len(folders) > _MOST_UNSEEN_SHOWN
+        else ""
+    )
+    line = f"{count(len(folders), 'folder')} cannot be read: {names}{more}; content-sync doctor shows all"
+    return plain(line, "bold red")
 
 
 def _when(at: str, *, zone: tzinfo, now: datetime) -> str:

@@ -6,7 +6,7 @@ Every function takes a connection and changes nothing. Dates are ISO dates; inst
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,24 @@ def status(connection: Connection, *, policy: Policy, today: date, now: datetime
             for row in channel_states.list_failing(connection)
         ],
         "held": holds.count_held(connection),
+        "unseen": _unseen(heartbeats),
     }
+
+
+def unseen_above(connection: Connection, path: str) -> dict[str, Any] | None:
+    """Return the folder above a path that the watcher cannot read, and since when; None if it can."""
+    folders = _unseen(liveness.find_heartbeats(connection))
+    return next(
+        (one for one in folders if one["path"] == "." or path.startswith(one["path"])), None
+    )
+
+
+def _unseen(heartbeats: Mapping[str, Any]) -> list[dict[str, Any]]:
+    unseen = liveness.unseen_folders(heartbeats)
+    return [
+        {"path": f"{folder}/" if folder else ".", "since": since}
+        for folder, since in sorted(unseen.items())
+    ]
 
 
 def held(connection: Connection) -> dict[str, Any]:

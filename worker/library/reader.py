@@ -152,6 +152,11 @@ class Reader:
         with self.store.read() as connection:
             return timeline.why(connection, path, now=self.now(), zone=self.settings.zone)
 
+    def unseen_above(self, path: str) -> dict[str, Any] | None:
+        """Return the folder above a path that the watcher cannot read, and since when; None if it can."""
+        with self.store.read() as connection:
+            return queries.unseen_above(connection, path)
+
     def version_to_restore(self, path: str, number: int) -> dict[str, Any] | None:
         """Return the stored parts of a version's file."""
         with self.store.read() as connection:

@@ -268,8 +268,10 @@ def _unseen(services: Services) -> Iterator[Check]:
     for _ in begun.pages:
         pass
     with services.store.read() as connection:
-        watcher = liveness.find_heartbeats(connection).get("watcher")
-        found = {*begun.unsure, *(watcher.data.get("unseen") or () if watcher is not None else ())}
+        found = {
+            *begun.unsure,
+            *liveness.unseen_folders(liveness.find_heartbeats(connection)),
+        }
         counts = library.count_live_below(connection, sorted(found))
     breaches = [check_unseen(folder, live) for folder, live in counts.items()]
     detail = "; ".join(f"{breach.path}: {breach.detail}" for breach in breaches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -44,3 +45,9 @@ def forget_silent(connection: Connection, *, since: datetime) -> None:
 def find_heartbeats(connection: Connection) -> dict[str, Any]:
     """Return the last heartbeat of every part, by name."""
     return {row.name: row for row in connection.execute(select(heartbeats))}
+
+
+def unseen_folders(heartbeats: Mapping[str, Any]) -> dict[str, str]:
+    """Return the folders that the watcher cannot read, "" for the root, and since when."""
+    watcher = heartbeats.get("watcher")
+    return dict((watcher.data.get("unseen") or {}) if watcher is not None else {})
