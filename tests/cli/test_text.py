@@ -400,6 +400,22 @@ def test_a_watcher_that_stopped_reporting_is_not_shown_as_healthy():
     assert "watching, but silent since 2026-03-30 05:30:10" in shown
 
 
+@pytest.mark.parametrize("part", ["seen_at", "last_sweep", "last_delivery"])
+def test_a_heartbeat_in_the_future_shows_that_the_clocks_differ(part):
+    def shown(ahead):
+        at = (NOW + ahead).isoformat()
+        watcher = a_status()["watcher"]
+        status = a_status(**{part: at}, watcher=watcher | ({part: at} if part in watcher else {}))
+        glance = views_status.glance(status, [], zone=KOLKATA, now=NOW)
+        return printed(glance, colour=True)
+
+    wrong = shown(timedelta(hours=3))
+    assert "the last heartbeat is 3 hours in the future: the clock of a machine was set" in wrong
+    assert "0 seconds ago" not in wrong
+    assert ("\x1b[32mwatching" in wrong) == (part != "seen_at")
+    assert "future" not in shown(timedelta(seconds=59))
+
+
 def test_a_stopped_watcher_is_not_called_silent():
     watcher = a_status()["watcher"] | {"state": "stopped"}
     for later in (timedelta(seconds=1), timedelta(hours=3)):

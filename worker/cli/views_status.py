@@ -13,7 +13,7 @@ from rich.text import Text
 from worker.cli.tables import Listing
 from worker.cli.text import count, plain
 from worker.cli.views import ANSWERS, NOTICE_STYLES, REVIEW_STYLES, refusal_line
-from worker.domain.reviews.instants import ago, local_time
+from worker.domain.reviews.instants import ago, is_future, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,8 @@ def glance(
     for one in status["failing"]:
         failing = f"{one['channel']} since {local_time(one['since'], zone)}: {one['error']}"
         lines.add_row(Text("Failing", style="bold red"), plain(failing, "red"))
+    if ahead := _ahead(status, now=now):
+        lines.add_row(Text("Clocks", style="bold red"), ahead)
     if unseen := status["unseen"]:
         lines.add_row(Text("Unseen", style="bold red"), _unseen(unseen))
     for what, answer in ANSWERS.items():
@@ -98,7 +100,8 @@ def _notice_counts(notices: dict[str, int]) -> Text:
 def _watcher(watcher: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
     seen_at = watcher.get("seen_at")
     silent = seen_at is not None and now - datetime.fromisoformat(seen_at) > _SILENT_AFTER
-    healthy = watcher["state"] in {"watching", "polling"} and not silent
+    ahead = seen_at is not None and is_future(now - datetime.fromisoformat(seen_at))
+    healthy = watcher["state"] in {"watching", "polling"} and not silent and not ahead
     parts = [plain(watcher["state"], "green" if healthy else "red")]
     if watcher["state"] == "stopped":
         parts.append(Text(f" since {local_time(seen_at, zone)}", "red"))
@@ -127,6 +130,19 @@ def _schedule(status: dict[str, Any], *, zone: tzinfo, now: datetime) -> Text:
         else:
             parts.append(Text(f"{what} {_when(at, zone=zone, now=now)}"))
     return Text(", ").join(parts)
+
+
+def _ahead(status: dict[str, Any], *, now: datetime) -> Text | None:
+    """Return how far the last heartbeats are in the future, if clocks do not agree."""
+    beats = (status["watcher"]["seen_at"], status["last_sweep"], status["last_delivery"])
+    newest = max((datetime.fromisoformat(at) for at in beats if at is not None), default=now)
+    if not is_future(now - newest):
+        return None
+    line = (
+        f"the last heartbeat is {ago(now - newest)}: the clock of a machine was set back, or the clocks "
+        "of two machines differ; content-sync doctor names the part"
+    )
+    return Text(line, style="bold red")
 
 
 def _unseen(folders: Sequence[dict[str, Any]]) -> Text:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.domain.folder.laws import check_unseen
-from worker.domain.reviews.instants import ago, duration, local_time
+from worker.domain.reviews.instants import ago, is_future, local_time
 from worker.errors import ContentSyncError
 from worker.ingest.holds import unanswered_refusals
 from worker.library.opened import utc_now
@@ -38,8 +38,6 @@ from worker.watch.scan import is_marked, walk
 WATCHER_SECONDS = 30
 BEAT_SECONDS = 40
 CANARY_SECONDS = 8
-#: How far the clocks of two machines may differ.
-CLOCKS_AGREE_WITHIN = timedelta(seconds=60)
 #: How long a forged message makes `doctor` red.
 FORGERY_IS_NEWS_FOR = timedelta(hours=1)
 #: A worker's container is asked for a heartbeat each 15 seconds; one without any was replaced, or is idle.
@@ -191,7 +189,7 @@ def _beats(services: Services, name: str, within_seconds: float) -> Iterator[Che
     silent = age.total_seconds() > within_seconds
     yield Check(
         name=name,
-        ok=not silent and not _is_future(age) and state != "stopped",
+        ok=not silent and not is_future(age) and state != "stopped",
         detail=_last_heard(services, state, row.at, silent=silent)
         + (_lead(services, rows) if name == "watcher" else ""),
     )
@@ -213,7 +211,7 @@ def _watcher_of_this_host(services: Services) -> Iterator[Check]:
     silent = age.total_seconds() > WATCHER_SECONDS
     yield Check(
         name="watcher",
-        ok=not silent and not _is_future(age) and state == leases.STANDS_BY,
+        ok=not silent and not is_future(age) and state == leases.STANDS_BY,
         detail=_last_heard(services, state, waiting.at, silent=silent) + _lead(services, rows),
     )
 
@@ -222,16 +220,12 @@ def _last_heard(services: Services, state: str, at: datetime, *, silent: bool) -
     when = local_time(at, services.settings.zone)
     now = "silent" if silent and state != "stopped" else state
     age = services.now() - at
-    if _is_future(age):
-        return (
-            f"{now}, last heartbeat {duration(-age)} in the future ({when}): the clock of a machine "
-            "was set back, or the clocks of two machines differ: set them by NTP"
-        )
-    return f"{now}, last heartbeat {ago(age)} ({when})"
-
-
-def _is_future(age: timedelta) -> bool:
-    return age < -CLOCKS_AGREE_WITHIN
+    why = (
+        ": the clock of a machine was set back, or the clocks of two machines differ: set them by NTP"
+        if is_future(age)
+        else ""
+    )
+    return f"{now}, last heartbeat {ago(age)} ({when}){why}"
 
 
 def _lead(services: Services, rows: Mapping[str, Any]) -> str:

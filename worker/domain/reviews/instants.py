@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
 
+#: How far the clocks of two machines may differ.
+CLOCKS_AGREE_WITHIN = timedelta(seconds=60)
+
 
 def local_time(at: datetime | str | None, zone: tzinfo) -> str:
     """Return `2026-03-30 14:05:00`; a string is an instant of the JSON, and nothing stays nothing."""
@@ -17,8 +20,13 @@ def local_time(at: datetime | str | None, zone: tzinfo) -> str:
 
 
 def ago(span: timedelta) -> str:
-    """Return `3 minutes ago`."""
-    return f"{duration(span)} ago"
+    """Return `3 minutes ago`, or `3 minutes in the future` if the clocks do not agree."""
+    return f"{duration(-span)} in the future" if is_future(span) else f"{duration(span)} ago"
+
+
+def is_future(span: timedelta) -> bool:
+    """Return whether the time since something is so negative that two clocks do not agree."""
+    return span < -CLOCKS_AGREE_WITHIN
 
 
 def duration(span: timedelta) -> str:
