@@ -34,8 +34,8 @@ def test_a_count_of_one_is_written_in_the_singular(templates):
     lines = [replace(refused(), path=f"{stage}.md", stage=stage) for stage in STAGES]
     subject, text = write(templates, *lines)
     assert subject == (
-        "Content Sync: 1 hold waits for a person, 1 channel failing, 1 part silent, 1 page retracted, "
-        "1 review escalated, 1 review overdue, 1 file refused, 1 review due today, "
+        "Content Sync: 1 hold waits for a person, 1 channel failing, 1 part silent, 1 folder unseen, "
+        "1 page retracted, 1 review escalated, 1 review overdue, 1 file refused, 1 review due today, "
         "1 review requested, 1 review upcoming, all is well"
     )
     assert "ESCALATED: 1 review\n" in text
@@ -56,8 +56,8 @@ def test_urgent_facts_come_first(templates):
     lines = [replace(refused(), path=f"{stage}.md", stage=stage) for stage in reversed(STAGES)]
     _, text = write(templates, *lines)
     headings = [
-        "HELD: ", "FAILING: ", "SILENT: ", "RETRACTED: ", "REFUSED: ", "ESCALATED: ",
-        "OVERDUE: ", "DUE TODAY: ", "UPCOMING: ", "REQUESTED: ", "ALL IS WELL",
+        "HELD: ", "FAILING: ", "SILENT: ", "UNSEEN: ", "RETRACTED: ", "REFUSED: ",
+        "ESCALATED: ", "OVERDUE: ", "DUE TODAY: ", "UPCOMING: ", "REQUESTED: ", "ALL IS WELL",
     ]  # fmt: skip
     places = [text.index(f"\n\n{heading}") for heading in headings]
     assert places == sorted(places)

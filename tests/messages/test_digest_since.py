@@ -267,11 +267,12 @@ def test_every_kind_of_notice_has_a_text(library: Library):
         "- the watcher has not reported since 2026-11-24 08:00 UTC: ",
         "- the review sweep has not run yet: ",
         "- the delivery has not run since 2026-11-24 08:00 UTC: ",
-        "- the folder a/{b} cannot be read since 2026-11-24 08:00 UTC: ",
+        "UNSEEN: 1 folder\n\n- a/{b}/\n  cannot be read since 2026-11-24 08:00 UTC: ",
+        "what is in it is unseen (1,200 live)\n",
         "ALL IS WELL\n\n- 1,432 documents live, 1,430 of them current; 2 due within a week\n",
     ):
         assert words in composed.text
-    assert "4 parts of the service" in composed.html
+    assert "3 parts of the service" in composed.html
 
 
 def test_a_notice_of_an_unknown_kind_is_an_error(library: Library):

@@ -26,7 +26,7 @@ from worker.store.since import SinceReview
 
 #: The sections in the order of the digest: what cannot wait comes first.
 STAGES = (
-    "held", "failing", "silent", "retracted", "refused",
+    "held", "failing", "silent", "unseen", "retracted", "refused",
     "escalated", "overdue", "due", "upcoming", "asked", "well",
 )  # fmt: skip
 #: The sections whose lines are open reviews, the most urgent first.
@@ -46,8 +46,9 @@ _SILENCE = {
     "sweep": "the review sweep has not run {since}: due reviews are not noticed",
     "delivery": "the delivery has not run {since}: messages wait",
     "watcher": "the watcher has not reported {since}: changed files are not processed",
-    "folder": "the folder {folder} cannot be read {since}: what is in it is unseen ({live:,} live)",
 }
+#: A folder that the watcher cannot read: a notice of the same kind, with a section of its own.
+_FOLDER = "folder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +222,12 @@ class _Reader:
             case "failing":
                 since = self._since(data["since"])
                 detail = f"the channel {data['channel']} has been failing {since}: {data['error']}"
+            case "silent" if data["part"] == _FOLDER:
+                since = self._since(data["since"])
+                detail = f"cannot be read {since}: what is in it is unseen ({data['live']:,} live)"
+                folder = data["folder"]
+                path = folder if folder == "." else f"{folder}/"
+                return replace(line, stage="unseen", path=path, detail=detail)
             case "silent":
                 detail = _SILENCE[data["part"]].format_map(
                     data | {"since": self._since(data["since"])}

@@ -138,7 +138,7 @@ def composed(text):
             hint=f"H {text}",
             line=3,
         )
-        for stage in ("held", "failing", "silent", "retracted", "refused")
+        for stage in ("held", "failing", "silent", "unseen", "retracted", "refused")
     ]
     digest = Digest(
         route="team",
