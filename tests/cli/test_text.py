@@ -103,6 +103,11 @@ def a_version(**fields):
     }  # fmt: skip
 
 
+def a_history(*versions, before=()):
+    before = [{"path": "a b.md", "at": at} for at in before]
+    return {"path": "a b.md", "versions": versions or [a_version()], "before": before}
+
+
 def a_notice(**fields):
     return {
         "id": 7, "kind": "review", "stage": "overdue", "rung": "overdue",
@@ -156,6 +161,7 @@ NOW = datetime(2026, 3, 30, 0, 0, 12, tzinfo=UTC)
         views.version_table(
             {
                 "path": HOSTILE,
+                "before": [{"path": HOSTILE, "at": "2026-03-30T00:00:00+00:00"}],
                 "versions": [
                     a_version(fields=[{"field": HOSTILE, "old": HOSTILE, "new": [HOSTILE]}])
                 ],
@@ -342,9 +348,17 @@ def test_statistics_have_a_bar_for_each_section():
 
 
 def test_times_are_in_the_zone_of_the_team():
-    shown = printed(views.version_table({"path": "a.md", "versions": [a_version()]}, KOLKATA))
+    shown = printed(views.version_table(a_history(), KOLKATA))
     assert "2026-03-31 01:30:00" in shown  # 20:00 UTC the day before
     assert "status: active → deprecated" in shown
+
+
+def test_the_history_says_how_to_see_the_document_that_lived_there_before():
+    assert "Before" not in printed(views.version_table(a_history(), KOLKATA))
+    before = ["2026-03-30T00:00:00+00:00", "2026-03-29T00:00:00+00:00"]
+    shown = printed(views.version_table(a_history(before=before), KOLKATA))
+    command = "content-sync history 'a b.md' --at 2026-03-30T05:30:00+05:30 (and 1 more before)"
+    assert f"Before, another document lived here: {command}" in " ".join(shown.split())
 
 
 def test_status_summarizes_the_library():
@@ -554,7 +568,7 @@ def test_a_piped_table_equals_the_one_that_rich_writes(capsys):
         )
         for number in range(12)
     ]
-    history = {"versions": [], "path": "a.md"}
+    history = {"versions": [], "path": "a.md", "before": []}
     for answer in (views.document_table(documents), views.version_table(history, KOLKATA)):
         text.show(answer)
         shown = capsys.readouterr().out

@@ -139,6 +139,36 @@ def test_the_history_of_a_document_is_found_by_its_old_path(library):
     assert library.services.diff("old.md", None, None)["path"] == "new.md"
 
 
+def test_the_history_of_a_document_whose_place_another_took_is_found_by_its_time(library):
+    def page(title, **fields):
+        return a_seed(title=title, body=f"{title} " * 60, **fields)
+
+    library.drop("page.md", page("First"))
+    library.drop("page.md", page("First", owner="Asha"))
+    library.on(DAY_2)
+    library.drop("draft.md", page("Second"))
+    library.later(hours=1)
+    library.move("draft.md", "page.md", page("Second"))
+    library.on(DAY_3)
+    library.drop("page.md", page("Second", owner="Asha"))
+    library.move("page.md", "moved.md", page("Second", owner="Asha"))
+    library.drop("page.md", page("Third"))
+
+    def history(at=None):
+        found = library.services.history("page.md", at=at)
+        assert {one["path"] for one in found["before"]} <= {"page.md"}
+        before = [datetime.fromisoformat(one["at"]) for one in found["before"]]
+        title = library.services.show("page.md", number=None, at=at)["metadata"]["title"]
+        return title, found["path"], len(found["versions"]), before
+
+    title, path, versions, (second, first) = history()
+    assert (title, path, versions) == ("Third", "page.md", 1)
+    assert history(second) == ("Second", "moved.md", 2, [first])
+    assert history(first) == ("First", "page.md", 2, [])
+    assert history(evening(DAY_1)) == ("First", "page.md", 2, [])
+    assert library.services.history("moved.md")["before"] == []
+
+
 def test_a_moment_counts_to_the_second(library):
     library.drop("a.md", title="One")
     library.later(seconds=1)

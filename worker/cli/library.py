@@ -73,10 +73,13 @@ def list_(flags: Flags, *, state: str | None, at: datetime | None, as_json: bool
 
 @click.command
 @document_path
+@click.option("--at", metavar="TIME", type=a_time, help="The document of this day or time.")
 @as_json
 @click.pass_obj
-def history(flags: Flags, *, path: str, as_json: bool) -> None:
+def history(flags: Flags, *, path: str, at: datetime | None, as_json: bool) -> None:
     """List a document's versions, and what changed with each.
+
+    Another document may have had the path before; --at shows the one that had it at that day or time.
 
     Example: content-sync history nausea.md
     """
@@ -84,7 +87,8 @@ def history(flags: Flags, *, path: str, as_json: bool) -> None:
     from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
-        answer = found(reader, settings, path, reader.history)
+        moment = in_zone(at, settings.zone) if at is not None else None
+        answer = found(reader, settings, path, lambda one: reader.history(one, at=moment))
     if as_json:
         print_json(answer)
         return

@@ -5,7 +5,9 @@ Nothing here prints. Document text and file names go through `worker.cli.text.pl
 
 from __future__ import annotations
 
+import shlex
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -139,7 +141,18 @@ def version_table(history: dict[str, Any], zone: tzinfo) -> RenderableType:
             if first
             else Text("; ").join(_change(*change) for change in changes_in_words(one)),
         )
-    return Group(plain(history["path"], "bold"), table)
+    return Group(plain(history["path"], "bold"), table, *_before(history["before"], zone))
+
+
+def _before(before: Sequence[dict[str, Any]], zone: tzinfo) -> list[Text]:
+    """Return how to see the last document that lived at the path before, if there was one."""
+    if not before:
+        return []
+    at = datetime.fromisoformat(before[0]["at"]).astimezone(zone).isoformat()
+    command = f"content-sync history {shlex.quote(before[0]['path'])} --at {at}"
+    more = f" (and {len(before) - 1:,} more before)" if len(before) > 1 else ""
+    line = f"Before, another document lived here: {command}{more}"
+    return [Text.assemble("\n", plain(line, "yellow"))]
 
 
 def _change(what: str, old: str | None, new: str | None) -> Text:

@@ -91,6 +91,27 @@ def locate(connection: Connection, path: str, *, at: datetime | None = None) -> 
     return None
 
 
+def lived_before(connection: Connection, path: str, document: Any) -> list[datetime]:
+    """Return when other documents lived at a path before this one, an instant each, the last first.
+
+    `locate` finds them by the path and the instant, also if another document has displaced them.
+    """
+    stays = [
+        event
+        for event in reversed(events.events_at(connection, [path]))
+        if event.kind in _LIFE and event.kind != events.RETIRED
+    ]
+    own = next((event.id for event in stays if event.document_id == document.id), None)
+    found: dict[int, datetime] = {}
+    for event in stays:
+        if event.document_id in {document.id, *found} or (own is not None and event.id > own):
+            continue
+        located = locate(connection, path, at=event.at)
+        if located is not None and located.id == event.document_id:
+            found[event.document_id] = event.at
+    return list(found.values())
+
+
 def state_at(connection: Connection, document: Any, at: datetime) -> dict[str, Any]:
     """Return a document's path and state at an instant."""
     _, history = trace(connection, document.path)

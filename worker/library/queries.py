@@ -14,7 +14,7 @@ from worker.domain.reviews.ladder import state_of_rung
 from worker.domain.reviews.notice import Notice
 from worker.domain.reviews.review import ReviewState
 from worker.ingest import holds
-from worker.library.as_of import locate, state_at
+from worker.library.as_of import lived_before, locate, state_at
 from worker.store import channel_states, leases, library, liveness
 from worker.store.documents import LIVE, RETIRED
 from worker.store.engine import Connection
@@ -157,9 +157,14 @@ def what_stays(connection: Connection, files: Mapping[str, str], zone: tzinfo) -
     }
 
 
-def history(connection: Connection, path: str) -> dict[str, Any] | None:
-    """Return a document's versions, newest last, or None if the document does not exist."""
-    document = locate(connection, path)
+def history(
+    connection: Connection, path: str, *, at: datetime | None = None
+) -> dict[str, Any] | None:
+    """Return a document's versions, newest last, or None if the document does not exist.
+
+    With `at`, of the document that had the path at that instant. `before` says when others had it.
+    """
+    document = locate(connection, path, at=at)
     if document is None:
         return None
     return {
@@ -182,6 +187,9 @@ def history(connection: Connection, path: str) -> dict[str, Any] | None:
                 "stored_at": _iso(row.stored_at),
             }
             for row in library.list_versions(connection, document.id)
+        ],
+        "before": [
+            {"path": path, "at": _iso(was)} for was in lived_before(connection, path, document)
         ],
     }
 

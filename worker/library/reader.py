@@ -112,10 +112,10 @@ class Reader:
         with self.store.read() as connection:
             return queries.refusal(connection, path, self.settings.zone)
 
-    def history(self, path: str) -> dict[str, Any] | None:
-        """Return a document's versions, newest last."""
+    def history(self, path: str, *, at: datetime | None = None) -> dict[str, Any] | None:
+        """Return a document's versions, newest last; of the present document, or that of an instant."""
         with self.store.read() as connection:
-            return queries.history(connection, path)
+            return queries.history(connection, path, at=at)
 
     def show(self, path: str, *, number: int | None, at: datetime | None) -> dict[str, Any] | None:
         """Return one version: by number, at an instant, or the newest."""
