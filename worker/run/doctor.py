@@ -33,7 +33,7 @@ from worker.store.migrate import require_schema
 from worker.watch.file_system import without_change_times
 from worker.watch.ignore import seed_names
 from worker.watch.ignored import UNREADABLE, by_reason, look_through
-from worker.watch.scan import is_marked, walk
+from worker.watch.scan import FAILED, is_marked, walk
 
 WATCHER_SECONDS = 30
 BEAT_SECONDS = 40
@@ -95,7 +95,7 @@ def _everything(services: Services) -> Iterator[Check]:
             yield from _beats(services, part, allowed[part].total_seconds())
         yield from _forged_messages(services)
         yield from _judges(services)
-        yield from _unseen(services)
+        yield from _unread(services)
         yield from _waiting_for_people(services)
         yield from _refusals(services)
 
@@ -256,20 +256,31 @@ def _worker(services: Services) -> Iterator[Check]:
     yield Check(name="worker", ok=False, detail=f"{worker} consumed nothing for {CANARY_SECONDS} s")
 
 
-def _unseen(services: Services) -> Iterator[Check]:
-    """Name each folder that this process or the watcher, maybe another user, cannot read."""
+def _unread(services: Services) -> Iterator[Check]:
+    """Name each folder that this process or the watcher, maybe another user, cannot read.
+
+    And each file that either could not read for a reason that nobody foresaw.
+    """
     begun = walk(seed_names(services.settings.seeds.absolute(), services.settings.watch))
     for _ in begun.pages:
         pass
     with services.store.read() as connection:
-        found = {
-            *begun.unsure,
-            *liveness.unseen_folders(liveness.find_heartbeats(connection)),
-        }
+        heartbeats = liveness.find_heartbeats(connection)
+        found = {*begun.unsure, *liveness.unseen_folders(heartbeats)}
         counts = library.count_live_below(connection, sorted(found))
     breaches = [check_unseen(folder, live) for folder, live in counts.items()]
     detail = "; ".join(f"{breach.path}: {breach.detail}" for breach in breaches)
     yield Check(name="unseen", ok=not breaches, detail=detail or "every folder can be read")
+    failed = {path: why for path, why in begun.ignored.items() if why.startswith(FAILED)}
+    number, first = liveness.failed_files(heartbeats)
+    if number or failed:
+        named = "; ".join(f"{path}: {why}" for path, why in sorted((failed | first).items()))
+        number = max(number, len(failed | first))
+        detail = (
+            f"{number:,} {'file' if number == 1 else 'files'} could not be read: {named}; the others are "
+            "taken in. The log of the watcher shows where it failed: report it, and save the file again"
+        )
+        yield Check(name="failed", ok=False, detail=detail)
 
 
 def _judges(services: Services) -> Iterator[Check]:

@@ -51,3 +51,10 @@ def unseen_folders(heartbeats: Mapping[str, Any]) -> dict[str, str]:
     """Return the folders that the watcher cannot read, "" for the root, and since when."""
     watcher = heartbeats.get("watcher")
     return dict((watcher.data.get("unseen") or {}) if watcher is not None else {})
+
+
+def failed_files(heartbeats: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+    """Return how many files the watcher could not read for unforeseen reasons, and the first with theirs."""
+    watcher = heartbeats.get("watcher")
+    failed = (watcher.data.get("failed") if watcher is not None else None) or {}
+    return failed.get("number", 0), failed.get("first", {})

@@ -13,10 +13,12 @@ from datetime import datetime
 
 from worker.domain.folder.reconcile import Seen
 from worker.domain.folder.snapshot import Stamp
+from worker.errors import ContentSyncError
 from worker.ingest.spool import Spool
 from worker.settings.model import Settings
 from worker.watch.backlog import Backlog
 from worker.watch.brake import Brake
+from worker.watch.failures import Failures, UnsentError
 from worker.watch.feed import Feed
 from worker.watch.file_system import without_change_times
 from worker.watch.ignore import IGNORE_FILE, SeedNames
@@ -69,6 +71,7 @@ class Intake:
             max_wait_seconds=watch.max_wait_seconds,
         )
         self.backlog = Backlog()
+        self.failures = Failures()
         # Whether a file with an equal stamp is the same, so that an event need not be followed.
         self._proves_by_stamp = False
         self.names_changed = False  # `.seedignore` was reloaded, so a scan must follow
@@ -133,8 +136,10 @@ class Intake:
             return
         try:
             stamp = self.stamp(path)
-        except OSError:  # a parent folder cannot be entered: a scan reports it and looks again
-            self.settle.forget(path)
+        except Exception as error:  # noqa: BLE001 - one path never ends the watcher
+            if not isinstance(error, OSError):
+                self.failures.add(path, error)
+            self.settle.forget(path)  # if a parent folder cannot be entered, a scan reports it
             return
         age_seconds = self._now().timestamp() - stamp.mtime_ns / 1e9 if stamp else 0.0
         match self.settle.look(path, stamp, at, age_seconds=age_seconds):
@@ -172,11 +177,23 @@ class Intake:
 
     def _read(self, read: Read) -> None:
         self.backlog.discard(read.path)
-        outcome = self._feed.take(read.path, Lane.LIVE, closed=read.closed, forced=read.forced)
+        outcome = self._take(read.path, Lane.LIVE, closed=read.closed, forced=read.forced)
         if outcome is Reading.BUSY:
             self.settle.busy(read, self._monotonic())
         elif outcome is Reading.ABSENT:
             self.settle.hint(Hint(kind=HintKind.DELETED, path=read.path), self._monotonic())
+
+    def _take(self, path: str, lane: Lane, **how: bool) -> Reading:
+        """Read a path; after an unforeseen error, name it and go on with the others."""
+        try:
+            outcome = self._feed.take(path, lane, **how)
+        except (ContentSyncError, UnsentError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one path never ends the watcher
+            self.failures.add(path, error)
+            return Reading.FAILED
+        self.failures.forget(path)
+        return outcome
 
     def _miss(self, path: str, at: float) -> None:
         """Pass a missing path to the brake; wait while an unread new file of its size may be its move."""
@@ -206,6 +223,10 @@ class Intake:
             self._feed.miss(path)
             if path not in self.settle and path not in self._brake:
                 self.settle.hint(Hint(kind=HintKind.DELETED, path=path), at)
+        if self.failures:
+            found = survey.difference
+            listed = (*found.new, *found.changed, *found.racy)
+            self.failures.keep({seen[0] for seen in listed})
         for seen in survey.difference.new:
             if self._is_to_read(seen, at):
                 self.backlog.add_new(*seen[:2])
@@ -263,7 +284,7 @@ class Intake:
     def _step_racy(self, until: float) -> None:
         racy = self.backlog.racy
         while racy and self._monotonic() < until:
-            if self._read_found(racy.popleft(), Lane.LIVE) is Reading.BUSY:
+            if self._read_found(racy.popleft(), Lane.LIVE) in {Reading.BUSY, Reading.FAILED}:
                 self._hashing_since = None
         if not racy and self._hashing_since is not None:
             self._feed.verified = self._hashing_since
@@ -275,7 +296,7 @@ class Intake:
             self.backlog.add_new(path, size, again=True)
 
     def _read_found(self, path: str, lane: Lane, *, hasty: bool = False) -> Reading:
-        outcome = self._feed.take(path, lane, hasty=hasty)
+        outcome = self._take(path, lane, hasty=hasty)
         if outcome in {Reading.BUSY, Reading.ABSENT}:
             kind = HintKind.WRITTEN if outcome is Reading.BUSY else HintKind.DELETED
             self.settle.hint(Hint(kind=kind, path=path), self._monotonic())

@@ -26,4 +26,5 @@ class Reading(Enum):
     BUSY = "busy"
     IGNORED = "ignored"
     ABSENT = "absent"
+    FAILED = "failed"  # for an unforeseen reason: the next scan tries again
     UNSURE = "unsure"  # it may continue a missing document: read it again after the others

@@ -15,9 +15,12 @@ from dataclasses import dataclass, field
 from worker.domain.folder.known import KnownFiles
 from worker.domain.folder.reconcile import Difference, Seen, compare, find_missing
 from worker.domain.seeds.names import is_too_long
+from worker.watch.failures import in_words
 from worker.watch.ignore import SeedNames, unsafe_path
 from worker.watch.read import INODE_MASK, LARGEST, bounded_ns, known_ctime
 
+#: How the reason begins for a name that could not be looked at, for whatever reason.
+FAILED = "looking at it failed"
 _PAGE_FILES = 1000
 _LONGEST_NAME = 255 * "x"  # file systems allow no more bytes in one name
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -148,7 +151,7 @@ def _pages(names: SeedNames, state: Walk) -> Iterator[list[Seen]]:
         os.close(root)
 
 
-def _list_folder(
+def _list_folder(  # noqa: C901 - one function, for speed
     opened: int, folder: str, names: SeedNames, folders: list[str], state: Walk
 ) -> Iterator[list[Seen]]:
     """Yield the seeds of one folder; append the folders in it to `folders`."""
@@ -160,32 +163,35 @@ def _list_folder(
     with os.scandir(opened) as entries:
         for entry in entries:
             name = entry.name
-            plain = is_plain(name)
-            if not plain and not is_candidate(name):
-                _note_other(entry, prefix + name, names, folders, state)
-                continue
             try:
+                plain = is_plain(name)
+                if not plain and not is_candidate(name):
+                    _note_other(entry, prefix + name, names, folders, state)
+                    continue
                 found = entry.stat(follow_symlinks=False)
+                path = prefix + name
+                if not is_file(found.st_mode):
+                    _note_other(entry, path, names, folders, state)
+                elif excluded is not None and excluded(path):
+                    continue
+                elif (is_deep or not plain) and (reason := unsafe_path(path)):
+                    state.ignored[path] = reason
+                else:
+                    mtime_ns, ctime_ns = found.st_mtime_ns, found.st_ctime_ns
+                    # The same as make_stamp(), without function calls for most files
+                    if not (-LARGEST <= mtime_ns <= LARGEST and 0 < ctime_ns <= LARGEST):
+                        mtime_ns, ctime_ns = bounded_ns(mtime_ns), known_ctime(ctime_ns)
+                    page.append(
+                        (path, found.st_size, mtime_ns, found.st_ino & INODE_MASK, ctime_ns)
+                    )
+                    if len(page) == _PAGE_FILES:
+                        yield page
+                        page = []
             except OSError as error:
                 if error.errno not in _VANISHED:
                     raise
-                continue
-            path = prefix + name
-            if not is_file(found.st_mode):
-                _note_other(entry, path, names, folders, state)
-            elif excluded is not None and excluded(path):
-                continue
-            elif (is_deep or not plain) and (reason := unsafe_path(path)):
-                state.ignored[path] = reason
-            else:
-                mtime_ns, ctime_ns = found.st_mtime_ns, found.st_ctime_ns
-                # The same as make_stamp(), without function calls for most files
-                if not (-LARGEST <= mtime_ns <= LARGEST and 0 < ctime_ns <= LARGEST):
-                    mtime_ns, ctime_ns = bounded_ns(mtime_ns), known_ctime(ctime_ns)
-                page.append((path, found.st_size, mtime_ns, found.st_ino & INODE_MASK, ctime_ns))
-                if len(page) == _PAGE_FILES:
-                    yield page
-                    page = []
+            except Exception as error:  # noqa: BLE001 - one file never ends a scan
+                state.ignored[prefix + name] = f"{FAILED}: {in_words(error)}"
     yield page
 
 

@@ -23,6 +23,7 @@ from worker.errors import ContentSyncError
 from worker.ingest.outcomes import SyncReport
 from worker.settings.model import Settings
 from worker.watch.brake import Brake, Record
+from worker.watch.failures import in_words
 from worker.watch.ignore import SeedNames, seed_names
 from worker.watch.lane import Lane, Reading
 from worker.watch.read import UNLEASED_STILL_SECONDS, stamp_of
@@ -242,9 +243,7 @@ def _failed(path: str, error: Exception) -> outcomes.Outcome:
     from worker.ingest.outcomes import Outcome  # noqa: PLC0415
 
     logger.error("reading %s failed", one_line(path, limit=200), exc_info=error)
-    problem = unreadable_problem(
-        UNREADABLE, one_line(f"{type(error).__name__}: {error}", limit=200)
-    )
+    problem = unreadable_problem(UNREADABLE, in_words(error))
     return Outcome(path=path, kind="failed", problems=(problem,))
 
 
@@ -262,7 +261,7 @@ def _count(outcome: Reading, path: str, found: Synced) -> None:
             found.judged_again += 1
         case Reading.IGNORED:
             found.ignored.setdefault(path, "it is a plain note")
-        case Reading.BUSY | Reading.ABSENT | Reading.UNSURE:
+        case Reading.BUSY | Reading.ABSENT | Reading.UNSURE | Reading.FAILED:
             pass
 
 
@@ -284,5 +283,5 @@ def _retire(feed: Feed, gone: list[str], found: Synced, settings: Settings, reco
 def _may_exist(names: SeedNames, path: str) -> bool:
     try:
         return names.is_seed(path) and isinstance(stamp_of(names.root, path), Stamp)
-    except OSError:
+    except Exception:  # noqa: BLE001 - what is unknown is not gone
         return True

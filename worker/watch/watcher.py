@@ -22,6 +22,7 @@ from worker.ingest.spool import Spool
 from worker.settings.model import Settings
 from worker.watch.brake import Brake, Record
 from worker.watch.event_supervisor import EventSupervisor
+from worker.watch.failures import sending
 from worker.watch.feed import Feed
 from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
 from worker.watch.intake import SLICE_SECONDS, Intake
@@ -317,7 +318,7 @@ class Watcher:
         for path in gone:
             try:
                 exists = self._intake.stamp(path) is not None
-            except OSError:
+            except Exception:  # noqa: BLE001 - what is unknown is not gone
                 exists = True
             if not exists:
                 self._feed.remove(path)
@@ -336,6 +337,7 @@ class Watcher:
     def _confirm_lead(self) -> None:
         self._confirm(self._feed.observed.ceiling())
 
+    @sending()
     def _send(self, batch: Batch, data: bytes, lane: Lane) -> None:
         self._confirm_lead()  # this process may have been frozen since it read the files
         if batch.snapshots:
@@ -394,6 +396,7 @@ class Watcher:
             "unjudged": len(self._intake.judging),
             "judge": self._record.judge.id,
             "unseen": self._unsure if self._last_scan else None,
+            "failed": self._intake.failures.as_json(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "since": self._since.isoformat(),
