@@ -82,7 +82,7 @@ def take_away(settings: Settings, path: str, seen: Content) -> None:
     The file is renamed first and checked again, so that an edit saved at the last moment is never removed.
     """
     with _opened(settings.seeds, path) as (folder, name):
-        hidden = f".content-sync-{secrets.token_hex(8)}.tmp"  # hidden files are not seeds
+        hidden = f".content-sync-{secrets.token_hex(8)}.removed"  # hidden files are not seeds
         _still(settings, path, seen)
         os.rename(name, hidden, src_dir_fd=folder, dst_dir_fd=folder)
         aside = "/".join((*path.split("/")[:-1], hidden))
