@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import hashlib
 import json
+import re
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,17 +41,19 @@ class Intruder:
         self,
         body: str | bytes,
         *,
-        task: str = INGEST,
+        task: str | None = INGEST,
         content_type: str = SIGNED_TYPE,
+        content_encoding: str = "utf-8",
         **headers: Any,
     ) -> None:
         data = body.encode() if isinstance(body, str) else body
         task_id = str(uuid.uuid4())
+        named = {} if task is None else {"task": task}
         message = {
             "body": base64.b64encode(data).decode(),
-            "content-encoding": "utf-8",
+            "content-encoding": content_encoding,
             "content-type": content_type,
-            "headers": {"task": task, "id": task_id, "lang": "py", "argsrepr": "", **headers},
+            "headers": {"id": task_id, "lang": "py", "argsrepr": "", **named, **headers},
             "properties": {
                 "correlation_id": task_id,
                 "delivery_mode": 2,
@@ -126,6 +131,52 @@ def test_forged_messages_change_nothing_and_doctor_counts_them(
     assert not checks["messages"]["ok"]
     assert checks["messages"]["detail"].startswith("9 forged")
     assert checks["broker"]["detail"].endswith("messages are signed with broker_secret")
+
+
+BOMB = 256 * 1024 * 1024
+
+
+def most_memory(worker: Any) -> int:
+    """Return the most bytes that a worker's first process ever had in memory."""
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+
+def test_nothing_is_inflated_before_the_signature_is_checked(
+    service: Installation, intruder: Intruder
+):
+    """Neither by the header `compression`, nor by an encoding of Python's such as bz2."""
+    bomb = bz2.compress(b"0" * BOMB)
+    assert len(bomb) < 1000
+    with service.start("worker", "-c", "1") as worker, service.start("watch"):
+        write(service.seeds / "a.md", a_seed())
+        wait_until(service.is_equal, what="the true page")
+        before = most_memory(worker)
+        intruder.send(bomb, compression="application/x-bz2")
+        intruder.send(bomb, content_type="application/text", content_encoding="bz2", task=None)
+        wait_until(lambda: refusals(worker) == 2, what="two refusals")
+        write(service.seeds / "a.md", a_seed(title="The service goes on"))
+        wait_until(service.is_equal, what="the next edit")
+        assert most_memory(worker) - before < BOMB / 8
+
+
+GARBAGE = (
+    *(b"", b"{", b"null", b"\xff", b'"text"', b"[" * 100_000, b"{}", b'{"properties": {}}'),
+    b'{"__type__": "uuid", "__value__": "x"}',
+    b'{"__type__": "datetime", "__value__": 5}',
+)
+
+
+def test_garbage_in_a_queue_ends_no_worker(service: Installation, shared_redis: Any):
+    with service.start("worker", "-c", "1") as worker, service.start("watch"):
+        for count, garbage in enumerate(GARBAGE, 1):
+            shared_redis.client.lpush(QUEUE, garbage)
+            wait_until(
+                lambda n=count: refusals(worker) == n, what=f"that {garbage[:50]!r} is dropped"
+            )
+        write(service.seeds / "a.md", a_seed(title="The service goes on"))
+        wait_until(service.is_equal, what="the page")
+        assert "Traceback" not in worker.output
 
 
 def test_a_repeated_message_is_harmless(service: Installation, shared_redis: Any):

@@ -43,6 +43,7 @@ TRANSPORT = {
     "queue_order_strategy": "priority",
 }
 IN_PROCESS_TRANSPORT = "worker.run.memory_broker:Transport"
+REDIS_TRANSPORT = "worker.run.redis_broker:Transport"
 
 
 def broker_of(settings: Settings) -> str:
@@ -58,8 +59,10 @@ def configure(app: Celery, settings: Settings, serializer: str) -> None:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a Redis without free memory refuses a worker's writes
-        broker_transport=IN_PROCESS_TRANSPORT if settings.in_process else None,
-        broker_transport_options={} if settings.in_process else TRANSPORT,
+        broker_transport=IN_PROCESS_TRANSPORT if settings.in_process else REDIS_TRANSPORT,
+        broker_transport_options={}
+        if settings.in_process
+        else TRANSPORT | {"signer": app.signer, "forgeries": app.forgeries},
         task_queues=[Queue(name) for name in QUEUES],
         task_default_queue=LIVE,
         task_serializer=serializer,

@@ -1,4 +1,4 @@
-"""Extends Celery's consumer: verifies messages, notices lost processes, survives a full Redis.
+"""Extends Celery's consumer: notices lost processes and a replaced store, survives a full Redis.
 
 `worker.run.celery_settings` and `worker.run.tasks` name it; only a process that consumes messages imports it.
 """
@@ -16,7 +16,6 @@ from celery.worker.consumer import Consumer
 from celery.worker.strategy import default as default_strategy
 
 from worker.errors import StoreReplacedError
-from worker.run.message_signing import SIGNED_TYPE, ForgedMessageError, Signer
 
 logger = logging.getLogger("content_sync.consumer")
 
@@ -91,29 +90,16 @@ class StoreWatch(bootsteps.StartStopStep):
             state.should_stop = 1  # the exit code
 
 
-def verify_first(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
-    """Return Celery's handler for a task's messages, with a check of the signature in front.
-
-    A message that is unsigned, badly signed or too large is dropped, logged in one line, and counted. By
-    then only the envelope is parsed, which every message of a queue has.
-    """
+def or_reconnect(task: Task, app: Celery, consumer: Any) -> Callable[..., Any]:
+    """Return Celery's handler for a task's messages, whose answers end the connection if they fail."""
     handle: Callable[..., Any] = default_strategy(task, app, consumer)
-    signer: Signer | None = app.signer
-    if signer is None:
+    if app.signer is None:
         return handle
 
-    def verify(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> Any:
-        is_signed = body is None and message.content_type == SIGNED_TYPE
-        try:
-            signer.verify(message.body if is_signed else b"")
-        except ForgedMessageError as error:
-            logger.error("dropped a forged message for %s: %s", task.name, error)
-            app.forgeries.count()
-            ack(logger, consumer.connection_errors)
-            return None
+    def receive(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> Any:
         return handle(message, body, _or_fail(ack), _or_fail(reject), callbacks)
 
-    return verify
+    return receive
 
 
 def _or_fail(answer: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,11 +1,12 @@
 """Signs messages, so that workers ignore whoever can write to the broker but does not know the secret.
 
-A message is an HMAC-SHA256 followed by exactly the JSON bytes that it signs. Size and signature are checked
-before anything is parsed. Celery's own serializer `auth` needs X.509 certificates for each part and the
-package `cryptography`; one shared secret fits a service whose parts trust each other. Anybody who saw a
-signed message can send it again. That is harmless: the store drops what is not newer than what it has seen,
-and bytes are fetched by the hashes in the message. This module knows neither Celery nor batches.
-Called by `worker.run.tasks`, `worker.run.consumer` and `worker.run.doctor`.
+A body is an HMAC-SHA256 followed by exactly the JSON bytes that it signs. Size and signature are checked
+before anything of it is parsed; `worker.run.redis_broker` signs the envelope too. Celery's own serializer
+`auth` needs X.509 certificates for each part and the package `cryptography`; one shared secret fits a
+service whose parts trust each other. Anybody who saw a signed message can send it again. That is harmless:
+the store drops what is not newer than what it has seen, and bytes are fetched by the hashes in the message.
+This module knows neither Celery nor batches. Called by `worker.run.redis_broker`, `worker.run.tasks` and
+`worker.run.doctor`.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ RETRY_SECONDS = (
 
 def create_app(settings: Settings, services: Callable[[], Services]) -> Celery:
     """Return the application; `services` returns the services of the calling process."""
-    app = Celery("content_sync", broker=broker_of(settings), task_cls=VerifiedTask)
+    app = Celery("content_sync", broker=broker_of(settings), task_cls=AnsweredTask)
     app.services = services
     app.forgeries = Forgeries()
     app.signer = signer = make_signer(settings)
@@ -111,10 +111,10 @@ def _add_tasks(app: Celery) -> None:
             note_life(task, at_once=True)
 
 
-class VerifiedTask(Task):
-    """A task whose messages are verified before a process gets them."""
+class AnsweredTask(Task):
+    """A task whose messages are acknowledged, or delivered again over a new connection."""
 
-    Strategy = "worker.run.consumer:verify_first"
+    Strategy = "worker.run.consumer:or_reconnect"
 
 
 def publisher(app: Celery) -> Callable[[Batch, str], None]:
