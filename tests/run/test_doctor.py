@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from support.stored import NOON, a_library
@@ -89,3 +91,30 @@ def test_delivery_reports_again_at_once_after_the_clock_was_set_back(sqlite_url,
         library.services.deliver()
         (check,) = [c for c in doctor(library.services.settings, None) if c.name == "delivery"]
     assert check.ok, check.detail
+
+
+@pytest.fixture
+def shared_folder():
+    """Return a folder that every user can reach."""
+    with tempfile.TemporaryDirectory(prefix="content-sync-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def names_of_checks(library):
+    return {check.name: check for check in doctor(library.services.settings, None)}
+
+
+@pytest.mark.parametrize(("mode", "fails"), [(0o644, True), (0o640, False), (0o600, False)])
+def test_a_store_that_everybody_can_read_is_named(shared_folder, seeds, mode, fails):
+    file = shared_folder / "store.db"
+    file.touch()
+    file.chmod(mode)
+    with a_library(f"sqlite:///{file}", seeds=seeds) as library:
+        check = names_of_checks(library).get("store file")
+        assert (check is not None) == fails
+        if fails:
+            assert not check.ok
+            assert f"run `chmod o= {file} {file}-wal {file}-shm`" in check.detail
+            shared_folder.chmod(0o750)
+            assert "store file" not in names_of_checks(library)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -148,3 +149,29 @@ def test_prepared_statements_outlast_a_read(postgres_url: str):
     with store.read() as connection:
         assert connection.scalar(prepared) == 1
     store.close()
+
+
+def test_a_new_sqlite_file_and_its_folder_are_for_one_user_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        with a_library(f"sqlite:///{tmp_path}/deep/var/store.db") as library:
+            library.services.heartbeat("counter", {"n": 0})
+            var = tmp_path / "deep" / "var"
+            modes = {path.name: oct(path.stat().st_mode & 0o777) for path in [var, *var.iterdir()]}
+    finally:
+        os.umask(before)
+    assert modes == {
+        "var": "0o700",
+        **dict.fromkeys(("store.db", "store.db-wal", "store.db-shm"), "0o600"),
+    }
+
+
+def test_a_sqlite_file_that_exists_keeps_its_mode(tmp_path):
+    file = tmp_path / "store.db"
+    file.touch()
+    for path, mode in ((file, 0o660), (tmp_path, 0o770)):
+        path.chmod(mode)
+    with a_library(f"sqlite:///{file}") as library:
+        library.services.heartbeat("counter", {"n": 0})
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o660}
+    assert tmp_path.stat().st_mode & 0o777 == 0o770

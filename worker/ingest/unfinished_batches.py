@@ -37,7 +37,7 @@ class UnfinishedBatches:
         with self._suspects if batch.attempts else nullcontext():
             note = self._folder / f"{batch.id}.json"
             try:
-                self._folder.mkdir(exist_ok=True)
+                self._folder.mkdir(mode=0o700, exist_ok=True)
                 note.write_text(json.dumps(batch.as_json()), encoding="utf-8")
             except OSError as error:  # a full disk: the batch itself fails and reports it
                 logger.warning("%s cannot be written: %s", note, error.strerror)

@@ -85,6 +85,7 @@ def _everything(services: Services) -> Iterator[Check]:
     yield from _broker(services)
     yield from _folder(settings)
     yield from _ignored(settings)
+    yield from _private(services.store)
     yield from _space(services.store)
     if all(check.ok for check in stored):
         yield from _beats(services, "watcher", WATCHER_SECONDS)
@@ -161,6 +162,21 @@ def _ignored(settings: Settings) -> Iterator[Check]:
         if reason is not None and reason != UNREADABLE
     ]
     yield Check(name="ignored", ok=True, detail="; ".join(by_reason(ignored)) or "no name")
+
+
+def _private(store: Store) -> Iterator[Check]:
+    """Name the files of a SQLite store that every user of the machine can read."""
+    if not store.is_sqlite:
+        return
+    files = [Path(f"{store.url.database}{end}").absolute() for end in ("", "-wal", "-shm")]
+    found = [file for file in files if file.exists() and file.stat().st_mode & 0o004]
+    if found and all(folder.stat().st_mode & 0o001 for folder in files[0].parents):
+        names = " ".join(map(str, found))
+        yield Check(
+            name="store file",
+            ok=False,
+            detail=f"every user of this machine can read the library: run `chmod o= {names}`",
+        )
 
 
 def _space(store: Store) -> Iterator[Check]:

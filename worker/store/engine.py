@@ -7,10 +7,11 @@ for each other instead of losing an update. Both databases wait ten seconds for 
 from __future__ import annotations
 
 import fcntl
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -244,16 +245,23 @@ def file_of(url: URL) -> StoreFile:
 
 
 def make_folder(store: Store) -> None:
-    """Create the folder of a SQLite file; raise `ConfigurationError` if that fails."""
+    """Create a SQLite file and its folder, for this user alone; what exists already stays as it is.
+
+    SQLite gives the `-wal` and the `-shm` the mode of the file. Raises `ConfigurationError` if the folder
+    cannot be made; SQLite says why the file cannot.
+    """
     if not store.is_sqlite or store.url.database is None:
         return
-    folder = Path(store.url.database).parent
+    file = Path(store.url.database)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        file.parent.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"the store's folder {folder} cannot be created: {error.strerror}"
+            f"the store's folder {file.parent} cannot be created: {error.strerror}"
         ) from error
+    with suppress(OSError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def insert_into(dialect: Dialect, table: Table) -> sqlite.Insert | postgresql.Insert:
