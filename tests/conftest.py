@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests import from `support`
 
-from support.servers import PostgresServer, RedisServer
+from support.servers import PgBouncerServer, PostgresServer, RedisServer, find_pgbouncer
 
 pytest_plugins = ["support.peers"]
 
@@ -94,6 +94,15 @@ def empty_postgres_url(shared_postgres: PostgresServer) -> Iterator[str]:
     """Give the SQLAlchemy URL of a database without tables."""
     with shared_postgres.database() as url:
         yield url
+
+
+@pytest.fixture
+def pooled_url(shared_postgres: PostgresServer, postgres_url: str) -> Iterator[str]:
+    """Give the URL of an empty database behind a PgBouncer in transaction mode."""
+    if find_pgbouncer() is None:
+        pytest.skip("there is no pgbouncer: install your system's package")
+    with PgBouncerServer(shared_postgres) as pooler:
+        yield f"{pooler.url(postgres_url)}?prepare_threshold=none"
 
 
 @pytest.fixture

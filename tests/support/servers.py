@@ -271,11 +271,11 @@ class PostgresServer(Server):
         account = unprivileged_account()
         self.binaries = binaries or find_postgres(account)
         super().__init__(account)
-        self._password = secrets.token_hex(8)
+        self.password = secrets.token_hex(8)
 
     def url(self, database: str = "postgres") -> str:
         """Return the SQLAlchemy URL of a database, with its password."""
-        return f"postgresql+psycopg://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql+psycopg://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """Make the cluster at the first start; then start the server and wait until it is ready."""
@@ -301,7 +301,7 @@ class PostgresServer(Server):
     def _make_cluster(self) -> None:
         if not _may_run(self.binaries / "postgres", self.account):
             self.binaries = _copy_installation(self.binaries, self.folder)
-        password = self._write("password", self._password)
+        password = self._write("password", self.password)
         process = self._launch(
             [
                 str(self.binaries / "initdb"),
@@ -339,6 +339,51 @@ class PostgresServer(Server):
             lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
             return len(lines) >= 8 and int(lines[0]) == self.pid and lines[7].strip() == "ready"
         return False
+
+
+class PgBouncerServer(Server):
+    """A PgBouncer in front of a PostgreSQL, which gives each transaction any of its few connections."""
+
+    name = "pgbouncer"
+    death_signal = signal.SIGKILL
+    stop_signal = signal.SIGINT
+
+    def __init__(self, postgres: PostgresServer) -> None:
+        super().__init__(unprivileged_account())
+        self._postgres = postgres
+
+    def url(self, store_url: str) -> str:
+        """Return the URL of the same database through the pooler."""
+        return store_url.replace(f":{self._postgres.port}/", f":{self.port}/")
+
+    def _command(self) -> list[str]:
+        settings = self._write(
+            "pgbouncer.ini",
+            f"""[databases]
+* = host=127.0.0.1 port={self._postgres.port} user=postgres password={self._postgres.password}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+""",
+        )
+        return [str(find_pgbouncer()), str(settings)]
+
+    def _is_ready(self) -> bool:
+        with suppress(psycopg.Error):
+            url = self.url(self._postgres.url()).replace("+psycopg", "")
+            psycopg.connect(url, connect_timeout=PATIENCE_SECONDS).close()
+            return True
+        return False
+
+
+def find_pgbouncer() -> Path | None:
+    """Return this machine's pgbouncer, for which there is no wheel; None without one."""
+    found = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    return Path(found) if found else None
 
 
 def find_redis() -> Path:

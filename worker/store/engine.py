@@ -49,6 +49,8 @@ PASSING_CODES = frozenset({"40001", "40P01", "55P03", "SQLITE_BUSY"})
 LOST_RACE_CODES = frozenset(
     {"23505", "23503", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 )
+#: invalid_sql_statement_name, duplicate_prepared_statement: a pooler gave this client another connection.
+LOST_STATEMENT_CODES = frozenset({"26000", "42P05"})
 #: The row itself is refused, today and tomorrow: a value that the database cannot hold, a broken rule, an
 #: index row that is too long. Every other error counts as the database's own, which may be away.
 ROW_CLASSES = frozenset({"22", "23", "54"})
@@ -56,10 +58,14 @@ ROW_CODES = ("SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_CONSTRA
 #: One writer at a time appends events, so their IDs are in the order of their commits.
 EVENT_LOCK = 0x636F6E74656E74  # "content"
 LONGEST_HOLD_SECONDS = 30
+#: An option of the driver that is part of a PostgreSQL URL: a pooler in transaction mode may need `none`.
+PREPARE_THRESHOLD = "prepare_threshold"
 #: The page size of a new SQLite file. A document takes several pages: with SQLite's default of 4,096 bytes
 #: a first load spends 25% more time in the database; with 16,384 a small edit writes more for little gain.
 _PAGE_BYTES = 8192
-#: They make the server notice a worker that lost its connection; otherwise its locks last 15 minutes.
+#: What the server is told with each transaction, in the message that begins it: start-up options are refused
+#: by PgBouncer, and what lasts longer would reach its other clients. `tcp_…` makes the server notice a worker
+#: that lost its connection; otherwise its locks last 15 minutes.
 _SERVER_OPTIONS = {
     "lock_timeout": LOCK_WAIT_SECONDS * 1000,
     "timezone": "UTC",
@@ -94,7 +100,7 @@ class Store:
         self._readers = (
             self._engine.execution_options(begin="DEFERRED")
             if self.is_sqlite
-            else self._engine.execution_options(isolation_level="REPEATABLE READ")
+            else self._engine.execution_options(begin="ISOLATION LEVEL REPEATABLE READ")
         )
 
     @contextmanager
@@ -211,6 +217,8 @@ class Store:
 
     def _explain(self, error: DBAPIError) -> StoreUnavailableError | RowRefusedError:
         reason = str(error.orig).strip().partition("\n")[0]
+        if _code(error) in LOST_STATEMENT_CODES:
+            reason += " (behind a pooler, add prepare_threshold=none to store_url)"
         if _is_of_row(error):
             return RowRefusedError(f"the database refuses a row: {reason}")
         return StoreUnavailableError(f"the store {self.name} is not usable: {reason}")
@@ -231,6 +239,7 @@ def parse_url(url: str) -> URL:
                 )
             return parsed.set(drivername="sqlite+pysqlite")
         case "postgresql" | "postgres":
+            _prepare_threshold(parsed)
             return parsed.set(drivername="postgresql+psycopg")
         case _:
             raise ConfigurationError(
@@ -323,13 +332,14 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(
-        url,
+    engine = create_engine(
+        url.difference_update_query([PREPARE_THRESHOLD]),
         pool_pre_ping=True,
         json_serializer=_to_json,
         connect_args={
+            "autocommit": True,  # the driver must not begin transactions itself
+            PREPARE_THRESHOLD: _prepare_threshold(url),
             "connect_timeout": LOCK_WAIT_SECONDS,
-            "options": " ".join(f"-c {name}={value}" for name, value in _SERVER_OPTIONS.items()),
             "application_name": "content-sync",
             # A lost connection fails within seconds, not after 15 minutes.
             "keepalives_idle": 5,
@@ -338,6 +348,25 @@ def _postgresql_engine(url: URL) -> Engine:
             "tcp_user_timeout": LOCK_WAIT_SECONDS * 1000,
         },
     )
+    settings = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in _SERVER_OPTIONS.items())
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(f"BEGIN {options.get('begin', '')}{settings}")
+
+    return engine
+
+
+def _prepare_threshold(url: URL) -> int | None:
+    """Return after how many runs a statement is prepared, or None for never; the URL may set it."""
+    given = url.query.get(PREPARE_THRESHOLD, "5")
+    if given == "none":
+        return None
+    if isinstance(given, str) and given.isdecimal() and int(given) > 0:
+        return int(given)
+    raise ConfigurationError(f"{PREPARE_THRESHOLD} in store_url must be a number from 1, or none")
 
 
 def _to_json(value: Any) -> str:
