@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -16,15 +18,18 @@ from sqlalchemy import text
 from support.programs import run
 from support.seeds import BODY, a_seed, write
 
+from worker.domain.folder.chain import Checkpoint, check_chain, read_checkpoint
 from worker.domain.folder.laws import Breaches, Law
-from worker.library.opened import open_services
+from worker.library.opened import open_reader, open_services
 from worker.reviews.snooze_and_ack import snooze
 from worker.run import processes
 from worker.run.repair import repair_library
 from worker.run.sync import sync_folder
 from worker.run.verify import verify_library
 from worker.settings.model import Settings, load_settings
-from worker.store.engine import Store
+from worker.store.chain import chain_older, chained_events
+from worker.store.documents import add_events, event_row
+from worker.store.engine import Connection, Store
 
 TODAY = datetime.now(UTC).date()
 DUE = str(TODAY - timedelta(days=200))  # of a quarterly review
@@ -34,6 +39,10 @@ MIXED_ENDS = a_seed(title="Mixed", body="One.\r\nTwo.\nThree.\r\n")
 
 def quiet(_done: int, _total: int) -> None:
     pass
+
+
+CONTENT = "at, kind, path, document_id, number, data, salt, content_sha256, chain_sha256"
+UNCHAINED = "at, kind, path, document_id, number, data, NULL, NULL, NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +55,12 @@ class World:
     def sync(self) -> None:
         sync_folder(self.settings, full=False, dry_run=False, progress=quiet)
 
-    def verify(self, most: int = 20) -> Breaches:
-        return verify_library(self.settings, most=most, progress=quiet)
+    def verify(self, most: int = 20, against: Checkpoint | None = None) -> Breaches:
+        return verify_library(self.settings, most=most, progress=quiet, against=against)
+
+    def checkpoint(self) -> Checkpoint:
+        with open_reader(self.settings) as reader:
+            return read_checkpoint(reader.export_manifest(active_only=False)["checkpoint"])
 
     def repair(self) -> Any:
         return repair_library(self.settings, progress=quiet)
@@ -312,9 +325,9 @@ def test_a_repair_ingests_the_file_of_a_lost_version(world: World):
         "DELETE FROM events WHERE path = 'edited.md' AND number = 2",
         "DELETE FROM versions WHERE path = 'edited.md' AND number = 2",
     )
-    assert laws_of(world.verify()) == {Law.HEAD, Law.FILE}
+    assert laws_of(world.verify()) == {Law.HEAD, Law.FILE, Law.CHAIN}
     world.repair()
-    assert world.verify().ok
+    assert laws_of(world.verify()) == {Law.CHAIN}, "nothing brings the lost event again"
     rows = world.ask("SELECT number FROM versions WHERE path = 'edited.md' ORDER BY number")
     assert rows == [(1,), (2,)]
 
@@ -437,3 +450,94 @@ def test_verify_without_a_store_is_a_usage_error(tmp_path: Path, seeds: Path):
     result = run("verify", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (["UPDATE events SET path = 'x.md' WHERE id = 5"], ["event 5 was altered"]),
+        (
+            ["DELETE FROM events WHERE id = 5"],
+            ["an event before event 6 was removed, inserted or moved"],
+        ),
+        (
+            [
+                "UPDATE events SET id = 1000 WHERE id = 5",
+                "UPDATE events SET id = 5 WHERE id = 6",
+                "UPDATE events SET id = 6 WHERE id = 1000",
+            ],
+            [f"an event before event {number} was removed, inserted or moved" for number in (5, 6, 7)],
+        ),
+        (
+            [f"INSERT INTO events (id, {CONTENT}) SELECT 0, {CONTENT} FROM events WHERE id = 5"],
+            [f"an event before event {number} was removed, inserted or moved" for number in (0, 1)],
+        ),
+        (
+            [f"INSERT INTO events (id, {CONTENT}) SELECT 0, {UNCHAINED} FROM events WHERE id = 5"],
+            ["event 0 was inserted: it has no hash"],
+        ),
+    ],
+    ids=["altered", "removed", "reordered", "inserted", "inserted without hashes"],
+)  # fmt: skip
+def test_events_that_were_altered_by_hand_are_found(
+    world: World, damage: list[str], said: list[str]
+):
+    assert len(world.ask("SELECT id FROM events")) > 7
+    world.damage(*damage)
+    found = [b.detail for b in world.verify().breaches if b.law is Law.CHAIN]
+    assert found == said
+
+
+def test_a_chain_that_was_computed_again_differs_from_a_checkpoint(world: World):
+    kept = world.checkpoint()
+    assert world.verify(against=kept).ok
+    write(world.seeds / "edited.md", a_seed(title="Edited again", lastReviewed=str(TODAY)))
+    world.sync()
+    world.age()
+    assert world.verify(against=kept).ok, "what came later does not matter"
+
+    world.damage("UPDATE events SET at = '2026-01-01 00:00:00' WHERE id = 2")
+    world.damage("UPDATE events SET salt = NULL, content_sha256 = NULL, chain_sha256 = NULL")
+    store = Store(world.settings.store_url.value)
+    with store.write() as connection:
+        chain_older(connection)
+    store.close()
+
+    assert Law.CHAIN not in world.verify().found, "a chain alone proves nothing"
+    found = [b.detail for b in world.verify(against=kept).breaches if b.law is Law.CHAIN]
+    assert found == [f"event {kept.event} or one before it was altered"]
+
+
+def test_events_that_are_missing_at_the_end_are_found_with_a_checkpoint(world: World):
+    kept = world.checkpoint()
+    world.damage(f"DELETE FROM events WHERE id = {kept.event}")
+    found = [b.detail for b in world.verify(against=kept).breaches if b.law is Law.CHAIN]
+    assert found == [f"event {kept.event} was removed"]
+
+
+def test_two_writers_at_once_make_one_chain(store_url: str):
+    settings = load_settings(store_url=store_url)
+    processes.migrate(settings)
+    began = Barrier(4)
+
+    def add(writer: int) -> None:
+        store = Store(store_url)
+        began.wait()
+        for number in range(25):
+            rows = [event_row(datetime.now(UTC), "seed.fixed", f"{writer}.md", number=number)] * 3
+
+            def work(connection: Connection, rows: list[dict[str, Any]] = rows) -> None:
+                store.lock_events(connection)
+                add_events(connection, rows)
+
+            store.transact(work)
+        store.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(4)))
+    store = Store(store_url)
+    with store.read() as connection:
+        rows = list(chained_events(connection))
+        assert len(rows) == 4 * 25 * 3
+        assert list(check_chain(rows)) == []
+    store.close()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ from sqlalchemy import inspect
 from support.programs import clean_environment
 
 import worker.store.migrate as subject
+from worker.domain.folder.chain import check_chain
 from worker.errors import ConfigurationError, StoreUnavailableError
+from worker.store.chain import chained_events, checkpoint
+from worker.store.documents import add_events, event_row
 from worker.store.engine import Connection, Store, parse_url
 from worker.store.library import list_versions
 from worker.store.paths import known_files
@@ -60,6 +64,8 @@ def describe(store: Store) -> dict[str, object]:
         sql = connection.exec_driver_sql
         for name, made_by in sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all():
             rows = sql(f"SELECT * FROM {name}").all()
+            if name == "epochs":  # its names and its time are each store's own
+                rows = [(row.number, row.reason, row.after_event) for row in rows]
             columns = {row[1]: row[2:] for row in sql(f"PRAGMA table_info({name})").all()}
             indexes = {
                 (index[1], index[2], index[4]): sql(f"PRAGMA index_xinfo('{index[1]}')").all()
@@ -172,6 +178,43 @@ def test_the_files_of_an_earlier_store_have_no_ctime_yet(store: Store):
     upgrade_to(store, "head")
     with store.read() as connection:
         assert known_files(connection)["a.md"].stamp == (5, 6, 7, 0)
+
+
+def test_the_events_of_an_earlier_store_are_chained(store: Store):
+    upgrade_to(store, "0008")
+    for number in range(1, 1003):  # more than one page
+        add_event_of_0008(store, number)
+
+    subject.migrate(store)
+    with store.read() as connection:
+        rows = list(chained_events(connection))
+        assert [row.id for row in rows] == list(range(1, 1003))
+        assert all(row.salt and row.content_sha256 and row.chain_sha256 for row in rows)
+        assert list(check_chain(rows)) == []
+
+
+def test_an_event_of_a_program_that_is_not_upgraded_yet_is_chained_before_the_next(store: Store):
+    subject.migrate(store)
+    add_event_of_0008(store, 1)
+    with store.read() as connection:
+        assert checkpoint(connection) is None
+    with store.write() as connection:
+        store.lock_events(connection)
+        add_events(connection, [event_row(datetime.now(UTC), "seed.fixed", "b.md")])
+
+    with store.read() as connection:
+        rows = list(chained_events(connection))
+        assert [row.path for row in rows] == ["a.md", "b.md"]
+        assert None not in {row.chain_sha256 for row in rows}
+        assert list(check_chain(rows)) == []
+
+
+def add_event_of_0008(store: Store, number: int) -> None:
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO events (at, kind, path, number, data) VALUES"
+            f" ('2026-11-24 12:00:00', 'version.stored', 'a.md', {number}, '{{\"similarity\": 1.0}}')"
+        )
 
 
 def kinds_of_events(store: Store) -> list[str]:

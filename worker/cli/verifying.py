@@ -12,6 +12,7 @@ from worker.cli.output import print_json
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from worker.domain.folder.chain import Checkpoint
     from worker.domain.folder.laws import Breaches
 
 #: The names of the counts, in the order in which they are shown, and of one thing of each.
@@ -27,6 +28,20 @@ _COUNTED = {
 }
 
 
+class _Checkpoint(click.ParamType[Any]):
+    name = "checkpoint"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Checkpoint:
+        from worker.domain.folder.chain import read_checkpoint
+
+        try:
+            return read_checkpoint(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.command
 @click.option(
     "--repair",
@@ -40,14 +55,22 @@ _COUNTED = {
     default=20,
     help="Show at most N breaches of each law.",
 )
+@click.option(
+    "--against",
+    metavar="EPOCH:ID:HASH",
+    type=_Checkpoint(),
+    help="Check that no event up to this one was altered; digests and exports name one.",
+)
 @as_json
 @click.pass_obj
-def verify(flags: Flags, *, repair: bool, most: int, as_json: bool) -> None:
+def verify(
+    flags: Flags, *, repair: bool, most: int, against: Checkpoint | None, as_json: bool
+) -> None:
     """Check that nothing stored is damaged, lost or wrong.
 
     Hashes the folder, all versions and all bodies again, and checks that they agree with each other,
-    with the events and with the notices. --repair reads the whole folder again and derives documents
-    from their versions; it deletes nothing.
+    with the events and with the notices, and that no event was altered or removed. --repair reads the
+    whole folder again and derives documents from their versions; it deletes nothing.
 
     Exits with 1 when something is wrong.
 
@@ -59,13 +82,13 @@ def verify(flags: Flags, *, repair: bool, most: int, as_json: bool) -> None:
     from worker.run.verify import verify_library
 
     with text.progress("Verifying") as progress:
-        findings = verify_library(settings, most=most, progress=progress)
+        findings = verify_library(settings, most=most, progress=progress, against=against)
     answer = findings.as_json()
     if repair and not findings.ok and not findings.unsound:
         with text.progress("Reading the folder") as progress:
             repaired, report, notices = repair_library(settings, progress=progress)
         with text.progress("Verifying") as progress:
-            findings = verify_library(settings, most=most, progress=progress)
+            findings = verify_library(settings, most=most, progress=progress, against=against)
         answer = findings.as_json() | {
             "repaired": {
                 "documents": repaired.heads,

@@ -31,7 +31,7 @@ from worker.domain.reviews.route import Route
 from worker.errors import ConfigurationError
 from worker.messages.digest_sections import REVIEWS, STAGES, Section, read_sections, shown_path
 from worker.settings.model import Settings, packaged_config
-from worker.store import library
+from worker.store import chain, library
 from worker.store import notices as table
 from worker.store import since as store
 from worker.store.engine import Connection
@@ -81,6 +81,7 @@ class Cleared:
 class Digest:
     """The content of a message. `personal` is true if the route has `owners`.
 
+    `checkpoint` is the newest event with its hash, which a message keeps outside the store.
     `news` counts what happened since the route's last message, as `{"stored": 1425, "retired": 3}`.
     """
 
@@ -89,6 +90,7 @@ class Digest:
     personal: bool = False
     news: Mapping[str, int] = field(default_factory=dict)
     cleared: Cleared = Cleared()
+    checkpoint: str | None = None
 
 
 def compose_digest(
@@ -125,6 +127,7 @@ def compose_digest(
         personal=bool(route.owners),
         news={word: count for word, kind in NEWS.items() if (count := happened.get(kind, 0))},
         cleared=_cleared(connection, route.name, since, owed, policy.fields.last_reviewed),
+        checkpoint=str(newest) if (newest := chain.checkpoint(connection)) is not None else None,
     )
     snooze_days = min(EXAMPLE_SNOOZE_DAYS, settings.review.max_snooze_days)
     subject, text, html = write_digest(
@@ -194,6 +197,7 @@ def _values(digest: Digest, *, today: date, snooze_until: date) -> dict[str, Any
             "reviews": _named(digest.cleared.reviews),
             "refusals": _named(digest.cleared.refusals),
         },
+        "checkpoint": digest.checkpoint,
         "example": _example(digest.sections),
         "snooze_until": snooze_until,
     }
@@ -254,6 +258,7 @@ def _data(digest: Digest, *, today: date, now: datetime) -> dict[str, Any]:
             }
             for section in digest.sections
         ],
+        "checkpoint": digest.checkpoint,
         "news": dict(digest.news),
         "cleared": {
             "reviews": _named(digest.cleared.reviews),

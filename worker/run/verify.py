@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from worker.domain.folder import laws
+from worker.domain.folder.chain import Checkpoint, check_chain, check_checkpoint
 from worker.domain.folder.laws import Breach, Breaches, Law, LifeEvent
 from worker.domain.reviews.ladder import DUE, OVERDUE
 from worker.domain.reviews.notice import Notice
@@ -24,7 +25,7 @@ from worker.library.services import Services
 from worker.reviews.sweep import owed_now
 from worker.run.verify_folder import check_folder
 from worker.settings.model import Settings
-from worker.store import evidence, liveness
+from worker.store import chain, evidence, liveness
 from worker.store.engine import Connection
 from worker.store.notices import new_notices
 from worker.watch.root import require_folder
@@ -36,16 +37,21 @@ LEASE_SLACK = timedelta(hours=1)
 _AT_ONCE = 500
 
 
-def verify_library(settings: Settings, *, most: int, progress: Progress) -> Breaches:
+def verify_library(
+    settings: Settings, *, most: int, progress: Progress, against: Checkpoint | None = None
+) -> Breaches:
     """Check everything with services of its own; see `verify`."""
     with open_services(settings) as services:
-        return verify(services, most=most, progress=progress)
+        return verify(services, most=most, progress=progress, against=against)
 
 
-def verify(services: Services, *, most: int, progress: Progress) -> Breaches:
+def verify(
+    services: Services, *, most: int, progress: Progress, against: Checkpoint | None = None
+) -> Breaches:
     """Check everything and return what was found, at most `most` breaches of each law.
 
-    `progress` gets the number of versions and files that are done, and the total. Raises
+    With `against`, also that the events up to this checkpoint are those that it was made of. `progress`
+    gets the number of versions and files that are done, and the total. Raises
     `ConfigurationError` if there is no seeds folder, `StoreUnavailableError` if the database does not answer.
     """
     require_folder(services.settings.seeds)
@@ -67,6 +73,7 @@ def verify(services: Services, *, most: int, progress: Progress) -> Breaches:
 
         unproven = _check_versions(connection, findings, step)
         _check_documents(connection, services, findings)
+        _check_events(connection, findings, against)
         _check_notices(connection, services, findings)
         _check_reminders(connection, services, findings)
         check_folder(services, connection, findings, unproven=unproven, step=step)
@@ -128,6 +135,14 @@ def _check_documents(connection: Connection, services: Services, findings: Breac
     for name, row_id, path in evidence.lost_subjects(connection):
         detail = f"row {row_id} of {name} is about a document that does not exist"
         findings.add([Breach(law=Law.SUBJECT, path=path, detail=detail)])
+
+
+def _check_events(connection: Connection, findings: Breaches, against: Checkpoint | None) -> None:
+    """Check that events are those that were added, and those that a checkpoint was made of."""
+    findings.add(check_chain(chain.chained_events(connection)))
+    if against is not None:
+        found = chain.hash_of(connection, against.event)
+        findings.add([check_checkpoint(against, chain.list_epochs(connection), found)])
 
 
 def _story(rows: Iterable[Any]) -> Iterator[LifeEvent]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 from sqlalchemy.sql.dml import Insert
 
+from worker.store.chain import chained
 from worker.store.engine import insert_into
 from worker.store.schema import bodies, documents, events, versions
 
@@ -107,9 +108,9 @@ def add_versions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
 
 
 def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Append events; take `Store.lock_events` first."""
+    """Append events, each with its hash; take `Store.lock_events` first. Nothing else adds events."""
     if rows:
-        connection.execute(insert(events), rows)
+        connection.execute(insert(events), chained(connection, rows))
 
 
 def event_row(

@@ -322,14 +322,10 @@ def list_notices(
 
 def events_after(connection: Connection, event_id: int, limit: int) -> Sequence[Any]:
     """Return up to `limit` events after an ID, oldest first: the change feed."""
-    return connection.execute(
-        select(events).where(events.c.id > event_id).order_by(events.c.id).limit(limit)
-    ).all()
-
-
-def newest_event(connection: Connection) -> int:
-    """Return the ID of the newest event, 0 before the first."""
-    return connection.scalar(select(func.max(events.c.id))) or 0
+    e = events.c
+    columns = (e.id, e.at, e.kind, e.path, e.document_id, e.number, e.data)
+    query = select(*columns, e.chain_sha256.label("hash")).where(e.id > event_id)
+    return connection.execute(query.order_by(e.id).limit(limit)).all()
 
 
 def live_versions(connection: Connection, *, bodies_too: bool) -> Iterator[Any]:

@@ -7,11 +7,13 @@ directly, so that a first command need not load Alembic; a test proves that they
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
 from worker.errors import StoreUnavailableError
+from worker.store.chain import begin_first_epoch
 from worker.store.engine import Store, make_folder
 from worker.store.schema import metadata
 
@@ -72,6 +74,7 @@ def find_revision(connection: Connection) -> str | None:
 def _create(connection: Connection) -> None:
     """Create the tables of `schema`, and record the newest revision."""
     metadata.create_all(connection)
+    begin_first_epoch(connection, now=datetime.now(UTC))
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
         " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"

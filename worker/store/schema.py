@@ -4,8 +4,8 @@
 settings by which files were judged. `documents` has the head of
 each document, `versions` and `bodies` its history, `events` the audit trail and change feed,
 `acknowledgements` people's answers to reviews, `notices` the notices and their state, `channels` each
-channel's rate and failures, `heartbeats` the running parts, and `holds` the missing and refused documents
-that wait for a person.
+channel's rate and failures, `heartbeats` the running parts, `holds` the missing and refused documents that
+wait for a person, and `epochs` what the IDs of the events belong to.
 
 No table uses an option of PostgreSQL: to check it, SQLAlchemy would load its whole PostgreSQL dialect, for
 each command on SQLite too. On PostgreSQL only the migrations create the tables.
@@ -195,8 +195,26 @@ events = Table(
     Column("document_id", Id),
     Column("number", Integer),
     Column("data", Json, nullable=False),
+    # The chain; NULL in events of a program that does not know it, and a NULL salt where data was emptied.
+    Column("salt", Text),
+    Column("content_sha256", Text),
+    Column("chain_sha256", Text),
     Index("ix_events_path", "path", "id"),
     sqlite_autoincrement=True,
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("number", Id, Identity(), primary_key=True),
+    Column("epoch", Text, nullable=False, unique=True),  # the newest is the one that goes on
+    Column("library", Text, nullable=False),  # the name of the store, the same in all its copies
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column(
+        "after_event", BigInteger, nullable=False
+    ),  # up to it, events are those of earlier epochs
+    Column("event", BigInteger, nullable=False),  # that says that it began; 0 for the first epoch
 )
 
 acknowledgements = Table(

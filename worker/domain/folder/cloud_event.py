@@ -15,7 +15,10 @@ TYPE_PREFIX = "org.content-sync."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One row of the change feed. `at` is aware, `number` is the version number, `data` is JSON."""
+    """One row of the change feed. `at` is aware, `number` is the version number, `data` is JSON.
+
+    `hash` is the event's place in the chain (`worker.domain.folder.chain`).
+    """
 
     id: int
     at: datetime
@@ -24,11 +27,13 @@ class Event:
     document_id: int | None
     number: int | None
     data: dict[str, Any]
+    hash: str | None = None
 
 
 def cloud_event(event: Event) -> dict[str, Any]:
     """Return the event in the JSON form of CloudEvents 1.0; `time` is RFC 3339 in UTC."""
     named = {"document_id": event.document_id, "number": event.number}
+    chained = {"hash": event.hash} if event.hash is not None else {}
     return {
         "specversion": "1.0",
         "id": str(event.id),
@@ -36,6 +41,7 @@ def cloud_event(event: Event) -> dict[str, Any]:
         "type": f"{TYPE_PREFIX}{event.kind}",
         "subject": event.path,
         "time": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        **chained,
         "datacontenttype": "application/json",
         "data": event.data | {name: value for name, value in named.items() if value is not None},
     }

@@ -32,6 +32,7 @@ class Law(StrEnum):
     HEAD = "head"
     DUE_DATE = "due-date"
     EVENT = "event"
+    CHAIN = "chain"
     STORY = "story"
     LEDGER = "ledger"
     SUBJECT = "subject"
@@ -60,6 +61,10 @@ LAWS: Mapping[Law, tuple[str, str]] = {
         "restore the settings",
     ),
     Law.EVENT: ("each version has its event, and each event its version", "restore a backup"),
+    Law.CHAIN: (
+        "each event is as it was added, and none before it was removed or inserted",
+        "compare the events with a backup, and find out who can write to the database",
+    ),
     Law.STORY: ("a document has the path and the state that its events give it", "restore a backup"),
     Law.LEDGER: ("the path ledger agrees with the documents", "content-sync verify --repair"),
     Law.SUBJECT: ("events, notices and answers are about existing documents", "restore a backup"),
