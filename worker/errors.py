@@ -34,6 +34,10 @@ class BrokerUnavailableError(ContentSyncError):
     """Redis cannot be reached."""
 
 
+class CursorLostError(ContentSyncError):
+    """A program has processed an event that the store does not have: a backup was restored."""
+
+
 class AlreadyRunningError(ContentSyncError):
     """Another process already does this work on the same store."""
 

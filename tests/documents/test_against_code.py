@@ -191,7 +191,7 @@ def test_every_example_of_settings_can_be_read(document: Path, monkeypatch, tmp_
 
 def events_of_the_program() -> set[str]:
     """Return the kinds of events that any module writes or reads, as their strings stand there."""
-    kind = re.compile(r"\"((?:document|version|seed|review)\.[a-z_]+)\"")
+    kind = re.compile(r"\"((?:document|version|seed|review|epoch)\.[a-z_]+)\"")
     return {
         found
         for module in (ROOT / "worker").rglob("*.py")

@@ -17,7 +17,8 @@ from support.stored import Library, a_library, a_mailing_library, mails_at
 
 from worker.domain.folder.cloud_event import Event
 from worker.messages.channels.stream import EventStream
-from worker.messages.deliver import _lease, publish_events
+from worker.messages.deliver import _lease
+from worker.messages.publish import publish_events
 
 
 @pytest.fixture
@@ -233,24 +234,24 @@ class LateStream(EventStream):
 
     batches = 0
 
-    def last_id(self) -> int:
-        return 0
+    def last(self, key: str | None = None) -> None:
+        return None
 
-    def publish(self, events: Sequence[Event]) -> int:
+    def publish(self, events: Sequence[Event], key: str | None = None) -> int:
         self.batches += 1
-        return super().publish(events)
+        return super().publish(events, key)
 
 
 def test_events_that_another_worker_publishes_are_skipped(
     sqlite_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("worker.messages.deliver.EVENTS_AT_ONCE", 2)
+    monkeypatch.setattr("worker.messages.publish.EVENTS_AT_ONCE", 2)
     with a_library(sqlite_url, stream={"url": redis_url}, routes={}) as library:
         for name in "abcdef":
             library.drop(f"{name}.md")
         library.services.deliver()
         late = LateStream(redis_url, key="content-sync:events", max_length=100)
-        assert publish_events(library.store, late) == 0
+        assert publish_events(library.store, late, now=library.time) == 0
         assert late.batches == 1
         late.close()
     assert Redis.from_url(redis_url).xlen("content-sync:events") == 6

@@ -22,9 +22,10 @@ from support.programs import clean_environment
 import worker.store.migrate as subject
 from worker.domain.folder.chain import check_chain
 from worker.errors import ConfigurationError, StoreUnavailableError
-from worker.store.chain import chained_events, checkpoint
+from worker.store.chain import chained_events
 from worker.store.documents import add_events, event_row
 from worker.store.engine import Connection, Store, parse_url
+from worker.store.epochs import checkpoint
 from worker.store.library import list_versions
 from worker.store.paths import known_files
 from worker.store.schema import metadata

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +17,41 @@ CONTENT_SYNC = (sys.executable, "-m", "worker")
 
 
 def main(state_file: Path) -> None:
-    if not state_file.exists():
-        save(state_file, begin())
-    state = json.loads(state_file.read_text())
+    while True:
+        if not state_file.exists():
+            save(state_file, begin())
+        follow(state_file, json.loads(state_file.read_text()))
+
+
+def follow(state_file: Path, state: dict[str, Any]) -> None:
+    """Do what the events say, until a backup was restored or the feed ends for another reason."""
     feed = subprocess.Popen(
-        [*CONTENT_SYNC, "events", "--after", str(state["event"]), "--follow"],
+        [*CONTENT_SYNC, "events", "--after", state["cursor"], "--follow"],
         stdout=subprocess.PIPE,
         text=True,
     )
     assert feed.stdout is not None
     for line in feed.stdout:
         event = json.loads(line)
-        take(state["documents"], event)
-        state["event"] = int(event["id"])
+        if event["type"] == "org.content-sync.epoch.began":
+            state = begin()
+            feed.kill()
+        else:
+            take(state["documents"], event)
+            state["cursor"] = ":".join((event["source"].split("/")[-1], event["id"], event["hash"]))
         save(state_file, state)
+    if feed.wait() == 1:  # the store does not have the event of the cursor
+        save(state_file, begin())
+    elif feed.returncode > 0:
+        time.sleep(0.1)
 
 
 def begin() -> dict[str, Any]:
-    """Copy the library as it is."""
+    """Copy the library as it is; what changed while it was copied comes with the events."""
     manifest = json.loads(ask("export", "--format", "manifest"))
     lines = [json.loads(line) for line in ask("export").splitlines()]
     documents = {str(line["id"]): {**copied(line), "body": line["body"]} for line in lines}
-    return {
-        "event": min([manifest["event"], *(line["event"] for line in lines)]),
-        "documents": documents,
-    }
+    return {"cursor": manifest["checkpoint"] or "0", "documents": documents}
 
 
 def take(documents: dict[str, Any], event: dict[str, Any]) -> None:

@@ -4,44 +4,69 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.cli.options import Flags, read_settings
-from worker.cli.output import json_line, print_json
+from worker.cli.output import complain, json_line, print_json
+from worker.errors import CursorLostError
+
+if TYPE_CHECKING:
+    from worker.domain.folder.cursor import Cursor
 
 POLL_SECONDS = 0.5
+
+
+class _Cursor(click.ParamType[Any]):
+    name = "cursor"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Cursor:
+        from worker.domain.folder.cursor import read_cursor
+
+        try:
+            return read_cursor(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command
 @click.option(
     "--after",
-    metavar="ID",
-    type=click.IntRange(min=0),
-    default=0,
-    help="The last ID you processed; 0 for all events.",
+    metavar="[EPOCH:]ID[:HASH]",
+    type=_Cursor(),
+    default="0",
+    help="The last event you processed; 0 for all events.",
 )
 @click.option("--follow", is_flag=True, help="Wait for new events until Ctrl-C.")
 @click.pass_obj
-def events(flags: Flags, *, after: int, follow: bool) -> None:
+def events(flags: Flags, *, after: Cursor, follow: bool) -> None:
     """Print what happened, for programs: one CloudEvent per line.
 
-    The oldest comes first. Continue with --after and the last ID you processed: no event is skipped. A new
-    program reads `content-sync export` first.
+    The oldest comes first. Continue with --after and the last event you processed: no event is skipped. A
+    new program reads `content-sync export` first, and continues after its checkpoint. With EPOCH and HASH
+    (the end of `source`, and `hash`) it is noticed when a backup was restored: then this exits with 1.
 
     Example: content-sync events --after 120 --follow
     """
     settings = read_settings(flags)
+    from worker.domain.folder.cursor import cursor_at
     from worker.library.opened import open_reader
 
     with open_reader(settings) as reader:
         while True:
-            page = reader.events(after)
+            try:
+                page = reader.events(after)
+            except CursorLostError as error:
+                complain(str(error))
+                raise click.exceptions.Exit(1) from None
             for event in page:
                 sys.stdout.write(json_line(event))
             sys.stdout.flush()
             if page:
-                after = int(page[-1]["id"])
+                after = cursor_at(page[-1])
             elif follow:
                 time.sleep(POLL_SECONDS)
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from worker.store import chain, library
+from worker.store import epochs, library
 from worker.store.engine import Connection
 
 
@@ -18,7 +18,7 @@ def export_manifest(connection: Connection, *, active_only: bool) -> dict[str, A
 
     `checkpoint` is that event with its epoch and hash, None before the first event.
     """
-    newest = chain.checkpoint(connection)
+    newest = epochs.checkpoint(connection)
     return {
         "event": newest.event if newest is not None else 0,
         "documents": [
@@ -32,7 +32,7 @@ def export_manifest(connection: Connection, *, active_only: bool) -> dict[str, A
 
 def export_documents(connection: Connection, *, active_only: bool) -> Iterator[dict[str, Any]]:
     """Yield the live documents with their bodies, in path order."""
-    newest = chain.checkpoint(connection)
+    newest = epochs.checkpoint(connection)
     event = newest.event if newest is not None else 0
     checkpoint = str(newest) if newest is not None else None
     for row in library.live_versions(connection, bodies_too=True):

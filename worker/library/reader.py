@@ -12,12 +12,14 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from worker.errors import CursorLostError
 from worker.library import queries
 from worker.settings.model import Settings
 from worker.store import library
 from worker.store.engine import Store
 
 if TYPE_CHECKING:
+    from worker.domain.folder.cursor import Cursor
     from worker.domain.reviews.policy import Policy
     from worker.domain.seeds.seed import Seed
 
@@ -184,13 +186,24 @@ class Reader:
         with self.store.read() as connection:
             return queries.notices(connection, state, limit=limit, before=before)
 
-    def events(self, after: int) -> list[dict[str, Any]]:
-        """Return the next events after an ID as CloudEvents, oldest first; empty at the end."""
-        from worker.domain.folder.cloud_event import Event, cloud_event
+    def events(self, after: int | Cursor) -> list[dict[str, Any]]:
+        """Return the next events after one as CloudEvents, oldest first; empty at the end.
 
+        Raises `CursorLostError` if the store no longer has that event: a backup was restored.
+        """
+        from worker.domain.folder.cloud_event import cloud_event
+        from worker.domain.folder.cursor import Cursor
+        from worker.store import epochs
+
+        cursor = Cursor(event=after) if isinstance(after, int) else after
         with self.store.read() as connection:
-            rows = library.events_after(connection, after, EVENTS_AT_ONCE)
-        return [cloud_event(Event(**row._asdict())) for row in rows]
+            if epochs.has_lost(connection, cursor):
+                raise CursorLostError(
+                    f"the store does not have the event {cursor.event} that you processed: a backup was"
+                    " restored. Take a new `content-sync export`, and continue after its checkpoint"
+                )
+            found = epochs.feed(connection, cursor.event, EVENTS_AT_ONCE)
+        return [cloud_event(event) for event in found]
 
     def export_manifest(self, *, active_only: bool) -> dict[str, Any]:
         """Return the live library without bodies, and the ID of its newest event."""

@@ -24,7 +24,7 @@ from worker.library.reader import Reader
 from worker.messages.silence_alarm import SilenceAlarm
 from worker.settings.model import Settings
 from worker.settings.schema_file import load_rules, require_compiled
-from worker.store import judges, liveness, paths
+from worker.store import judges, liveness, newest_event, paths
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -226,16 +226,22 @@ class Services(Reader):
 
     def deliver(self) -> list[Delivery]:
         """Send the digests that are ready, and publish new events to the stream. Commits each step."""
-        from worker.messages.deliver import deliver, publish_events
+        from worker.messages.deliver import deliver
+        from worker.messages.publish import publish_events
 
         self.silence_alarm.check(self.now(), self.today())
         brake, routes = self.settings.brake, self.policy.routes
         holds.hold_refusals(self.store, brake, routes, now=self.now())
         delivered = deliver(self._outgoing)
+        self.notice_restore()
         if self.stream is not None:
-            publish_events(self.store, self.stream)
+            publish_events(self.store, self.stream, now=self.now())
         self.silence_alarm.report(self.now())
         return delivered
+
+    def notice_restore(self) -> None:
+        """Begin an epoch if a backup took the place of the store; note the newest event. Commits."""
+        newest_event.compare(self.store, now=self.now())
 
     # What the watcher does.
 

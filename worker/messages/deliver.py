@@ -1,4 +1,4 @@
-"""Turns notices into messages: lease, check again, compose, send, mark. Also publishes events to the stream.
+"""Turns notices into messages: lease, check again, compose, send, mark.
 
 All pending notices of a route go out as one digest. A crash between sending and marking repeats the message
 with the same id; it never loses it. Each step is a separate transaction, so no lock is held while sending.
@@ -19,17 +19,15 @@ from uuid import uuid4
 
 from jinja2 import Environment
 
-from worker.domain.folder.cloud_event import Event
 from worker.domain.reviews.hours import is_open
 from worker.domain.reviews.notice import failing_notices
 from worker.domain.reviews.policy import Policy
 from worker.domain.reviews.route import Route
 from worker.errors import ChannelError, ConfigurationError
 from worker.messages.channels import Channel, Message
-from worker.messages.channels.stream import EventStream
 from worker.messages.digest import Composed, compose_digest
 from worker.settings.model import Settings
-from worker.store import channel_states, library
+from worker.store import channel_states
 from worker.store import notices as table
 from worker.store.engine import Store
 from worker.store.paths import Verdicts
@@ -39,8 +37,6 @@ logger = logging.getLogger("content_sync.deliver")
 
 FIRST_BACKOFF_SECONDS = 10
 LONGEST_BACKOFF_SECONDS = 3600
-#: A lost stream is filled again from the first event; this bounds the memory that takes.
-EVENTS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,26 +108,6 @@ def preview(out: Outgoing, route: Route, owed: Sequence[table.Leased]) -> str:
     if owed:
         message = _message(route, message.id, _compose(out, route, owed))
     return out.channels[route.channel].preview(message)
-
-
-def publish_events(store: Store, stream: EventStream) -> int:
-    """Publish the events that the stream lacks and return their number.
-
-    The last id of the stream is the cursor, so a lost stream is filled again. When another worker publishes
-    at the same time, this one stops; the other worker, or the next tick, publishes the rest.
-    """
-    published = 0
-    after = stream.last_id()
-    while True:
-        with store.read() as connection:
-            rows = library.events_after(connection, after, EVENTS_AT_ONCE)
-        if not rows:
-            return published
-        new = stream.publish([Event(**row._asdict()) for row in rows])
-        published += new
-        if new < len(rows):
-            return published
-        after = rows[-1].id
 
 
 def send_test(routes: Sequence[Route], channels: Mapping[str, Channel]) -> list[dict[str, Any]]:

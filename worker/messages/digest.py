@@ -31,7 +31,7 @@ from worker.domain.reviews.route import Route
 from worker.errors import ConfigurationError
 from worker.messages.digest_sections import REVIEWS, STAGES, Section, read_sections, shown_path
 from worker.settings.model import Settings, packaged_config
-from worker.store import chain, library
+from worker.store import epochs, library
 from worker.store import notices as table
 from worker.store import since as store
 from worker.store.engine import Connection
@@ -127,7 +127,7 @@ def compose_digest(
         personal=bool(route.owners),
         news={word: count for word, kind in NEWS.items() if (count := happened.get(kind, 0))},
         cleared=_cleared(connection, route.name, since, owed, policy.fields.last_reviewed),
-        checkpoint=str(newest) if (newest := chain.checkpoint(connection)) is not None else None,
+        checkpoint=str(newest) if (newest := epochs.checkpoint(connection)) is not None else None,
     )
     snooze_days = min(EXAMPLE_SNOOZE_DAYS, settings.review.max_snooze_days)
     subject, text, html = write_digest(

@@ -70,6 +70,7 @@ def up(settings: Settings) -> None:
     migrate(settings)
     with only_one(settings), open_services(settings) as services:
         services.require_rules()
+        services.notice_restore()
         _say_what_is_watched(settings)
         logger.info("store      %s", services.store.name)
         _say_where_messages_go(settings)

@@ -43,6 +43,8 @@ def sync_folder(
     with open_services(settings) as services:
         services.require_rules()
         services.require_judge_of_watcher()
+        if not dry_run:
+            services.notice_restore()
         found = sync_once(
             settings=settings,
             record=services,
@@ -56,6 +58,8 @@ def sync_folder(
         )
         if not (dry_run or found.busy or found.unsure):
             services.heartbeat(SYNC, {"started": started_at.isoformat()})
+        if not dry_run:
+            services.notice_restore()
     report = found.report
     if dry_run:
         report.new, report.changed, report.retired = found.new, found.changed, len(found.removed)

@@ -25,7 +25,7 @@ from worker.library.services import Services
 from worker.reviews.sweep import owed_now
 from worker.run.verify_folder import check_folder
 from worker.settings.model import Settings
-from worker.store import chain, evidence, liveness
+from worker.store import chain, epochs, evidence, liveness
 from worker.store.engine import Connection
 from worker.store.notices import new_notices
 from worker.watch.root import require_folder
@@ -142,7 +142,7 @@ def _check_events(connection: Connection, findings: Breaches, against: Checkpoin
     findings.add(check_chain(chain.chained_events(connection)))
     if against is not None:
         found = chain.hash_of(connection, against.event)
-        findings.add([check_checkpoint(against, chain.list_epochs(connection), found)])
+        findings.add([check_checkpoint(against, epochs.list_epochs(connection), found)])
 
 
 def _story(rows: Iterable[Any]) -> Iterator[LifeEvent]:

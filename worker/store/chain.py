@@ -1,4 +1,4 @@
-"""The hash chain over events in the store, and the epochs in which their IDs increase.
+"""The hash chain over events, in the store.
 
 Every event is chained where it is added, by `worker.store.documents.add_events`. Events that an earlier
 version of the program added are chained by the migration, or before the next event. Commits nothing.
@@ -8,21 +8,17 @@ version of the program added are chained by the migration, or before the next ev
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
-from worker.domain.folder.chain import START, Checkpoint, chain_hash, content_hash
-from worker.store.schema import epochs, events
+from worker.domain.folder.chain import START, chain_hash, content_hash
+from worker.store.schema import events
 
 _SALT_BYTES = 16
 _AT_ONCE = 1000
 _HASHES = ("salt", "content_sha256", "chain_sha256")
-#: Why an epoch began.
-CREATED = "created"
 
 
 def chained(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -47,13 +43,7 @@ def chained(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict
 def chain_older(connection: Connection) -> str:
     """Chain the events at the end that have no hashes yet; return the hash of the newest event."""
     e = events.c
-    newest = connection.execute(
-        select(e.id, e.chain_sha256)
-        .where(e.chain_sha256.is_not(None))
-        .order_by(e.id.desc())
-        .limit(1)
-    ).one_or_none()
-    after, previous = (0, START) if newest is None else (newest.id, newest.chain_sha256)
+    after, previous = newest_link(connection) or (0, START)
     page = select(e.id, e.at, e.kind, e.path, e.document_id, e.number, e.data).order_by(e.id)
     setting: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _HASHES}
     link = update(events).where(e.id == bindparam("event_id")).values(setting)
@@ -81,8 +71,13 @@ def hash_of(connection: Connection, event_id: int) -> str | None:
     return connection.scalar(select(events.c.chain_sha256).where(events.c.id == event_id))
 
 
-def checkpoint(connection: Connection) -> Checkpoint | None:
-    """Return the newest event with its epoch and hash, or None before the first."""
+def newest_event(connection: Connection) -> int:
+    """Return the ID of the newest event, 0 before the first."""
+    return connection.scalar(select(func.max(events.c.id))) or 0
+
+
+def newest_link(connection: Connection) -> tuple[int, str] | None:
+    """Return the ID and the hash of the newest event that is chained, or None before the first."""
     e = events.c
     newest = connection.execute(
         select(e.id, e.chain_sha256)
@@ -90,35 +85,7 @@ def checkpoint(connection: Connection) -> Checkpoint | None:
         .order_by(e.id.desc())
         .limit(1)
     ).one_or_none()
-    if newest is None:
-        return None
-    epoch = epoch_of(connection)
-    return Checkpoint(epoch=epoch.epoch, event=newest.id, hash=newest.chain_sha256)
-
-
-def epoch_of(connection: Connection) -> Any:
-    """Return the row of the epoch that the store is in."""
-    return connection.execute(select(epochs).order_by(epochs.c.number.desc()).limit(1)).one()
-
-
-def list_epochs(connection: Connection) -> Sequence[Any]:
-    """Return every epoch of the store, oldest first."""
-    return connection.execute(select(epochs).order_by(epochs.c.number)).all()
-
-
-def begin_first_epoch(connection: Connection, *, now: datetime) -> None:
-    """Give a new store its name and its first epoch."""
-    connection.execute(
-        insert(epochs),
-        {
-            "epoch": secrets.token_hex(6),
-            "library": secrets.token_hex(8),
-            "began_at": now,
-            "reason": CREATED,
-            "after_event": 0,
-            "event": 0,
-        },
-    )
+    return None if newest is None else (newest.id, newest.chain_sha256)
 
 
 def _linked(previous: str, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from worker.errors import StoreUnavailableError
-from worker.store.chain import begin_first_epoch
 from worker.store.engine import Store, make_folder
+from worker.store.epochs import begin_first
 from worker.store.schema import metadata
 
 #: The newest migration in `migrations/versions`; a test compares it with Alembic's head.
@@ -74,7 +74,7 @@ def find_revision(connection: Connection) -> str | None:
 def _create(connection: Connection) -> None:
     """Create the tables of `schema`, and record the newest revision."""
     metadata.create_all(connection)
-    begin_first_epoch(connection, now=datetime.now(UTC))
+    begin_first(connection, now=datetime.now(UTC))
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
         " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"

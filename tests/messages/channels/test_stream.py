@@ -6,7 +6,7 @@ import redis
 
 from worker.domain.folder.cloud_event import Event
 from worker.errors import BrokerUnavailableError, ConfigurationError
-from worker.messages.channels.stream import EventStream, open_stream
+from worker.messages.channels.stream import EventStream, Published, open_stream
 from worker.settings.model import load_settings
 
 KEY = "content-sync:events"
@@ -71,11 +71,42 @@ def test_publishing_is_idempotent(stream, client):
 
 
 def test_the_last_id_is_the_cursor_even_of_an_emptied_stream(stream, client):
-    assert stream.last_id() == 0
+    assert stream.last() is None
     stream.publish([event(5), event(9)])
-    assert stream.last_id() == 9
+    assert stream.last().id == 9
+    assert stream.last().event["subject"] == "nci/9.md"
     client.xtrim(KEY, maxlen=0, approximate=False)
-    assert stream.last_id() == 9
+    assert stream.last() == Published(id=9, closed=False, event=None)
+
+
+def test_each_epoch_has_a_stream_and_the_earlier_ones_name_the_newest(stream, client):
+    stream.publish([event(5), event(9)])
+    for number, name in ((2, "bb"), (3, "cc")):
+        began = event(8 + number, kind="epoch.began", path="", data={"epoch": name})
+        key = stream.key_of(number, name)
+        for _ in range(2):  # a second time adds nothing
+            stream.forward(began, key)
+        stream.publish([began], key)
+
+    assert stream.key_of(1, "aa") == KEY
+    named = {
+        key: [
+            json.loads(fields[b"event"])["data"].get("stream") for _, fields in client.xrange(key)
+        ]
+        for key in (KEY, f"{KEY}:bb", f"{KEY}:cc")
+    }
+    assert named == {
+        KEY: [None, None, f"{KEY}:bb", f"{KEY}:cc"],
+        f"{KEY}:bb": [None, f"{KEY}:cc"],
+        f"{KEY}:cc": [None],
+    }
+    assert stream.last(KEY).closed
+
+
+def test_a_reader_finds_the_newest_stream_even_after_redis_was_emptied(stream, client):
+    stream.forward(event(9, kind="epoch.began"), stream.key_of(2, "bb"))
+    ((_, fields),) = client.xrange(KEY)
+    assert json.loads(fields[b"event"])["data"]["stream"] == f"{KEY}:bb"
 
 
 def test_nothing_to_publish_needs_no_redis():
@@ -106,14 +137,14 @@ def test_an_event_without_a_document_names_none(stream, client):
 
 def test_a_key_of_another_type_is_an_error_not_an_empty_stream(stream, client):
     client.set(KEY, "not a stream")
-    for call in (lambda: stream.publish([event(1)]), stream.last_id):
+    for call in (lambda: stream.publish([event(1)]), stream.last):
         with pytest.raises(BrokerUnavailableError, match="WRONGTYPE"):
             call()
 
 
 def test_a_missing_redis_is_reported_without_the_password():
     stream = EventStream("redis://:hunter2secret@127.0.0.1:1/0", key=KEY, max_length=10)
-    for call in (lambda: stream.publish([event(1)]), stream.last_id):
+    for call in (lambda: stream.publish([event(1)]), stream.last):
         with pytest.raises(BrokerUnavailableError) as caught:
             call()
         assert "127.0.0.1:1" in str(caught.value)

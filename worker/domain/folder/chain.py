@@ -58,11 +58,21 @@ class ChainedEvent(Protocol):
     chain_sha256: str | None
 
 
-class Epoch(Protocol):
-    """A row of `epochs`: events up to `after_event` are certainly those of the epochs before, too."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """A time in which the IDs of events name the same events for ever; a row of `epochs`.
 
+    Events up to `after_event` are certainly those of the epochs before, too. `event` is the ID of the event
+    that says that it began, 0 for the first epoch. `began_at` is aware. `library` is the name of the store.
+    """
+
+    number: int
     epoch: str
+    library: str
+    began_at: datetime
+    reason: str
     after_event: int
+    event: int
 
 
 def read_checkpoint(text: str) -> Checkpoint:

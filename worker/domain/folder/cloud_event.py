@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 SOURCE = "/content-sync"
+#: The kind of event that says that an epoch began: what was processed of the epochs before may be gone.
+BEGAN = "epoch.began"
 TYPE_PREFIX = "org.content-sync."
 
 
@@ -17,7 +19,8 @@ TYPE_PREFIX = "org.content-sync."
 class Event:
     """One row of the change feed. `at` is aware, `number` is the version number, `data` is JSON.
 
-    `hash` is the event's place in the chain (`worker.domain.folder.chain`).
+    `source` names the library and the epoch in which `id` is the event's. `hash` is its place in the chain
+    (`worker.domain.folder.chain`).
     """
 
     id: int
@@ -28,6 +31,12 @@ class Event:
     number: int | None
     data: dict[str, Any]
     hash: str | None = None
+    source: str = SOURCE
+
+
+def source_of(library: str, epoch: str) -> str:
+    """Return the source of the events of an epoch: with it, the ID of an event is unique."""
+    return f"{SOURCE}/{library}/{epoch}"
 
 
 def cloud_event(event: Event) -> dict[str, Any]:
@@ -37,9 +46,9 @@ def cloud_event(event: Event) -> dict[str, Any]:
     return {
         "specversion": "1.0",
         "id": str(event.id),
-        "source": SOURCE,
+        "source": event.source,
         "type": f"{TYPE_PREFIX}{event.kind}",
-        "subject": event.path,
+        **({"subject": event.path} if event.path else {}),
         "time": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         **chained,
         "datacontenttype": "application/json",

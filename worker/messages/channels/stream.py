@@ -1,14 +1,15 @@
-"""Publishes events as CloudEvents on a Redis stream, for programs that follow the library.
+"""Publishes events as CloudEvents on Redis streams, for programs that follow the library.
 
-The stream is a copy of the `events` table. The id of an entry is the id of its event, so publishing is
-idempotent, and the last id of the stream is the cursor of the publisher. The caller decides which events to
-publish. Called by `worker.messages.deliver`.
+A stream is a copy of the `events` table, from the event with which its epoch began. The id of an entry is the
+id of its event, so publishing is idempotent, and the last entry of the stream is the cursor of the publisher.
+The caller decides which events to publish. Called by `worker.messages.publish`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from worker.domain.folder.cloud_event import Event, cloud_event
@@ -16,8 +17,20 @@ from worker.settings.model import Settings
 from worker.settings.redis_link import SCHEMES, RedisLink
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The last entry of a stream. `closed`: it names the stream of a new epoch; nothing more is added.
+
+    `event` is the CloudEvent, or None if it was trimmed.
+    """
+
+    id: int
+    closed: bool
+    event: dict[str, Any] | None
+
+
 class EventStream:
-    """The stream at one key of one Redis server; it keeps about the newest `max_length` events.
+    """The streams of one Redis server, one an epoch; each keeps about the newest `max_length` events.
 
     The methods raise `BrokerUnavailableError` when Redis returns an error or does not answer for seconds.
     """
@@ -27,11 +40,16 @@ class EventStream:
         self._key = key
         self._max_length = max_length
 
-    def publish(self, events: Sequence[Event]) -> int:
+    def key_of(self, number: int, epoch: str) -> str:
+        """Return the key of the stream of an epoch; the first epoch has the key of the settings."""
+        return self._key if number == 1 else f"{self._key}:{epoch}"
+
+    def publish(self, events: Sequence[Event], key: str | None = None) -> int:
         """Add the events, in increasing order of id, and return how many were new to the stream.
 
-        Skips events whose id is not above the last id of the stream, because the stream already has them. If
-        Redis fails half-way, the added events stay; publishing the same events again adds the rest.
+        Redis refuses an event whose id is not above the last id of the stream: another publisher was faster,
+        or the stream has other events than the store. The caller looks at `last` to tell which. If Redis
+        fails half-way, the added events stay.
         """
         if not events:
             return 0
@@ -40,7 +58,7 @@ class EventStream:
             with self._link.client.pipeline(transaction=False) as pipe:
                 for event in events:
                     pipe.xadd(
-                        self._key,
+                        key or self._key,
                         _fields(event),
                         id=f"{event.id}-0",
                         maxlen=self._max_length,
@@ -49,17 +67,37 @@ class EventStream:
                 answers = pipe.execute(raise_on_error=False)
             refused = [a for a in answers if isinstance(a, Exception)]
             for error in refused:
-                if not _is_already_published(error):
+                if not _is_not_above(error):
                     raise error
         return len(answers) - len(refused)
 
-    def last_id(self) -> int:
-        """Return the id of the last published event, even if it was trimmed, or 0 if there is none."""
+    def last(self, key: str | None = None) -> Published | None:
+        """Return the last entry of the stream, or None if there is no stream."""
         with self._link.failing_as_unavailable():
-            if not self._link.client.exists(self._key):
-                return 0
-            about = self._link.client.xinfo_stream(self._key)
-        return int(about["last-generated-id"].split(b"-")[0])
+            if not self._link.client.exists(key or self._key):
+                return None
+            about = self._link.client.xinfo_stream(key or self._key)
+        number, _, part = about["last-generated-id"].partition(b"-")
+        newest = about["last-entry"]
+        event = json.loads(newest[1][b"event"]) if newest is not None else None
+        return Published(id=int(number), closed=int(part) > 0, event=event)
+
+    def forward(self, began: Event, key: str) -> None:
+        """Name the stream of a new epoch in a last entry of the streams that readers may be at.
+
+        These are the stream of the first epoch, so that a reader who knows only the settings finds the newest
+        one, and the stream that it has named until now.
+        """
+        keys = [self._key]
+        if (last := self.last(self._key)) is not None and last.closed and last.event is not None:
+            keys.insert(0, last.event["data"]["stream"])
+        fields = _fields(replace(began, data=began.data | {"stream": key}))
+        with self._link.failing_as_unavailable():
+            for old in keys:
+                last = self.last(old)
+                named = last.event if last is not None and last.closed else None
+                if old != key and (named is None or named["data"]["stream"] != key):
+                    self._link.client.xadd(old, fields, id=f"{last.id if last else 0}-*")
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""
@@ -93,5 +131,5 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _is_already_published(error: Exception) -> bool:
+def _is_not_above(error: Exception) -> bool:
     return "equal or smaller than" in str(error)

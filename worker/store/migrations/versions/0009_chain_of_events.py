@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-from worker.store.chain import begin_first_epoch, chain_older
+from worker.store.chain import chain_older
+from worker.store.epochs import begin_first
 
 revision = "0009"
 down_revision = "0008"
@@ -36,7 +37,7 @@ def upgrade() -> None:
     )
     for name in ("salt", "content_sha256", "chain_sha256"):
         op.add_column("events", sa.Column(name, sa.Text()))
-    begin_first_epoch(op.get_bind(), now=datetime.now(UTC))
+    begin_first(op.get_bind(), now=datetime.now(UTC))
     chain_older(op.get_bind())
 
 
