@@ -6,7 +6,7 @@ Every function takes a connection and changes nothing. Dates are ISO dates; inst
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,8 @@ from worker.store.engine import Connection
 
 if TYPE_CHECKING:
     from worker.domain.reviews.policy import Policy
-    from worker.domain.seeds.seed import Seed
 
 REFUSED = "refused"
-#: The side of a diff that is a file, not a version.
-FILE = "file"
-#: The details of a change if nothing changed.
-_NO_DETAILS: dict[str, Any] = {"sections": [], "figures": [], "links": [], "risk": None}
 
 
 def status(connection: Connection, *, policy: Policy, today: date, now: datetime) -> dict[str, Any]:
@@ -219,63 +214,6 @@ def show(
     }
 
 
-def diff(
-    connection: Connection,
-    path: str,
-    first: int | None,
-    second: int | None,
-    *,
-    policy: Policy,
-) -> dict[str, Any] | None:
-    """Return what changed between two versions, by default the last two; None if one is missing."""
-    document = locate(connection, path)
-    if document is None:
-        return None
-    to = second if second is not None else document.number
-    since = first if first is not None else to - 1
-    new = library.find_version(connection, document.id, number=to)
-    old = library.find_version(connection, document.id, number=since)
-    if new is None or (old is None and since != 0):
-        return None
-    return {
-        "path": document.path,
-        "title": document.title,
-        "from": since,
-        "to": to,
-        "old": _side(old),
-        "new": _side(new),
-        **_changes(_content_of(old), _content_of(new), policy),
-    }
-
-
-def diff_file(
-    connection: Connection,
-    path: str,
-    number: int | None,
-    seed: Seed,
-    *,
-    label: str,
-    sha256: str,
-    policy: Policy,
-) -> dict[str, Any] | None:
-    """Return what changed between a version, by default the newest, and a file that was read."""
-    document = locate(connection, path)
-    if document is None:
-        return None
-    old = library.find_version(connection, document.id, number=number)
-    if old is None:
-        return None
-    return {
-        "path": document.path,
-        "title": document.title,
-        "from": old.number,
-        "to": FILE,
-        "old": _side(old),
-        "new": {"number": None, "label": label, "sha256": sha256, "stored_at": None},
-        **_changes(_content_of(old), (seed.metadata, seed.body), policy),
-    }
-
-
 def version_to_restore(connection: Connection, path: str, number: int) -> dict[str, Any] | None:
     """Return the stored parts of a version's file; `stored` has the hashes of all the document's files."""
     document = locate(connection, path)
@@ -358,50 +296,6 @@ def reminders(owed: list[Notice]) -> dict[str, Any]:
             }
             for n in owed
         ]
-    }
-
-
-def _side(row: Any | None) -> dict[str, Any] | None:
-    if row is None:
-        return None
-    return {
-        "number": row.number,
-        "label": row.label,
-        "sha256": row.sha256,
-        "stored_at": _iso(row.stored_at),
-    }
-
-
-def _content_of(row: Any | None) -> tuple[dict[str, Any], str]:
-    return (row.metadata, row.body) if row is not None else ({}, "")
-
-
-def _changes(
-    old: tuple[dict[str, Any], str], new: tuple[dict[str, Any], str], policy: Policy
-) -> dict[str, Any]:
-    """Return the differences between two contents, and the changed lines."""
-    from worker.domain.changes.change import compare, hunks  # noqa: PLC0415 - 60 ms, only for a diff
-
-    change = compare(
-        *old, *new, review_fields=policy.review_fields, grave_fields=policy.grave_fields
-    )
-    return {
-        "change": change.kind if change else None,
-        "fields": change.fields_json() if change else [],
-        **(change.details_json() if change else _NO_DETAILS),
-        "reasons": list(change.reasons) if change else [],
-        "lines_added": change.lines_added if change else 0,
-        "lines_removed": change.lines_removed if change else 0,
-        "hunks": [
-            {
-                "old_start": hunk.old_start,
-                "old_lines": hunk.old_lines,
-                "new_start": hunk.new_start,
-                "new_lines": hunk.new_lines,
-                "lines": [list(line) for line in hunk.lines],
-            }
-            for hunk in hunks(old[1], new[1])
-        ],
     }
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from worker.errors import CursorLostError
-from worker.library import queries
+from worker.library import diffs, queries
 from worker.settings.model import Settings
 from worker.store import library
 from worker.store.engine import Store
@@ -127,7 +127,7 @@ class Reader:
     def diff(self, path: str, first: int | None, second: int | None) -> dict[str, Any] | None:
         """Return what changed between two versions, by default the last two."""
         with self.store.read() as connection:
-            return queries.diff(connection, path, first, second, policy=self.policy)
+            return diffs.diff(connection, path, first, second, policy=self.policy)
 
     def diff_file(
         self, path: str, number: int | None, seed: Seed, *, sha256: str
@@ -137,7 +137,7 @@ class Reader:
 
         label = read_facts(seed.metadata, self.policy.fields).label
         with self.store.read() as connection:
-            return queries.diff_file(
+            return diffs.diff_file(
                 connection,
                 path,
                 number,

@@ -199,17 +199,8 @@ class _Reader:
             case "review":
                 return self._review(line, notice, head)
             case "refused":
-                problem, kept = data["problem"], data["kept"]
-                served = f"version {kept} stays published" if kept else "nothing is published"
-                if kept and data.get("earlier"):
-                    served += ", accepted under earlier rules"
-                return replace(
-                    line,
-                    path=notice.path,  # of the refused file; its document may have moved
-                    detail=f"{problem['code']} {problem['message']}; {served}",
-                    line=problem["line"],
-                    hint=problem["hint"],
-                )
+                # The path of the refused file: its document may have moved.
+                return replace(line, path=notice.path, **_refused(data))
             case "retracted":
                 by = f", by {data['by']}" if data.get("by") else ""
                 detail = f"has been {data['status']} since version {data['number']}{by}"
@@ -320,6 +311,16 @@ def _clean(line: DigestLine) -> DigestLine:
         detail=one_line(line.detail, limit=_DETAIL_CHARACTERS),
         hint=one_line(line.hint, limit=_DETAIL_CHARACTERS),
     )
+
+
+def _refused(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first error of a refused file and what stays published, as parts of its line."""
+    problem, kept = data["problem"], data["kept"]
+    served = f"version {kept} stays published" if kept else "nothing is published"
+    if kept and data.get("earlier"):
+        served += ", accepted under earlier rules"
+    detail = f"{problem['code']} {problem['message']}; {served}"
+    return {"detail": detail, "line": problem["line"], "hint": problem["hint"]}
 
 
 def _held(data: Mapping[str, Any]) -> str:

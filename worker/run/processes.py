@@ -186,8 +186,8 @@ def _watch_while_leading(
 
     A watcher that has lost the lead is discarded with all that it knew of the folder.
     """
-    from worker.watch.lead import Lead, LeadLostError
-    from worker.watch.watcher import Term, Watcher
+    from worker.watch.lead import Lead, LeadLostError, Term
+    from worker.watch.watcher import Watcher
 
     unfinished = services.unfinished_batches()
     lead = Lead(services.store, now=utc_now, monotonic=time.monotonic)

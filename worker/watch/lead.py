@@ -18,13 +18,14 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
 
+from worker.domain.folder.snapshot import Batch
 from worker.domain.seeds.visible import one_line
 from worker.errors import ContentSyncError, StoreUnavailableError
 from worker.store import leases, liveness
@@ -45,6 +46,22 @@ _MICROSECONDS = 1_000_000
 
 class LeadLostError(ContentSyncError):
     """Another process leads now; what this one knows of the folder may be out of date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """What a watcher needs if it is one of several, or follows another.
+
+    `confirm` gets the largest number that an observation may have had so far; it raises if another watcher
+    leads. `give_way` is called while no broker answers; it raises if another watcher stands by. All
+    observation numbers are above `observed_above`. `unfinished` are the batches that an earlier process
+    started to ingest and did not finish.
+    """
+
+    confirm: Callable[[int], None] = lambda _observed: None
+    give_way: Callable[[], None] = lambda: None
+    observed_above: int = 0
+    unfinished: Iterable[Batch] = ()
 
 
 class Lead:

@@ -13,7 +13,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from worker.domain.folder.snapshot import Batch
@@ -28,6 +27,7 @@ from worker.watch.ignore import IGNORE_FILE, SeedNames, shown
 from worker.watch.intake import SLICE_SECONDS, Intake
 from worker.watch.judging import Judging
 from worker.watch.lane import Lane
+from worker.watch.lead import Term
 from worker.watch.observer import Doubt, Events, FolderHint, Signal
 from worker.watch.root import require_folder
 from worker.watch.scan import Survey, is_marked, walk
@@ -47,22 +47,6 @@ _LONGEST_WAIT_SECONDS = 30.0
 _GIVE_WAY_SECONDS = 10.0
 # How soon the store is asked what became of possible moves; the time doubles with each question.
 _FIRST_LEARN_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """What a watcher needs if it is one of several, or follows another.
-
-    `confirm` gets the largest number that an observation may have had so far; it raises if another watcher
-    leads. `give_way` is called while no broker answers; it raises if another watcher stands by. All
-    observation numbers are above `observed_above`. `unfinished` are the batches that an earlier process
-    started to ingest and did not finish.
-    """
-
-    confirm: Callable[[int], None] = lambda _observed: None
-    give_way: Callable[[], None] = lambda: None
-    observed_above: int = 0
-    unfinished: Iterable[Batch] = ()
 
 
 class Watcher:
