@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from worker.store.documents import add_events, event_row
 from worker.store.engine import Connection, Store, parse_url
 from worker.store.epochs import checkpoint
 from worker.store.library import list_versions
-from worker.store.paths import known_files
+from worker.store.paths import Verdicts, known_files
 from worker.store.schema import metadata
 
 MIGRATIONS = Path(subject.__file__).parent / "migrations"
@@ -163,7 +163,7 @@ def test_events_are_renamed_by_the_upgrade_and_back_by_the_downgrade(store: Stor
     assert kinds_of_events(store) == ["seed.mended", "document.mended", "seed.refused"]
 
 
-def test_the_files_of_an_earlier_store_have_no_ctime_yet(store: Store):
+def test_the_files_of_an_earlier_store_have_neither_ctime_nor_judge_yet(store: Store):
     upgrade_to(store, "0006")
     with store.write() as connection:
         connection.exec_driver_sql(
@@ -173,12 +173,14 @@ def test_the_files_of_an_earlier_store_have_no_ctime_yet(store: Store):
 
     subject.migrate(store)
     with store.read() as connection:
-        assert known_files(connection)["a.md"].stamp == (5, 6, 7, 0)
+        held = known_files(connection, Verdicts("0123", date(2026, 11, 24)))["a.md"]
+        assert (held.stamp, held.judged) == ((5, 6, 7, 0), False)
 
     downgrade_to(store, "0006")
     upgrade_to(store, "head")
     with store.read() as connection:
-        assert known_files(connection)["a.md"].stamp == (5, 6, 7, 0)
+        held = known_files(connection, Verdicts("0123", date(2026, 11, 24)))["a.md"]
+        assert (held.stamp, held.judged) == ((5, 6, 7, 0), False)
 
 
 def test_the_events_of_an_earlier_store_are_chained(store: Store):
