@@ -6,6 +6,7 @@ second for both. No test can disturb the servers of another worker.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -138,6 +139,12 @@ def seeds(tmp_path: Path) -> Path:
     folder = tmp_path / "seeds"
     folder.mkdir()
     return folder
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look again and again at 4,000 tests and the modules they need."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
