@@ -113,7 +113,9 @@ def reviewed(
     for error in wrong:
         complain(error)
     if wrong:
-        if len(answers) > 1 and not any(answer["recorded"] for answer in answers):
+        if len(answers) > 1 and not any(
+            answer["recorded"] or answer["written"] for answer in answers
+        ):
             complain("nothing was written")
         raise click.exceptions.Exit(1)
 

@@ -8,8 +8,9 @@ second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from worker.domain.folder import decide
 from worker.domain.folder.decide import Ledger
@@ -19,10 +20,10 @@ from worker.domain.rules.retraction import withdrawn_status, withdrawn_status_in
 from worker.domain.rules.rules import Rules, examine, unreadable_problem
 from worker.domain.seeds.problem import Problem
 from worker.domain.seeds.seed import body_sha256_in, body_text
-from worker.ingest.decisions import decide_batch
+from worker.ingest.decisions import Decided, decide_batch
 from worker.ingest.outcomes import Accepted, Observation, Outcome, Refused
 from worker.ingest.rows import Writes
-from worker.store import paths
+from worker.store import paths, unfinished_answers
 from worker.store.engine import Connection, Store
 
 
@@ -65,12 +66,26 @@ def ingest(  # noqa: PLR0913 - everything that one batch needs
             patient=patient,
         )
         writes = Writes(policy=policy, judge=judge, now=now, today=today)
+        writes.events += _answers(connection, decided, now)
         for one in decided:
             writes.note(one, bodies)
         writes.write(connection, store, ledger)
         return writes.outcomes
 
     return store.transact(work)
+
+
+def _answers(
+    connection: Connection, decided: Sequence[Decided], now: datetime
+) -> list[dict[str, Any]]:
+    """Return the events of answers whose command changed a file and did not store them."""
+    seen = {
+        one.seen.snapshot.sha256 if isinstance(one.seen, Accepted) else one.seen.sha256
+        for one in decided
+        if isinstance(one.seen, Accepted | Refused)
+    }
+    retired = {one.seen.path for one in decided if isinstance(one.decision, decide.Retire)}
+    return unfinished_answers.settle(connection, seen, retired, now=now)
 
 
 def _observe(

@@ -20,7 +20,7 @@ from worker.domain.reviews.route import Route
 from worker.errors import ContentSyncError
 from worker.settings.model import BrakeSettings
 from worker.store import holds as table
-from worker.store import library
+from worker.store import library, unfinished_answers
 from worker.store.acknowledgements import RETIRE_APPROVED
 from worker.store.documents import add_events, event_row
 from worker.store.engine import Connection, Store
@@ -46,6 +46,7 @@ def find_removals(connection: Connection, released: Collection[str], *, now: dat
         connection, released
     )  # first: what is stored meanwhile counts twice, not never
     retired, asked = count_removals(connection, now - WINDOW)
+    asked |= unfinished_answers.asked_to_retire(unfinished_answers.find(connection))
     held: dict[str, set[str]] = {table.OPEN: set(), table.APPROVED: set(asked)}
     standing = table.list_standing(connection, table.REMOVALS)
     for hold in standing:

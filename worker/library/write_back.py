@@ -1,14 +1,17 @@
 """Answers that change a file: a finished review, a new owner, a document to retire.
 
 Each answer changes the file in the seeds folder, and the service then stores a new version or retires
-the document. An event records who answered, which version they saw, and the evidence; it is committed
-only together with the change of the file. A file that would be refused, or that somebody is saving, stays
-as it is. Called by `worker.cli.answering`.
+the document. An event records who answered, which version they saw, and the evidence. The answer is noted
+before the file is changed: where the command is killed then, or loses the store, whoever sees the changed
+file next records the event. A file that would be refused, or that somebody is saving, stays as it is.
+Called by `worker.cli.answering`.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,19 +21,26 @@ from worker.domain.seeds.edit import NotSet, set_fields
 from worker.domain.seeds.facts import Facts, parse_date
 from worker.domain.seeds.problem import Problem
 from worker.domain.seeds.seed import parse_seed
-from worker.errors import ContentSyncError
+from worker.errors import ContentSyncError, StoreUnavailableError
 from worker.library.seeds_folder import WriteRefusedError, look, place_of, replace_seen, take_away
 from worker.library.services import Services
 from worker.store import acknowledgements as table
-from worker.store.documents import LIVE, add_events, event_row
+from worker.store import unfinished_answers
+from worker.store.documents import LIVE, add_events
+from worker.store.engine import Connection
 from worker.store.library import find_document, find_refusal
 from worker.store.paths import lock_document
+from worker.store.unfinished_answers import Unfinished
 from worker.watch.read import Content, Unread
 from worker.watch.root import require_folder
 
 
 class NameNeededError(ContentSyncError):
     """A file names a reviewer, and the person did not say under which name they reviewed it."""
+
+
+class NotYetRecordedError(StoreUnavailableError):
+    """The file was changed, and then the store did not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +102,9 @@ def record_reviews(
         try:
             if all_fit:
                 answer |= _record(services, changes[path], review)
+        except NotYetRecordedError as error:
+            answer |= {"written": True, "fields": changes[path].fields}
+            errors[path] = str(error)
         except ContentSyncError as error:
             errors[path] = str(error)
         answers.append(answer | {"error": errors.get(path)})
@@ -129,18 +142,9 @@ def retire(services: Services, path: str, *, by: str) -> dict[str, Any] | None:
             raise WriteRefusedError(
                 f"{place} has changes that are not stored and would be lost: run content-sync sync first"
             )
-        event = event_row(
-            services.now(),
-            table.RETIRE_ASKED,
-            path,
-            document_id=document.id,
-            number=document.number,
-            by=by,
-        )
-        services.store.lock_events(connection)
-        add_events(connection, [event])
-        take_away(services.settings, path, seen)
-        return {"path": path, "number": document.number, "by": by, "removed": True}
+        answer = _note(services, connection, document, seen, table.RETIRE_ASKED, {"by": by})
+    _finish(services, answer, lambda: take_away(services.settings, path, seen))
+    return {"path": path, "number": document.number, "by": by, "removed": True}
 
 
 def _review_fields(
@@ -252,7 +256,7 @@ def _refused(place: str, problems: Sequence[Problem]) -> WriteRefusedError:
 def _carry_out(
     services: Services, change: _Change, kind: str, data: dict[str, Any]
 ) -> dict[str, Any]:
-    """Record the event and change the file, or do neither when one of them fails.
+    """Change the file and record the event, or do neither.
 
     The event names the newest version and says whether the file was edited since.
     """
@@ -262,17 +266,70 @@ def _carry_out(
         if document is None or document.state != LIVE:
             raise WriteRefusedError(f"{change.path} was retired while its file was read")
         edited = document.sha256 != change.seen.sha256
-        event = event_row(
-            services.now(),
-            kind,
-            change.path,
-            document_id=document.id,
-            number=document.number,
-            **data,
-            edited=edited,
+        sha256 = hashlib.sha256(change.data).hexdigest()
+        given = data | {"edited": edited}
+        answer = _note(services, connection, document, change.seen, kind, given, sha256)
+        if not written:
+            _record_event(services, connection, answer)
+    if written:
+        _finish(
+            services,
+            answer,
+            lambda: replace_seen(services.settings, change.path, change.seen, change.data),
         )
-        services.store.lock_events(connection)
-        add_events(connection, [event])
-        if written:
-            replace_seen(services.settings, change.path, change.seen, change.data)
-        return {"written": written, "number": document.number, "edited": edited}
+    return {"written": written, "number": document.number, "edited": edited}
+
+
+def _note(
+    services: Services,
+    connection: Connection,
+    document: Any,
+    seen: Content,
+    kind: str,
+    data: dict[str, Any],
+    sha256: str | None = None,
+) -> Unfinished:
+    """Note what will be done to a file; settle earlier answers that their commands left unfinished.
+
+    The file in front of us says whether it was changed for them.
+    """
+    for earlier in unfinished_answers.find(connection):
+        if earlier.path == document.path:
+            if earlier.sha256 == seen.sha256:
+                _record_event(services, connection, earlier)
+            else:
+                unfinished_answers.drop(connection, earlier)
+    return unfinished_answers.note(
+        connection,
+        at=services.now(),
+        kind=kind,
+        path=document.path,
+        document_id=document.id,
+        number=document.number,
+        data=data,
+        sha256=sha256,
+    )
+
+
+def _finish(services: Services, answer: Unfinished, change_file: Callable[[], None]) -> None:
+    """Change the file of a noted answer, then record its event; raise `NotYetRecordedError` if that fails."""
+    try:
+        change_file()
+    except ContentSyncError:  # it is as it was
+        with suppress(StoreUnavailableError):
+            services.store.transact(lambda c: unfinished_answers.drop(c, answer))
+        raise
+    try:
+        services.store.transact(lambda c: _record_event(services, c, answer))
+    except StoreUnavailableError as error:
+        done = "removed" if answer.sha256 is None else "changed"
+        raise NotYetRecordedError(
+            f"{place_of(services.settings, answer.path)} was {done}, but this is not recorded yet: {error}; "
+            "the service records it when it looks at the folder"
+        ) from error
+
+
+def _record_event(services: Services, connection: Connection, answer: Unfinished) -> None:
+    rows = unfinished_answers.finish(connection, answer, now=services.now())
+    services.store.lock_events(connection)
+    add_events(connection, rows)

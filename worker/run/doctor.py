@@ -27,7 +27,7 @@ from worker.messages.silence_alarm import DELIVERY, SWEEP, longest_silence
 from worker.run.message_signing import make_signer
 from worker.run.tasks import create_app, node_name, send_canary, worker_heartbeat
 from worker.settings.model import Settings
-from worker.store import leases, library, liveness, paths
+from worker.store import leases, library, liveness, paths, unfinished_answers
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.watch.file_system import without_change_times
@@ -42,6 +42,9 @@ CANARY_SECONDS = 8
 FORGERY_IS_NEWS_FOR = timedelta(hours=1)
 #: A worker's container is asked for a heartbeat each 15 seconds; one without any was replaced, or is idle.
 WORKS_NOW_FOR = timedelta(seconds=60)
+#: How long a command that changes a file takes at most.
+COMMANDS_END_WITHIN = timedelta(minutes=1)
+MOST_NAMED = 5
 LOW_SPACE_BYTES = 100 * 1024 * 1024
 MAX_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 
@@ -99,6 +102,7 @@ def _everything(services: Services) -> Iterator[Check]:
         yield from _unread(services)
         yield from _waiting_for_people(services)
         yield from _refusals(services)
+        yield from _unfinished_answers(services)
 
 
 def _store(services: Services) -> list[Check]:
@@ -383,6 +387,25 @@ def _refusals(services: Services) -> Iterator[Check]:
             "(`content-sync approve --show`), then fix the files, or run `content-sync approve`"
         )
     yield Check(name="refusals", ok=hold is None, detail=detail)
+
+
+def _unfinished_answers(services: Services) -> Iterator[Check]:
+    """Name the answers that may have changed their files or not, and that nobody finished."""
+    with services.store.read() as connection:
+        answers = unfinished_answers.find(connection, before=services.now() - COMMANDS_END_WITHIN)
+    if not answers:
+        return
+    zone = services.settings.zone
+    named = "; ".join(
+        f"{one.path} ({one.kind} by {one.data['by']}, {local_time(one.at, zone)})"
+        for one in answers[:MOST_NAMED]
+    )
+    yield Check(
+        name="answers",
+        ok=False,
+        detail=f"{len(answers):,} unfinished: the command was ended, and the service has not seen the file "
+        f"that it was to leave. Look at the page, and give the answer again: {named}",
+    )
 
 
 def _heartbeat(services: Services, name: str) -> Any | None:

@@ -3,9 +3,10 @@
 `paths` is the ledger: what was seen last of every path, and the document there. `judges` has the rules and
 settings by which files were judged. `documents` has the head of
 each document, `versions` and `bodies` its history, `events` the audit trail and change feed,
-`acknowledgements` people's answers to reviews, `notices` the notices and their state, `channels` each
-channel's rate and failures, `heartbeats` the running parts, `holds` the missing and refused documents that
-wait for a person, and `epochs` what the IDs of the events belong to.
+`acknowledgements` people's answers to reviews, `unfinished_answers` those whose file is being changed,
+`notices` the notices and their state, `channels` each channel's rate and failures, `heartbeats` the running
+parts, `holds` the missing and refused documents that wait for a person, and `epochs` what the IDs of the
+events belong to.
 
 No table uses an option of PostgreSQL: to check it, SQLAlchemy would load its whole PostgreSQL dialect, for
 each command on SQLite too. On PostgreSQL only the migrations create the tables.
@@ -228,6 +229,21 @@ acknowledgements = Table(
     Column("planned_on", Date),
     Column("by", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+)
+
+unfinished_answers = Table(
+    "unfinished_answers",
+    metadata,
+    Column("id", Id, Identity(), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", Text, nullable=False),  # of the event that finishes it
+    Column("path", Path, nullable=False),
+    Column("document_id", Id, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("sha256", Text),  # of the changed file; NULL where it is removed
+    Column("event_before", Id, nullable=False),  # the newest event then
+    sqlite_autoincrement=True,  # an ID never comes back
 )
 
 notices = Table(
