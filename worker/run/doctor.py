@@ -12,7 +12,6 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,15 @@ from typing import Any
 from worker.domain.folder.laws import check_unseen
 from worker.domain.reviews.instants import ago, is_future, local_time
 from worker.errors import ContentSyncError
-from worker.ingest.holds import unanswered_refusals
 from worker.library.opened import utc_now
 from worker.library.services import Services
 from worker.messages.silence_alarm import DELIVERY, SWEEP, longest_silence
+from worker.run.check import Check
 from worker.run.message_signing import make_signer
 from worker.run.tasks import create_app, node_name, send_canary, worker_heartbeat
+from worker.run.waiting import waiting_for_people
 from worker.settings.model import Settings
-from worker.store import leases, library, liveness, paths, unfinished_answers
+from worker.store import leases, library, liveness, paths
 from worker.store.engine import Store
 from worker.store.migrate import require_schema
 from worker.watch.file_system import without_change_times
@@ -42,20 +42,8 @@ CANARY_SECONDS = 8
 FORGERY_IS_NEWS_FOR = timedelta(hours=1)
 #: A worker's container is asked for a heartbeat each 15 seconds; one without any was replaced, or is idle.
 WORKS_NOW_FOR = timedelta(seconds=60)
-#: How long a command that changes a file takes at most.
-COMMANDS_END_WITHIN = timedelta(minutes=1)
-MOST_NAMED = 5
 LOW_SPACE_BYTES = 100 * 1024 * 1024
 MAX_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One result: what was checked, whether it is well, and what was found."""
-
-    name: str
-    ok: bool
-    detail: str
 
 
 def doctor(settings: Settings, as_: str | None) -> list[Check]:
@@ -100,9 +88,7 @@ def _everything(services: Services) -> Iterator[Check]:
         yield from _forged_messages(services)
         yield from _judges(services)
         yield from _unread(services)
-        yield from _waiting_for_people(services)
-        yield from _refusals(services)
-        yield from _unfinished_answers(services)
+        yield from waiting_for_people(services)
 
 
 def _store(services: Services) -> list[Check]:
@@ -349,62 +335,6 @@ def _forged_messages(services: Services) -> Iterator[Check]:
         detail=f"{sum(data['forged'] for data in forged)} forged, the last at "
         f"{local_time(last, services.settings.zone)}: unsigned, or "
         "signed with another secret. Do all parts have the same broker_secret? Who else writes to Redis?",
-    )
-
-
-def _waiting_for_people(services: Services) -> Iterator[Check]:
-    status = services.status()
-    failed, held = status["notices"]["failed"], status["held"]["removals"]
-    detail = "none failed"
-    if failed:
-        detail = (
-            f"{failed:,} failed: `content-sync notices --state failed` shows why, "
-            "`content-sync notices retry` sends them again"
-        )
-    yield Check(name="notices", ok=failed == 0, detail=detail)
-    for one in status["failing"]:
-        since = local_time(one["since"], services.settings.zone)
-        detail = f"failing since {since}: {one['error']}"
-        yield Check(name=f"channel {one['channel']}", ok=False, detail=detail)
-    if held:
-        yield Check(
-            name="removals",
-            ok=False,
-            detail=f"{held:,} removals are held: check the folder, then run `content-sync approve`",
-        )
-
-
-def _refusals(services: Services) -> Iterator[Check]:
-    """Check that no hold of refusals waits for a person."""
-    with services.store.read() as connection:
-        refused = library.count_refused_live(connection)
-        live = library.count_live(connection)
-        hold = unanswered_refusals(connection, services.settings.brake, now=services.now())
-    detail = f"{refused:,} of {live:,} live documents have a newer edit that was refused"
-    if hold is not None:
-        detail += (
-            f", {hold.refused:,} of them within 24 hours: check the schema and the program that wrote them "
-            "(`content-sync approve --show`), then fix the files, or run `content-sync approve`"
-        )
-    yield Check(name="refusals", ok=hold is None, detail=detail)
-
-
-def _unfinished_answers(services: Services) -> Iterator[Check]:
-    """Name the answers that may have changed their files or not, and that nobody finished."""
-    with services.store.read() as connection:
-        answers = unfinished_answers.find(connection, before=services.now() - COMMANDS_END_WITHIN)
-    if not answers:
-        return
-    zone = services.settings.zone
-    named = "; ".join(
-        f"{one.path} ({one.kind} by {one.data['by']}, {local_time(one.at, zone)})"
-        for one in answers[:MOST_NAMED]
-    )
-    yield Check(
-        name="answers",
-        ok=False,
-        detail=f"{len(answers):,} unfinished: the command was ended, and the service has not seen the file "
-        f"that it was to leave. Look at the page, and give the answer again: {named}",
     )
 
 
