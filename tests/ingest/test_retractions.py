@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations, product
 from typing import Any
 
@@ -11,7 +12,7 @@ from support.seeds import BODY, a_seed
 from support.stored import Library, a_library
 
 from worker.domain.folder import laws
-from worker.domain.folder.snapshot import Batch, Removal
+from worker.domain.folder.snapshot import Batch, Removal, Snapshot, Source
 from worker.settings.model import EmailChannel, RouteSettings
 from worker.store import evidence
 from worker.store.documents import batched
@@ -260,4 +261,22 @@ def test_a_removal_ends_nothing_that_came_after_it(library: Library):
     library.take_in_batch(removals=(removal,))
 
     assert library.document("a.md")["status"] == "inactive"
+    assert breaches(library) == []
+
+
+def test_a_stale_removal_in_the_batch_does_not_serve_a_withheld_document(library: Library):
+    """As after a change of the leader: what the new one calls a move is none."""
+
+    def seen(path: str, text: str, number: int) -> tuple[Snapshot, bytes]:
+        data = text.encode()
+        return replace(library.snapshot(path, data), observed=number), data
+
+    refused, its_data = seen("a.md", bad("deprecated"), 20)
+    library.take_in_batch((refused,), its_data)
+    good, good_data = seen("a.md", a_seed(title="A"), 10)
+    other, other_data = seen("b.md", a_seed(title="B"), 15)
+    moved = replace(other, moved_from=Source("a.md", 5))
+    outcomes = library.take_in_batch((good, moved), good_data + other_data)
+    assert ("a.md", "stale") in [(one.path, one.kind) for one in outcomes]
+    assert library.document("a.md")["status"] == "deprecated"
     assert breaches(library) == []

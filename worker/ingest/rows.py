@@ -60,10 +60,10 @@ class Writes:
     def note(self, one: Decided, bodies: Mapping[str, str]) -> None:
         """Collect the rows of one decision."""
         seen, path = one.seen, one.seen.path
-        self.withheld[path] = one.withheld
         if isinstance(one.decision, decide.Stale | decide.Wait):
             self._finish(path, "stale" if isinstance(one.decision, decide.Stale) else WAITING)
             return
+        self.withheld[path] = one.withheld
         match one.decision:
             case decide.Retire(head=head):
                 self._retire(path, head, observed=seen.observed, withheld=one.was_withheld)
