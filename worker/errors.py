@@ -34,6 +34,10 @@ class BrokerUnavailableError(ContentSyncError):
     """Redis cannot be reached."""
 
 
+class BackupError(ContentSyncError):
+    """A backup cannot be written or restored; the store is as it was."""
+
+
 class CursorLostError(ContentSyncError):
     """A program has processed an event that the store does not have: a backup was restored."""
 

@@ -30,6 +30,7 @@ _PLACES = {
     RUN: (
         *("init.init", "run.up", "run.watch", "run.worker", "run.beat"),
         *("run.migrate", "run.sync", "run.approve"),
+        *("copies.backup", "copies.restore_store"),
     ),
     LOOK: (
         *("library.status", "library.list_", "library.history", "library.show"),

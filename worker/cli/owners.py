@@ -13,7 +13,7 @@ from worker.cli.output import print_json
 @as_json
 @click.pass_obj
 def owners(flags: Flags, *, orphaned: bool, as_json: bool) -> None:
-    """Show who answers for which documents, and which have nobody.
+    """Show who answers for which documents, and for which nobody.
 
     The document itself names its owner, or else the reviewers file does. A document is orphaned if
     nobody is named, or if no route of the settings lists that name among its owners.

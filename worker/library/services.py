@@ -24,7 +24,7 @@ from worker.library.reader import Reader
 from worker.messages.silence_alarm import SilenceAlarm
 from worker.settings.model import Settings
 from worker.settings.schema_file import load_rules, require_compiled
-from worker.store import judges, liveness, newest_event, paths
+from worker.store import epochs, judges, liveness, newest_event, paths
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -241,6 +241,7 @@ class Services(Reader):
 
     def notice_restore(self) -> None:
         """Begin an epoch if a backup took the place of the store; note the newest event. Commits."""
+        epochs.finish_restore(self.store, now=self.now())
         newest_event.compare(self.store, now=self.now())
 
     # What the watcher does.

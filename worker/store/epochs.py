@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, select
 from worker.domain.folder.chain import Checkpoint, Epoch
 from worker.domain.folder.cloud_event import BEGAN, Event, source_of
 from worker.domain.folder.cursor import Cursor, is_lost
-from worker.store import chain
+from worker.store import backup_postgresql, chain
 from worker.store.documents import add_events, event_row
 from worker.store.engine import Store
 from worker.store.library import events_after
@@ -105,6 +105,35 @@ def begin_within(connection: Connection, *, reason: str, after_event: int, now: 
         event=chain.newest_event(connection),
         now=now,
     )
+
+
+def begin_restored(store: Store, *, now: datetime) -> None:
+    """Begin an epoch in a store that is a backup as it was made, and that nobody uses yet. Commits."""
+
+    def work(connection: Connection) -> None:
+        store.lock_events(connection)
+        newest = chain.newest_event(connection)
+        begin_within(connection, reason=RESTORED, after_event=newest, now=now)
+
+    store.transact(work)
+
+
+def finish_restore(store: Store, *, now: datetime) -> None:
+    """Begin the epoch of a PostgreSQL store that was restored, if it has not begun yet. Commits."""
+    if store.is_sqlite:
+        return
+    with store.read() as connection:
+        if backup_postgresql.find_mark(connection) is None:
+            return
+
+    def work(connection: Connection) -> None:
+        store.lock_events(connection)
+        newest = backup_postgresql.find_mark(connection)
+        if newest is not None:
+            begin_within(connection, reason=RESTORED, after_event=newest, now=now)
+            backup_postgresql.remove_mark(connection)
+
+    store.transact(work)
 
 
 def _add(

@@ -71,6 +71,16 @@ def find_revision(connection: Connection) -> str | None:
     return revision
 
 
+def has_tables(connection: Connection) -> bool:
+    """Return whether the database has any table, whoever made it."""
+    return bool(inspect(connection).get_table_names())
+
+
+def has_epochs(connection: Connection) -> bool:
+    """Return whether the tables are of a version that knows epochs."""
+    return inspect(connection).has_table("epochs")
+
+
 def _create(connection: Connection) -> None:
     """Create the tables of `schema`, and record the newest revision."""
     metadata.create_all(connection)

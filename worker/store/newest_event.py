@@ -2,7 +2,8 @@
 
 The file has the checkpoint of the newest event, written after its commit, so the store is never older than
 the file. If it is, somebody put a backup in its place. A PostgreSQL store has no such file: there the stream
-of events is the proof (`worker.messages.publish`). Called by `worker.library.services`.
+of events is the proof (`worker.messages.publish`). Called by `worker.library.services` and
+`worker.run.restore_store`.
 """
 
 from __future__ import annotations
@@ -50,9 +51,17 @@ def compare(store: Store, *, now: datetime) -> None:
             kept.epoch,
         )
         epochs.begin(store, instead_of=epoch.epoch, reason=epochs.FOUND, after_event=0, now=now)
+    note(store)
+
+
+def note(store: Store) -> None:
+    """Write the newest event into the file, unless it is there already."""
+    path = file_beside(store)
+    if path is None:
+        return
     with store.read() as connection:
         newest = epochs.checkpoint(connection)
-    if newest is not None and newest != kept:
+    if newest is not None and newest != _read(path):
         _write(path, newest)
 
 
