@@ -68,6 +68,7 @@ def test_touching_editing_moving_and_deleting_do_what_a_person_expects(folder: P
         "moved": 1,
         "retired": 1,
         "refused": 0,
+        "judged_again": 0,
     }
     version = ask(folder, "history", f"02_nci_core/treatment/{edited.name}")["versions"][1]
     assert version["change"] == "metadata"
