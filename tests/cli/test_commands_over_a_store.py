@@ -49,7 +49,8 @@ def test_a_sync_counts_and_lists_refused_files(library):
     counts = json.loads(result.stdout)
     assert counts.pop("seconds") > 0
     assert counts == {
-        "scanned": 4, "new": 3, "changed": 0, "unchanged": 0, "moved": 0, "retired": 0, "refused": 1,
+        "scanned": 4, "new": 3, "changed": 0, "unchanged": 0, "moved": 0, "retired": 0,
+        "refused": 1, "judged_again": 0,
     }  # fmt: skip
     assert f"refused {REFUSED}:4: " in result.stderr
 
