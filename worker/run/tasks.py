@@ -80,8 +80,9 @@ def _add_tasks(app: Celery) -> None:
             data = {"batch_format": BATCH_FORMAT, "judge": services.judge.id}
             services.heartbeat(name, app.forgeries.as_json() | data)
 
+    # Shared tasks would be added to every other application in this process, too.
     # A batch whose process dies is delivered again at once; the spool counts its attempts.
-    @app.task(name=INGEST, bind=True, max_retries=20, reject_on_worker_lost=True)
+    @app.task(name=INGEST, shared=False, bind=True, max_retries=20, reject_on_worker_lost=True)
     def ingest(task: Task, message: dict[str, Any]) -> None:
         with _consuming(task):
             batch = Batch.from_json(message)
@@ -95,17 +96,17 @@ def _add_tasks(app: Celery) -> None:
                     _wait(task, batch, "what its moves follow did not arrive")
             note_life(task)
 
-    @app.task(name=SWEEP, bind=True, max_retries=5)
+    @app.task(name=SWEEP, shared=False, bind=True, max_retries=5)
     def sweep(task: Task) -> None:
         with _consuming(task):
             app.services().sweep()
 
-    @app.task(name=DELIVER, bind=True, max_retries=0)
+    @app.task(name=DELIVER, shared=False, bind=True, max_retries=0)
     def deliver(task: Task) -> None:
         with _consuming(task):
             app.services().deliver()
 
-    @app.task(name=CANARY, bind=True, max_retries=0)
+    @app.task(name=CANARY, shared=False, bind=True, max_retries=0)
     def canary(task: Task) -> None:
         with _consuming(task):
             note_life(task, at_once=True)
