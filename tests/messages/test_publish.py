@@ -19,7 +19,7 @@ from support.stored import Library, a_library
 from support.stream_follower import Copy, StreamFollower, copy_of
 
 from worker.domain.folder.cursor import cursor_at
-from worker.errors import CursorLostError
+from worker.errors import ConfigurationError, CursorLostError
 from worker.store.epochs import list_epochs
 from worker.store.newest_event import file_beside
 
@@ -140,6 +140,31 @@ def test_nothing_begins_an_epoch_while_nothing_is_restored(database: Path, redis
         library.services.deliver()
         assert epochs_of(library) == [("created", 0)]
     assert Redis.from_url(redis_url).xlen(KEY) == 3
+
+
+def test_two_libraries_on_one_stream_begin_no_epochs(
+    database: Path, redis_url: str, tmp_path: Path
+):
+    with opened(database, redis_url) as one, opened(tmp_path / "other.db", redis_url) as other:
+        one.drop("a.md")
+        other.drop("b.md")
+        for _ in range(2):
+            one.services.deliver()
+            with pytest.raises(ConfigurationError, match=r"another library .* its own stream\.key"):
+                other.services.deliver()
+        assert epochs_of(one) == epochs_of(other) == [("created", 0)]
+
+
+@pytest.mark.parametrize("entry", [{"text": "hello"}, {"event": "hello"}, {"event": "[]"}])
+def test_a_stream_of_another_program_is_named(
+    database: Path, redis_url: str, entry: dict[str, str]
+):
+    Redis.from_url(redis_url).xadd(KEY, entry)
+    with opened(database, redis_url) as library:
+        library.drop("a.md")
+        with pytest.raises(ConfigurationError, match=f"another program writes to the stream {KEY}"):
+            library.services.deliver()
+        assert epochs_of(library) == [("created", 0)]
 
 
 def test_a_stream_of_the_version_before_is_continued(database: Path, redis_url: str):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from worker.domain.folder.cloud_event import Event, cloud_event
+from worker.domain.folder.cloud_event import SOURCE, Event, cloud_event
+from worker.errors import ConfigurationError
 from worker.messages.channels.stream import EventStream, Published
 from worker.store import chain, epochs
 from worker.store.engine import Connection, Store
@@ -25,7 +26,7 @@ def publish_events(store: Store, stream: EventStream, *, now: datetime) -> int:
     """Publish the events that the stream lacks and return their number; begin an epoch if it has others.
 
     When another worker publishes at the same time, this one stops; the other worker, or the next tick,
-    publishes the rest. Commits a new epoch.
+    publishes the rest. Commits a new epoch. Raises `ConfigurationError` if the stream is another library's.
     """
     published = 0
     while True:
@@ -33,6 +34,7 @@ def publish_events(store: Store, stream: EventStream, *, now: datetime) -> int:
             epoch = epochs.current(connection)
         key = stream.key_of(epoch.number, epoch.epoch)
         last = stream.last(key)
+        _require_ours(last, key, epoch.library)
         with store.read() as connection:
             if last is not None and not _has(connection, last):
                 rows = None
@@ -50,11 +52,24 @@ def publish_events(store: Store, stream: EventStream, *, now: datetime) -> int:
         if not rows:
             return published
         if last is None and epoch.event:
+            first = stream.key_of(1, epoch.epoch)
+            _require_ours(stream.last(first), first, epoch.library)
             stream.forward(rows[0], key)
         new = stream.publish(rows, key)
         published += new
         if new < len(rows):
             return published
+
+
+def _require_ours(last: Published | None, key: str, library: str) -> None:
+    """Raise `ConfigurationError` if a stream ends with the event of another library: none was restored."""
+    source = (
+        str(last.event.get("source")) if last is not None and last.event is not None else SOURCE
+    )
+    if source != SOURCE and not source.startswith(f"{SOURCE}/{library}/"):
+        raise ConfigurationError(
+            f"the stream {key} has events of another library ({source}): give each library its own stream.key"
+        )
 
 
 def _has(connection: Connection, last: Published) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from worker.domain.folder.cloud_event import Event, cloud_event
+from worker.errors import ConfigurationError
 from worker.settings.model import Settings
 from worker.settings.redis_link import SCHEMES, RedisLink
 
@@ -72,14 +74,17 @@ class EventStream:
         return len(answers) - len(refused)
 
     def last(self, key: str | None = None) -> Published | None:
-        """Return the last entry of the stream, or None if there is no stream."""
+        """Return the last entry of the stream, or None if there is no stream.
+
+        Raises `ConfigurationError` if another program wrote it.
+        """
         with self._link.failing_as_unavailable():
             if not self._link.client.exists(key or self._key):
                 return None
             about = self._link.client.xinfo_stream(key or self._key)
         number, _, part = about["last-generated-id"].partition(b"-")
         newest = about["last-entry"]
-        event = json.loads(newest[1][b"event"]) if newest is not None else None
+        event = _read(newest[1], key or self._key) if newest is not None else None
         return Published(id=int(number), closed=int(part) > 0, event=event)
 
     def forward(self, began: Event, key: str) -> None:
@@ -124,6 +129,17 @@ def _fields(event: Event) -> dict[Any, Any]:
         "type": whole["type"],
         "subject": _bytes(event.path),
     }
+
+
+def _read(fields: dict[bytes, bytes], key: str) -> dict[str, Any]:
+    """Return the event of an entry; raise `ConfigurationError` if it has none."""
+    with suppress(ValueError):
+        event = json.loads(fields.get(b"event", b""))
+        if isinstance(event, dict):
+            return event
+    raise ConfigurationError(
+        f"another program writes to the stream {key}: set stream.key to another"
+    )
 
 
 def _bytes(text: str) -> bytes:
