@@ -191,3 +191,19 @@ def test_the_wal_of_a_killed_process_is_taken_in(folder: Path, backup: Path):
     the_file(folder).chmod(0o600)  # changes the file after its -wal, but not what is in it
     assert run("verify", cwd=folder).returncode == 0
     assert stored(folder) == 1 + 2 * PAGES
+
+
+def test_a_row_that_somebody_deleted_by_hand_keeps_no_command_from_the_store(folder: Path):
+    process = Process("up", cwd=folder)
+    try:
+        process.wait_for("leading")
+        with closing(sqlite3.connect(the_file(folder))) as shell:  # checks no references by default
+            shell.execute("DELETE FROM documents")
+            shell.commit()
+            shell.execute("PRAGMA wal_checkpoint")
+        assert left(folder, "-wal").stat().st_size
+        assert run("status", cwd=folder).returncode == 0
+        assert "refers to a row" in run("verify", cwd=folder).stdout
+    finally:
+        process.kill()
+    assert "refers to a row" in run("verify", cwd=folder).stdout

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from worker.errors import StoreReplacedError
 
+_REFERENCES = "PRAGMA foreign_key_check"
+
 
 class StoreFile:
     """The file of a store, which must stay the same; without a path, of a store that has no file."""
@@ -79,10 +81,13 @@ def _require_own_wal(path: Path) -> None:
     except OSError:
         return
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            sound = connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
-            if sound and connection.execute("PRAGMA foreign_key_check").fetchone() is None:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as both:
+            sound = both.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+            if sound and both.execute(_REFERENCES).fetchone() is None:
                 return
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as alone:
+            if sound and alone.execute(_REFERENCES).fetchone() is not None:
+                return  # somebody deleted a row by hand, and `verify` says so
     except sqlite3.OperationalError:
         return  # the database says what is wrong
     except sqlite3.DatabaseError:
