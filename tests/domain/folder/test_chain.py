@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -171,3 +174,14 @@ def test_a_checkpoint_is_compared_with_the_store(epoch, event, found, said):
     epochs = [Began(epoch="aa", after_event=0), Began(epoch="bb", after_event=40)]
     breach = check_checkpoint(Checkpoint(epoch=epoch, event=event, hash=HASH), epochs, found)
     assert (breach and breach.detail) == said
+
+
+@pytest.mark.parametrize("value", [1.0, 1e16, 1e23, 1e300, -0.0, 1.5, 1e-7, float("inf")])
+def test_a_number_has_one_hash_however_a_database_spells_it(value: float):
+    """JSONB keeps the decimal digits of a number, without an exponent; JSON has no infinity."""
+    kept = json.loads(f"{Decimal(repr(value)):f}") if isfinite(value) else None
+
+    def hashed(number: Any) -> str:
+        return content_hash("salt", content(Row(id=1, data={"n": [number]})))
+
+    assert hashed(value) == hashed(kept)

@@ -15,7 +15,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
+from math import isfinite
 from typing import Any, Protocol
 
 from worker.domain.folder.laws import Breach, Law
@@ -174,9 +176,11 @@ def _fields(event: ChainedEvent) -> dict[str, Any]:
 
 
 def _without_floats(value: Any) -> Any:
-    """Return JSON without floats: a database may spell 1.0 and 1e2 in another way."""
+    """Return JSON without floats: a database may spell 1.0 and 1e23 in another way, and has no infinity."""
     if isinstance(value, float):
-        return int(value) if value.is_integer() else repr(value)
+        if not isfinite(value):
+            return None
+        return int(Decimal(repr(value))) if value.is_integer() else repr(value)
     if isinstance(value, dict):
         return {key: _without_floats(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
