@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -18,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.programs import clean_environment, run
+from faults.namespace import inside, require_namespaces
+from support.programs import Process, clean_environment, run
 from support.servers import PostgresServer
 from support.stored import NOON, Library, a_library
 from support.stream_follower import StreamFollower, copy_of
+from support.waiting import wait_until
 
 from worker.domain.folder.chain import check_chain
 from worker.errors import AlreadyRunningError, BackupError, CursorLostError
@@ -236,6 +239,81 @@ def test_a_backup_of_another_database_or_program_is_refused(backed: Backed, tmp_
     with pytest.raises(BackupError, match="is a backup of"):
         restore_store(load_settings(store_url=url), backed.file, replace=True, now=NOON)
     assert live(backed.settings) == OLD
+
+
+def test_the_database_of_another_program_that_uses_alembic_is_refused(
+    tmp_path: Path, sqlite_url: str
+):
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE alembic_version AS SELECT '0003' AS version_num")
+    with pytest.raises(BackupError, match="not one of Content Sync"):
+        restore_store(load_settings(store_url=sqlite_url), other, replace=True, now=NOON)
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_restore_onto_a_full_disk_leaves_the_store_and_nothing_else(backed: Backed):
+    before = set(backed.file.parent.iterdir())
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (backed.file.stat().st_size // 2, limit[1]))
+    try:
+        with pytest.raises(BackupError, match="nothing was restored: disk"):
+            put_back(backed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
+    after = {path.name for path in set(backed.file.parent.iterdir()) - before}
+    assert after <= {"content-sync.db.lock"}
+    assert live(backed.settings) == OLD
+
+
+def test_the_file_of_a_stopped_service_is_restored_from_a_folder_that_is_read_only(
+    tmp_path: Path, sqlite_url: str
+):
+    """It is in WAL mode, so SQLite would put files beside it."""
+    require_namespaces()
+    with a_library(sqlite_url) as library:
+        library.drop("a.md")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    shutil.copy(tmp_path / "content-sync.db", kept / "copy.db")
+    read_only = f"mount --bind {kept} {kept} && mount -o remount,bind,ro {kept}"
+    words = ("restore-store", "--replace", str(kept / "copy.db"))
+    env = {"CONTENT_SYNC_STORE_URL": sqlite_url}
+    process = Process(*words, cwd=tmp_path, env=env, inside=inside(read_only))
+    try:
+        wait_until(lambda: process.exit_code is not None, what=f"the end of {process}")
+    finally:
+        process.kill()
+    assert process.exit_code == 0, process.output
+
+
+def test_a_backup_holds_our_tables_alone(postgres_url: str, tmp_path: Path):
+    settings = load_settings(store_url=postgres_url)
+    with a_library(postgres_url) as library:
+        library.drop("a.md")
+        with library.store.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE wiki AS SELECT 1 AS page")
+            connection.exec_driver_sql("CREATE SCHEMA figures")
+    back_up(settings, tmp_path / "backup")
+    restore_store(settings, tmp_path / "backup", replace=True, now=NOON)
+    assert live(settings) == {"a.md": 1}
+
+
+def test_nothing_is_copied_through_a_pooler(
+    postgres_url: str, pooled_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A setting of pg_dump's or psql's session would stay with a connection that other clients get."""
+    pooled = load_settings(store_url=pooled_url)
+    with a_library(pooled_url) as library:
+        library.drop("a.md")
+    back_up(load_settings(store_url=f"{postgres_url}?prepare_threshold=none"), tmp_path / "backup")
+    with pytest.raises(BackupError, match="leads to a pooler"):
+        back_up(pooled, tmp_path / "another")
+    with pytest.raises(BackupError, match="leads to a pooler"):
+        restore_store(pooled, tmp_path / "backup", replace=True, now=NOON)
+    assert live(pooled) == {"a.md": 1}
 
 
 def test_the_backup_of_a_newer_version_is_refused(backed: Backed):

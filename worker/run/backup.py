@@ -18,7 +18,7 @@ from worker.errors import BackupError
 from worker.settings.model import Settings
 from worker.store import backup_postgresql, backup_sqlite, epochs, evidence
 from worker.store.engine import Connection, Store
-from worker.store.migrate import find_revision, has_epochs, require_schema
+from worker.store.migrate import find_revision, has_table, require_schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +86,9 @@ def read_contents(file: Path) -> Contents:
 def contents_of(connection: Connection) -> Contents:
     """Return what a database holds; raise `BackupError` if it is not one of Content Sync."""
     database, revision = connection.dialect.name, find_revision(connection)
-    if revision is None:
+    if revision is None or not has_table(connection, "documents"):
         raise BackupError("the database is not one of Content Sync: it has other tables, or none")
-    if not has_epochs(connection):
+    if not has_table(connection, "epochs"):
         return Contents(database=database, revision=revision)
     epoch, newest = epochs.current(connection), epochs.checkpoint(connection)
     return Contents(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,8 @@ def _contents_now(store: Store, *, replace: bool) -> Contents | None:
         return None
     try:
         with store.read() as connection:
+            if not store.is_sqlite:
+                backup_postgresql.require_server(connection)
             if not store.is_sqlite and (number := backup_postgresql.others(connection)):
                 raise AlreadyRunningError(
                     f"{number} other connections of Content Sync use the store {store.name}: stop the"
@@ -106,15 +110,23 @@ def _contents_now(store: Store, *, replace: bool) -> Contents | None:
 def _restore_sqlite(store: Store, file: Path, *, now: datetime) -> None:
     path = Path(store.url.database or "")
     part = path.with_name(f"{path.name}.restoring")
-    _prepare(file, part, now=now)
-    _swap(part, path)
+    try:
+        _prepare(file, part, now=now)
+        backup_sqlite.take_place(part, path)
+    except BaseException as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+            backup_sqlite.remove_beside(part)
+        if isinstance(error, OSError | sqlite3.Error | StoreUnavailableError):
+            raise BackupError(f"nothing was restored: {error}") from error
+        raise
 
 
 def _prepare(file: Path, part: Path, *, now: datetime) -> None:
     """Make the new store beside the old one: the backup with this version's tables, in a new epoch."""
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    backup_sqlite.copy(file, part)
+    backup_sqlite.copy(file, part, of_backup=True)
     new = Store(f"sqlite:///{part}")
     try:
         migrate(new)
@@ -122,14 +134,6 @@ def _prepare(file: Path, part: Path, *, now: datetime) -> None:
     finally:
         new.close()
     backup_sqlite.settle(part)
-
-
-def _swap(part: Path, path: Path) -> None:
-    try:
-        backup_sqlite.take_place(part, path)
-    except AlreadyRunningError:
-        part.unlink()
-        raise
 
 
 def _restore_postgresql(store: Store, file: Path) -> None:

@@ -11,11 +11,13 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from worker.errors import BackupError
+from worker.store.engine import PREPARE_THRESHOLD
 from worker.store.schema import metadata
 
 _HEADER = b"PGDMP"
@@ -44,14 +46,26 @@ def is_copy(file: Path) -> bool:
 
 
 def dump(connection: Connection, url: URL, part: Path) -> None:
-    """Write the database as this transaction sees it into a file."""
+    """Write our tables as this transaction sees them into a file."""
+    require_server(connection)
     snapshot = connection.scalar(text("SELECT pg_export_snapshot()"))
     _run(
         url,
         "pg_dump",
         *("--format=custom", "--no-owner", "--no-privileges"),
+        *(f"--table=public.{name}" for name in (*metadata.tables, _VERSION_TABLE)),
         *(f"--snapshot={snapshot}", f"--file={part}"),
     )
+
+
+def require_server(connection: Connection) -> None:
+    """Raise `BackupError` behind a pooler: settings of a program's session would reach its other clients."""
+    driver: Any = connection.connection.dbapi_connection
+    if driver.info.backend_pid != connection.scalar(text("SELECT pg_backend_pid()")):
+        raise BackupError(
+            "store_url leads to a pooler, such as PgBouncer: give CONTENT_SYNC_STORE_URL the address of the"
+            " server itself for backup and restore-store"
+        )
 
 
 def require_whole(file: Path) -> None:
@@ -164,7 +178,8 @@ def _environment(url: URL) -> dict[str, str]:
     """Return this environment with a connection as libpq's variables; no other of them counts."""
     from psycopg.pq import Conninfo  # noqa: PLC0415 - only a store on PostgreSQL has it loaded
 
-    named = url.translate_connect_args(username="user", database="dbname") | dict(url.query)
+    ours = url.difference_update_query([PREPARE_THRESHOLD])
+    named = ours.translate_connect_args(username="user", database="dbname") | dict(ours.query)
     variables = {
         option.keyword.decode(): option.envvar.decode()
         for option in Conninfo.get_defaults()

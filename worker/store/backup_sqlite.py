@@ -22,6 +22,8 @@ from worker.errors import AlreadyRunningError, BackupError
 from worker.store.engine import LOCK_WAIT_SECONDS
 
 _HEADER = b"SQLite format 3\0"
+#: How to open a file that nobody changes: SQLite then puts nothing beside it.
+_UNCHANGED = "mode=ro&immutable=1"
 _BESIDE = ("-wal", "-shm", "-journal")
 
 
@@ -31,11 +33,14 @@ def is_copy(file: Path) -> bool:
         return opened.read(len(_HEADER)) == _HEADER
 
 
-def copy(source: Path, part: Path) -> None:
-    """Copy a database into a file that is empty, as it is at one instant; others may go on writing."""
+def copy(source: Path, part: Path, *, of_backup: bool = False) -> None:
+    """Copy a database into a file that is empty, as it is at one instant; others may go on writing.
+
+    `of_backup`: nobody writes, and the folder of the source may be read-only.
+    """
     remove_beside(part)
     with (
-        closing(_connect(source, "mode=rw")) as store,
+        closing(_connect(source, _UNCHANGED if of_backup else "mode=rw")) as store,
         closing(sqlite3.connect(part, isolation_level=None)) as target,
     ):
         store.backup(target)
@@ -50,7 +55,7 @@ def opened(file: Path) -> Iterator[Connection]:
             f"{file} is not whole: {wal.name} beside it has the last changes; copy the store with"
             " `content-sync backup`"
         )
-    engine = create_engine("sqlite://", creator=lambda: _connect(file, "mode=ro&immutable=1"))
+    engine = create_engine("sqlite://", creator=lambda: _connect(file, _UNCHANGED))
     try:
         with engine.connect() as connection:
             found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()

@@ -76,9 +76,9 @@ def has_tables(connection: Connection) -> bool:
     return bool(inspect(connection).get_table_names())
 
 
-def has_epochs(connection: Connection) -> bool:
-    """Return whether the tables are of a version that knows epochs."""
-    return inspect(connection).has_table("epochs")
+def has_table(connection: Connection, name: str) -> bool:
+    """Return whether the database has a table of this name."""
+    return inspect(connection).has_table(name)
 
 
 def _create(connection: Connection) -> None:
