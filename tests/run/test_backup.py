@@ -457,6 +457,20 @@ def test_no_password_is_on_a_command_line_or_in_a_message(
     assert not (tmp_path / "another").exists()
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_the_programs_may_be_newer_than_the_server(
+    backed: Backed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """That of version 17 sets transaction_timeout, which is unknown to servers before."""
+    script = tmp_path / "pg_restore"
+    newer = "sed '/^SET lock_timeout/i SET transaction_timeout = 0;'"
+    script.write_text(f'#!/bin/sh\n{shutil.which("pg_restore")} "$@" | {newer}\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    put_back(backed)
+    assert live(backed.settings) == NEW
+
+
 def test_without_the_programs_of_postgresql_a_backup_says_so(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
@@ -24,6 +24,8 @@ _HEADER = b"PGDMP"
 _VERSION_TABLE = "alembic_version"
 #: A comment on the table `events`, with the ID of the newest event of the backup.
 _MARK = "content-sync restored "
+#: What pg_restore writes from version 17 on, for whichever server.
+_UNKNOWN_TO_OLDER = b"SET transaction_timeout = 0;\n"
 _HEAD = """\\set ON_ERROR_STOP on
 BEGIN;
 SET LOCAL lock_timeout = '10s';
@@ -108,7 +110,7 @@ def restore(url: URL, file: Path) -> None:
         if psql.stdin is None or reader.stdout is None:
             raise AssertionError("both are pipes")
         psql.stdin.write(_HEAD.format(tables=tables).encode())
-        shutil.copyfileobj(reader.stdout, psql.stdin)
+        _copy_script(reader.stdout, psql.stdin)
         _, said = reader.communicate()
         if reader.returncode:
             raise BackupError(f"{file} is damaged or not whole: {_first_line(said)}")
@@ -126,6 +128,16 @@ def restore(url: URL, file: Path) -> None:
                     pipe.close()
     if psql.returncode:
         raise BackupError(f"nothing was restored: {_first_line(said)}")
+
+
+def _copy_script(source: IO[bytes], target: IO[bytes]) -> None:
+    """Copy what pg_restore writes, without the setting that servers before 17 refuse."""
+    for line in source:
+        if line != _UNKNOWN_TO_OLDER:
+            target.write(line)
+        if line.startswith(b"SET client_encoding"):  # behind it are the tables
+            break
+    shutil.copyfileobj(source, target)
 
 
 def find_mark(connection: Connection) -> int | None:
