@@ -186,6 +186,20 @@ def test_an_answer_is_recorded_even_if_its_file_was_renamed_since(library, seeds
     assert (recorded(library, "reviewed"), unfinished(library)) == (["asha"], [])
 
 
+def test_the_same_change_to_a_copy_of_the_page_is_not_its_answer(library, seeds):
+    copy = seeds / "copy.md"
+    copy.write_bytes((seeds / "a.md").read_bytes())
+    drop(library, copy)
+    killed(library, "reviewed", "noted")
+    review = Review(on=TODAY, by="asha", named=False)
+    assert record_reviews(library.services, {"copy.md": None}, review)[0]["recorded"]
+    drop(library, copy)
+    with library.store.read() as connection:
+        rows = events_after(connection, 0, 1000)
+    assert [row.path for row in rows if row.kind == KINDS["reviewed"]] == ["copy.md"]
+    assert unfinished(library) == ["a.md"]
+
+
 def check_of(library, monkeypatch, **later):
     monkeypatch.setattr(checks_of, "utc_now", lambda: NOON + timedelta(**later))
     checks = doctor(library.services.settings, None)

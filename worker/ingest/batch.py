@@ -79,13 +79,28 @@ def _answers(
     connection: Connection, decided: Sequence[Decided], now: datetime
 ) -> list[dict[str, Any]]:
     """Return the events of answers whose command changed a file and did not store them."""
-    seen = {
-        one.seen.snapshot.sha256 if isinstance(one.seen, Accepted) else one.seen.sha256
-        for one in decided
-        if isinstance(one.seen, Accepted | Refused)
-    }
-    retired = {one.seen.path for one in decided if isinstance(one.decision, decide.Retire)}
+    seen: set[tuple[int | None, str]] = set()
+    retired: set[int] = set()
+    for one in decided:
+        if isinstance(one.decision, decide.Retire):
+            retired.add(one.decision.head.document_id)
+        if isinstance(one.seen, Accepted):
+            seen.add((_document_of(one.decision), one.seen.snapshot.sha256))
+        elif isinstance(one.seen, Refused):
+            seen.add((_document_of(one.decision), one.seen.sha256))
     return unfinished_answers.settle(connection, seen, retired, now=now)
+
+
+def _document_of(decision: decide.Decision) -> int | None:
+    """Return the ID of the document that a file is about, or None if it may be of any."""
+    match decision:
+        case decide.Move(source=head) | decide.Refuse(move=decide.Move(source=head)):
+            return head.document_id
+        case decide.Advance(head=head) | decide.Touch(head=head):
+            return head.document_id
+        case decide.Refuse(head=head) | decide.Withhold(head=head) if head is not None:
+            return head.document_id
+    return None
 
 
 def _observe(

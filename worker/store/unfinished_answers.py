@@ -86,17 +86,26 @@ def find(connection: Connection, *, before: datetime | None = None) -> list[Unfi
 
 
 def settle(
-    connection: Connection, seen: Collection[str], retired: Collection[str], *, now: datetime
+    connection: Connection,
+    seen: Collection[tuple[int | None, str]],
+    retired: Collection[int],
+    *,
+    now: datetime,
 ) -> list[dict[str, Any]]:
-    """Return the events of answers whose files were seen as they were to become, by hash or by absence.
+    """Return the events of answers whose files were seen as they were to become.
 
-    Drops the other answers about documents that are being retired: nobody can give them again.
+    `seen` are documents, or None for any, with the hashes of their files; `retired` are those whose files
+    are gone. Drops the other answers about documents that are being retired: nobody can give them again.
     """
     rows = []
     for one in find(connection):
-        if one.sha256 in seen or (one.sha256 is None and one.path in retired):
+        is_gone = one.document_id in retired
+        is_changed = one.sha256 is not None and (
+            (one.document_id, one.sha256) in seen or (None, one.sha256) in seen
+        )
+        if is_changed or (one.sha256 is None and is_gone):
             rows += finish(connection, one, now=now)
-        elif one.path in retired:
+        elif is_gone:
             drop(connection, one)
     return rows
 
