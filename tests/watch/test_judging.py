@@ -63,6 +63,21 @@ def test_a_watcher_sends_them_on_bulk_after_its_next_scan_and_says_so(
     assert library.beats[-1]["judge"] == "4567"
 
 
+def test_a_file_that_is_ignored_by_now_is_not_read_again(watch, seeds, library):
+    pages(seeds / "drafts", 9)
+    watching = watch(scan_seconds=1)
+    watching.settles()
+    watching.stop()
+    library.taken.clear()
+    library.change_rules()
+    write(seeds / ".seedignore", "drafts/\n")
+    write(seeds / "drafts/0.md", a_seed(title="Not for readers"))
+    watching = watch(scan_seconds=1)
+    wait_until(lambda: library.held, what="the brake to hold what is ignored")
+    watching.scans_again()
+    assert library.taken == []
+
+
 def test_a_lost_message_is_sent_again(watch, seeds, library, monkeypatch):
     monkeypatch.setattr("worker.watch.in_flight.IN_FLIGHT_SECONDS", 1.0)
     pages(seeds, 3)

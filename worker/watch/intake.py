@@ -237,7 +237,7 @@ class Intake:
         self.backlog.racy.clear()  # the survey lists all that are still racy
         self.backlog.racy.extend(path for path, *_ in survey.difference.racy)
         self._hashing_since = survey.started
-        self.judging.find()
+        self.judging.find(survey.has_seen)
 
     def _is_to_read(self, seen: Seen, at: float) -> bool:
         """Return whether a file that a scan found can be read now; a fresh one has to settle."""

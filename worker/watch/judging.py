@@ -35,10 +35,10 @@ class Judging:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def find(self) -> None:
-        """Find the files anew, after a scan."""
+    def find(self, has_seen: Callable[[str], bool]) -> None:
+        """Find the files anew, after a scan, among those that it has seen: others are missing or ignored."""
         was_idle = not self._waiting
-        self._waiting = deque(self._feed.known.unjudged())
+        self._waiting = deque(filter(has_seen, self._feed.known.unjudged()))
         if was_idle and self._waiting:
             self._read, self._said_at = 0, self._monotonic()
             changed = "; ".join(self._reasons())
