@@ -72,6 +72,20 @@ def test_a_refusal_names_the_good_version_that_was_stored_after_it(library: Libr
     assert "nothing is published" not in text_of(message)
 
 
+def test_a_refusal_names_an_error_that_the_file_still_has_when_the_message_goes(
+    library: Library, post
+):
+    text = a_seed(lastReviewed="2026-11-25", reviewFrequency="sometimes")
+    library.drop("a.md", text)
+    library.on(date(2026, 11, 25))
+    library.drop("a.md", text)
+
+    deliver(library)
+    (message,) = mails_at(post)
+    assert "CS037" in text_of(message)
+    assert "in the future" not in text_of(message)
+
+
 def test_nothing_is_sent_while_new_notices_arrive(library: Library, post):
     library.drop("a.md")
     library.later(seconds=4)

@@ -15,6 +15,7 @@ from worker.domain.reviews.notice import ASKED, FAILING, REFUSED, RETRACTED
 from worker.domain.reviews.policy import Policy
 from worker.domain.reviews.review import OPEN_STATES, ReviewRow, ReviewState
 from worker.domain.seeds.facts import ACTIVE
+from worker.domain.seeds.problem import Severity
 from worker.store.documents import LIVE, batched
 from worker.store.library import find_review_rows
 from worker.store.notices import Leased
@@ -82,11 +83,14 @@ class _Facts:
     """The present state of what leased notices are about."""
 
     def as_now(self, notice: Leased, row: ReviewRow | None) -> Leased:
-        """Return a notice with the present path of its document, and the version that a refusal keeps."""
+        """Return a notice with the present path of its document; of a refusal, with what holds now."""
         if notice.kind == REFUSED:
-            # An older good version may have been stored since.
+            # An older good version may have been stored since, and the file judged again.
             now = self.refused[notice.path]
-            return replace(notice, data=notice.data | {"kept": now.kept, "earlier": now.earlier})
+            errors = (one for one in now.problems if one["severity"] == Severity.ERROR)
+            problem = next(errors, notice.data["problem"])
+            kept = {"kept": now.kept, "earlier": now.earlier}
+            return replace(notice, data=notice.data | kept | {"problem": problem})
         return notice if row is None else replace(notice, path=row.path)
 
     def __init__(self, connection: Connection, leased: Sequence[Leased]) -> None:
@@ -94,7 +98,7 @@ class _Facts:
         paths = sorted({n.path for n in leased if n.kind == REFUSED})
         stays = and_(d.state == LIVE, p.withheld.is_(None))
         kept, earlier = case((stays, d.number)), d.sha256 == p.sha256
-        refused = select(p.path, p.sha256, kept.label("kept"), earlier.label("earlier"))
+        refused = select(p.path, p.sha256, p.problems, kept.label("kept"), earlier.label("earlier"))
         refused = refused.outerjoin(documents, RESIDENT).where(IS_REFUSED)
         self.refused = {
             row.path: row
