@@ -150,6 +150,14 @@ def test_the_day_is_that_of_the_teams_zone(under):
     assert unjudged(west) == {"a.md"}
 
 
+def test_names_of_utc_are_one_zone(under):
+    """Images name it differently, and parts that differ would leave each other's files."""
+    first = under(review=ReviewSettings(timezone="UTC"))
+    first.drop("a.md")
+    assert unjudged(under(review=ReviewSettings(timezone="Etc/UTC"))) == set()
+    assert unjudged(under(review=ReviewSettings(timezone="Europe/London"))) == {"a.md"}
+
+
 def test_a_new_default_cadence_holds_for_what_is_in_the_store(under):
     text = a_seed(reviewFrequency="", lastReviewed="2026-10-01")
     first = under()

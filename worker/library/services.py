@@ -76,7 +76,9 @@ class Services(Reader):
         """Return by what this process judges files."""
         from worker.domain.rules.judge import make_judge
 
-        return make_judge(self.rules, self.policy, self.settings.zone.key)
+        zone = self.settings.zone
+        is_utc = zone.utcoffset(None) == timedelta(0)  # None for a zone whose offset ever changes
+        return make_judge(self.rules, self.policy, "UTC" if is_utc else zone.key)
 
     def require_judge_of_watcher(self) -> None:
         """Raise `ConfigurationError` if a running watcher judges by other rules: never judge in turns."""
