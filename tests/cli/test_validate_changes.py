@@ -47,6 +47,21 @@ def test_a_page_that_shrank_since_its_version_is_found(tmp_path, seeds, environm
     assert json.loads(refused.stdout)["refused"] == 1, "as the service says"
 
 
+def test_a_file_that_only_spells_its_version_otherwise_is_compared_with_the_one_before(
+    tmp_path, seeds, environment
+):
+    assert run("migrate", cwd=tmp_path, env=environment).returncode == 0
+    for body in (LONG, LONG + "More."):
+        write(seeds / "a.md", a_seed(body=body))
+        assert run("sync", cwd=tmp_path, env=environment).returncode == 0
+    assert found(tmp_path, environment) == {"CS072"}
+    write(seeds / "a.md", a_seed(body=LONG + "More.").replace("title: ", "title:   "))
+    assert found(tmp_path, environment) == {"CS072"}
+    strict = environment | {"CONTENT_SYNC_RULES__SAME_LABEL": "error"}
+    refused = run("sync", "--json", cwd=tmp_path, env=strict)
+    assert json.loads(refused.stdout)["refused"] == 1, "as the service says"
+
+
 def test_without_a_store_a_page_is_judged_alone(tmp_path, seeds):
     write(seeds / "a.md", a_seed())
     nowhere = {"CONTENT_SYNC_STORE_URL": f"sqlite:///{tmp_path}/none.db"}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from worker.domain.rules.library_rules import LibraryEntry
     from worker.domain.rules.rules import Examined, Rules
     from worker.domain.seeds.problem import Problem
+    from worker.library.reader import Reader
     from worker.settings.model import Settings
 
 STANDARD_INPUT = "-"
@@ -177,7 +178,18 @@ class Inspector:
         names = {identity(file.path, self.settings): file for file in files if file.entry}
         hashes = {name: file.sha256 for name, file in names.items()}
         more: dict[str, tuple[Problem, ...]] = {}
-        before = ask_store(self.settings, lambda r: r.versions_before(hashes)) if hashes else None
+
+        def has_content(name: str, version: Any) -> bool:
+            entry = names[name].entry
+            return entry is not None and (entry.metadata, entry.body_sha256) == (
+                version.metadata,
+                version.body_sha256,
+            )
+
+        def ask(reader: Reader) -> list[tuple[str, dict[str, Any], str]]:
+            return reader.versions_before(hashes, has_content)
+
+        before = ask_store(self.settings, ask) if hashes else None
         for name, metadata, body in before or ():
             more[names[name].path] = self._compare(names[name], metadata, body)
         return [self._with_more(f, more[f.path]) if more.get(f.path) else f for f in files]

@@ -94,10 +94,15 @@ class Reader:
         with self.store.read() as connection:
             return queries.what_stays(connection, files, self.settings.zone)
 
-    def versions_before(self, files: Mapping[str, str]) -> list[tuple[str, dict[str, Any], str]]:
-        """Return path, metadata and body of the version that comes before each file, given its hash."""
+    def versions_before(
+        self, files: Mapping[str, str], has_content: Callable[[str, Any], bool]
+    ) -> list[tuple[str, dict[str, Any], str]]:
+        """Return path, metadata and body of the version that comes before each file.
+
+        The arguments are those of `worker.store.library.versions_before`.
+        """
         with self.store.read() as connection:
-            return list(library.versions_before(connection, files))
+            return list(library.versions_before(connection, files, has_content))
 
     def list_paths(self) -> list[str]:
         """Return the path of every document, in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import chain
 from typing import Any
@@ -247,26 +247,29 @@ def heads_of(connection: Connection, paths: Iterable[str]) -> Iterator[Any]:
 
 
 def versions_before(
-    connection: Connection, files: Mapping[str, str]
+    connection: Connection, files: Mapping[str, str], has_content: Callable[[str, Any], bool]
 ) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Yield path, metadata and body of the version that comes before each of these files.
 
     That is the document's newest one, or the one before it if the file still has the content of the newest.
-    `files` maps paths to the hashes of their files; only live documents count.
+    `files` maps paths to the hashes of their files; only live documents count. `has_content` gets the path
+    of a file with another hash and the newest version, and returns whether their content is the same.
     """
     d = documents.c
     query = select(ledger.c.path, d.id, d.number, d.sha256).join(documents, RESIDENT)
     for some in batched(sorted(files), 500):
         rows = connection.execute(query.where(ledger.c.path.in_(some), d.state == LIVE)).all()
         same = {row.id: row.path for row in rows if row.sha256 == files[row.path]}
+        for row in rows:
+            if row.id in same:
+                continue
+            version = find_version(connection, row.id, number=row.number)
+            if version is not None and has_content(row.path, version):
+                same[row.id] = row.path
+            elif version is not None:
+                yield row.path, version.metadata, version.body
         for document_id, before in load_versions_before(connection, same).items():
             yield same[document_id], *before
-        for row in rows:
-            version = None
-            if row.id not in same:
-                version = find_version(connection, row.id, number=row.number)
-            if version is not None:
-                yield row.path, version.metadata, version.body
 
 
 def titles_of(connection: Connection, paths: Sequence[str]) -> dict[str, str]:
