@@ -222,6 +222,16 @@ def test_nothing_is_compared_across_a_retirement(under):
     assert row(strict).state == "live"
 
 
+def test_nothing_is_compared_across_a_retirement_after_which_the_clock_was_set_back(under):
+    first = under()
+    first.drop("a.md", body=LONG, **SAME)
+    first.remove("a.md")
+    first.later(days=-2)
+    cut = a_seed(body="Drink water.", **SAME)
+    assert first.drop("a.md", cut).kind == "changed"
+    assert first.drop("a.md", cut).kind == "unchanged"
+
+
 def test_a_retirement_before_both_versions_does_not_matter(under):
     first = under(rules={"same-label": "off"})
     first.drop("a.md", body=LONG, **SAME)

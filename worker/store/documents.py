@@ -19,6 +19,8 @@ from worker.store.schema import bodies, documents, events, versions
 Item = TypeVar("Item")
 
 LIVE, RETIRED = "live", "retired"
+#: The kind of the event of a new version.
+NEW_VERSION = "version.stored"
 #: The kind of the event of a document whose file is gone.
 RETIREMENT = "document.retired"
 #: For queries that read all live documents. With `state = 'live'` SQLite would use the partial index on
@@ -53,7 +55,9 @@ def load_versions_before(
         e.path.in_((v.path, h.path)),  # for the index
         e.document_id == d.id,
         e.kind == RETIREMENT,
-        e.at.between(v.stored_at, h.stored_at),
+        # Not by their instants: a clock may have been set back between them.
+        e.id > func.coalesce(_event_of(v), 0),
+        e.id < _event_of(h),
     )
     query = (
         select(d.id, v.metadata, bodies.c.body)
@@ -63,6 +67,15 @@ def load_versions_before(
         .where(d.id.in_(wanted), ~retired)
     )
     return {row.id: (row.metadata, row.body) for row in connection.execute(query)}
+
+
+def _event_of(version: Any) -> Any:
+    """Return a query for the ID of the event that stored a version."""
+    own = events.alias()
+    e = own.c
+    is_its = (e.path == version.path, e.kind == NEW_VERSION, e.document_id == version.document_id)
+    newest = select(func.max(e.id)).where(*is_its, e.number == version.number)
+    return newest.correlate_except(own).scalar_subquery()
 
 
 def create_documents(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[str, int]:

@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
-from worker.store.documents import RETIREMENT, batched
+from worker.store.documents import NEW_VERSION, RETIREMENT, batched
 from worker.store.schema import documents, events, notices, versions
 
 #: This number of parameters fits into one statement of either database.
 _BATCH = 500
 
-STORED, MOVED = "version.stored", "document.moved"
+STORED, MOVED = NEW_VERSION, "document.moved"
 RETIRED, REVIVED = RETIREMENT, "document.revived"
 WITHHELD = "document.withheld"
 REFUSED, FIXED, WITHDRAWN = "seed.refused", "seed.fixed", "seed.withdrawn"
