@@ -228,3 +228,19 @@ def test_a_sync_does_not_judge_in_turns_with_a_running_watcher(store_url: str, s
         services.heartbeat("watcher", beat | other)
         assert sync().refused + sync().unchanged >= 1
     services.close()
+
+
+def test_a_sync_that_does_not_judge_as_the_watcher_says_what_differs(store_url: str, seeds: Path):
+    """Cron, for one, runs commands without the variable TZ."""
+    write(seeds / "a.md", verdicts.BODY)
+    place = {"seeds": seeds, "store_url": store_url}
+    watcher = Services(
+        load_settings(**place, review={"timezone": "Asia/Kolkata"}), now=lambda: datetime.now(UTC)
+    )
+    migrate(watcher.store)
+    sync_folder(watcher.settings, full=False, dry_run=False, progress=lambda *_: None)
+    watcher.heartbeat("watcher", {"host": "a-host", "judge": watcher.judge.id})
+    given = load_settings(**place, review={"timezone": "UTC"})
+    with pytest.raises(ConfigurationError, match=r"\(differs: the time zone\)"):
+        sync_folder(given, full=False, dry_run=False, progress=lambda *_: None)
+    watcher.close()

@@ -90,9 +90,17 @@ class Services(Reader):
         if theirs and theirs != self.judge.id and not stopped:
             raise ConfigurationError(
                 f"the watcher on {watcher.data.get('host')} judges by another schema, other rules or other"
-                " settings than this command, and would judge every file again: give both the same, or stop"
-                " the watcher"
+                f" settings than this command{self._in_what(theirs)}, and would judge every file again: give"
+                " both the same, or stop the watcher"
             )
+
+    def _in_what(self, judge: str) -> str:
+        """Return in words, in parentheses, what differs from another judge; nothing if that is unknown."""
+        from worker.domain.rules.judge import what_differs
+
+        with self.store.read() as connection:
+            parts = judges.find_parts(connection, judge)
+        return f" (differs: {'; '.join(what_differs(parts, self.judge.parts))})" if parts else ""
 
     @property
     def verdicts(self) -> paths.Verdicts:
@@ -152,8 +160,8 @@ class Services(Reader):
 
         if batch.judge and batch.judge != self.judge.id:
             raise OtherJudgeError(
-                "its watcher judges by another schema, other rules or other settings than this worker: give"
-                " both the same and restart them"
+                "its watcher judges by another schema, other rules or other settings than this worker"
+                f"{self._in_what(batch.judge)}: give both the same and restart them"
             )
         with self._unfinished.noting(batch) if self._unfinished is not None else nullcontext():
             take_in = partial(self.take_in_bytes, patient=patient)

@@ -22,6 +22,14 @@ def introduce(
     )
 
 
+def find_parts(connection: Connection, judge: str) -> Mapping[str, Any] | None:
+    """Return what a judge is, by its ID, or None if it was never introduced."""
+    parts: Mapping[str, Any] | None = connection.scalar(
+        select(judges.c.parts).where(judges.c.id == judge)
+    )
+    return parts
+
+
 def find_others(connection: Connection, judge: str) -> list[Mapping[str, Any]]:
     """Return the parts of the other judges whose verdicts are in the ledger, that of most files first."""
     p, j = paths.c, judges.c

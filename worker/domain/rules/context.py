@@ -1,7 +1,7 @@
 """Rules that compare a document with its previous version.
 
 They run inside the transaction that would store the next version, because only there is the previous
-version certain. They are pure functions. Called by `worker.ingest.batch`.
+version certain. They are pure functions. Called by `worker.ingest.decisions`, and by `validate`.
 """
 
 from __future__ import annotations
