@@ -13,6 +13,7 @@ from worker.run import doctor as checks_of
 from worker.run.doctor import doctor
 from worker.store import leases
 from worker.watch import file_system
+from worker.watch.lead import Lead
 
 
 @pytest.mark.parametrize("kind", ["cifs", "9p", "vfat", "fuse.sshfs", "vboxsf"])
@@ -72,6 +73,21 @@ def test_a_standby_with_a_heartbeat_in_the_future_is_red(sqlite_url, seeds, at_n
     (check,) = [check for check in checks if check.name == "watcher"]
     assert not check.ok
     assert "3 hours in the future" in check.detail
+
+
+@pytest.mark.parametrize(("judge", "ok"), [("other", False), ("ours", True)])
+def test_a_standby_that_would_judge_otherwise_is_red(sqlite_url, seeds, at_noon, judge, ok):
+    with a_library(sqlite_url, seeds=seeds) as library:
+        services = library.services
+        judges = {"ours": services.judge.id, "other": "0123"}
+        services.heartbeat("watcher", {"host": "here", "judge": services.judge.id})
+        Lead(library.store, now=lambda: NOON, monotonic=lambda: 0.0).look()
+        second = Lead(library.store, now=lambda: NOON, monotonic=lambda: 0.0, judge=judges[judge])
+        second._place = "another system"
+        assert not second.look()
+        check = names_of_checks(library)["judge"]
+    assert check.ok == ok
+    assert ("stands by with another schema" in check.detail) != ok
 
 
 def check_of(part, url, seeds, *, ahead):

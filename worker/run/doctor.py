@@ -290,7 +290,10 @@ def _unread(services: Services) -> Iterator[Check]:
 
 
 def _judges(services: Services) -> Iterator[Check]:
-    """Check that all running parts judge by the same rules: else a worker leaves the files to others."""
+    """Check that all running parts judge by the same rules.
+
+    Else a worker leaves the files to others, and a watcher that stands by would judge all of them again.
+    """
     since = services.now() - WORKS_NOW_FOR
     with services.store.read() as connection:
         rows = liveness.find_heartbeats(connection)
@@ -303,17 +306,27 @@ def _judges(services: Services) -> Iterator[Check]:
         if name.startswith(worker_heartbeat("")) and row.at >= since
         if wanted and row.data.get("judge") != wanted
     )
+    heirs = sorted(
+        row.data["host"]
+        for row in leases.standing_by(rows, now=services.now())
+        if wanted and row.data.get("judge", wanted) != wanted
+    )
     detail = (
         f"{unjudged:,} files are judged again by the next scan" if unjudged else "one for all files"
     )
     if wanted and wanted != services.judge.id:
         detail = "the watcher runs with another schema, other rules or other settings than these: restart it"
+    if heirs:
+        detail = (
+            f"{', '.join(heirs)} stands by with another schema, other rules or other settings than the"
+            " watcher's, and would judge every file again: give both the same and restart them"
+        )
     if others:
         detail = (
             f"{', '.join(others)}: another schema, other rules or other settings than the watcher's, so"
             " it takes no file: give all parts the same and restart them"
         )
-    yield Check(name="judge", ok=not others, detail=detail)
+    yield Check(name="judge", ok=not (others or heirs), detail=detail)
 
 
 def _forged_messages(services: Services) -> Iterator[Check]:

@@ -190,7 +190,8 @@ def _watch_while_leading(
     from worker.watch.watcher import Watcher
 
     unfinished = services.unfinished_batches()
-    lead = Lead(services.store, now=utc_now, monotonic=time.monotonic)
+    judge = services.judge.id
+    lead = Lead(services.store, now=utc_now, monotonic=time.monotonic, judge=judge)
     while lead.stand_by(stop):
         try:
             Watcher(

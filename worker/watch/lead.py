@@ -65,14 +65,23 @@ class Term:
 
 
 class Lead:
-    """One process's part in the election. Times are monotonic seconds, `now` is aware."""
+    """One process's part in the election. Times are monotonic seconds, `now` is aware.
+
+    `judge` is the ID of the rules and settings by which this process would judge.
+    """
 
     def __init__(
-        self, store: Store, *, now: Callable[[], datetime], monotonic: Callable[[], float]
+        self,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        judge: str = "",
     ) -> None:
         self._store = store
         self._now = now
         self._monotonic = monotonic
+        self._judge = judge
         self._holder = uuid.uuid4().hex
         self._host, self._pid, self._place = socket.gethostname(), os.getpid(), _place()
         self._lease: Lease | None = None  # while this process leads
@@ -256,7 +265,7 @@ class Lead:
         return self._store.transact(work)
 
     def _note(self, connection: Connection, state: str) -> None:
-        data = {"state": state, "host": self._host, "pid": self._pid}
+        data = {"state": state, "host": self._host, "pid": self._pid, "judge": self._judge}
         liveness.beat(connection, f"{leases.STAND_BY}{self._host}", data, now=self._now())
 
 
