@@ -280,3 +280,17 @@ def test_old_refusals_that_are_judged_again_are_not_new(under):
     other.services.deliver()
     assert other.services.held()["refusals"] == []
     assert row(other, "0.md").refused_at < other.time - timedelta(days=60)
+
+
+def test_old_refusals_in_a_folder_that_is_renamed_are_not_new(under):
+    library = under()
+    bad = {f"{number}.md": f"---\ntitle: Bad {number}\n---\n" for number in range(40)}
+    library.take_in({f"old/{path}": a_seed(title=path) for path in bad})
+    for path, text in bad.items():
+        library.drop(f"old/{path}", text)
+        library.later(days=2)
+    for path, text in bad.items():
+        assert library.move(f"old/{path}", f"new/{path}", text)[0].kind == "refused"
+    library.services.deliver()
+    assert library.services.held()["refusals"] == []
+    assert row(library, "new/0.md").refused_at < library.time - timedelta(days=60)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -32,6 +33,7 @@ class Decided:
     """An observation, the entry of its path before it, and what it means.
 
     `was_withheld` and `withheld` are what withholds the document from service, before and after it.
+    `refused_since` is when these errors of these bytes were refused first, here or where they move from.
     """
 
     seen: Observation
@@ -39,6 +41,7 @@ class Decided:
     decision: Decision
     was_withheld: Withheld | None = None
     withheld: Withheld | None = None
+    refused_since: datetime | None = None
 
 
 def decide_batch(
@@ -99,6 +102,7 @@ class _Batch:
         item = _item_of(seen)
         source, similarity = self._source_of(item)
         seen, decision = self._decide_content(seen, entry, source, similarity)
+        refused_since = self._refused_since(seen, decision)
         was_withheld = self._record(seen, decision)
         yield Decided(
             seen=seen,
@@ -106,6 +110,7 @@ class _Batch:
             decision=decision,
             was_withheld=was_withheld,
             withheld=self.ledger.at(seen.path).withheld,
+            refused_since=refused_since,
         )
         origin = item.moved_from if isinstance(item, Snapshot) else None
         left = source is None or isinstance(decision, decide.Stale | decide.Withhold)
@@ -130,6 +135,13 @@ class _Batch:
                 accepted = isinstance(seen, Accepted)
                 self.ledger.place(item, sha256, move, accepted=accepted, status=status)
         return was_withheld
+
+    def _refused_since(self, seen: Accepted | Refused, decision: Decision) -> datetime | None:
+        if not (isinstance(seen, Refused) and isinstance(decision, decide.Refuse)):
+            return None
+        move = decision.move
+        before = self.ledger.at(seen.path if move is None else move.source.path)
+        return decide.refused_since(seen.sha256, seen.error_codes, before)
 
     def _decide_removal(self, seen: Removal, entry: Entry) -> Decision:
         waits = self.ledger.is_behind(seen) or (self.patient and self.ledger.loses_edit(seen))

@@ -240,8 +240,7 @@ class Writes:
             self.updates.append(self._moved_row(seen.path, head))
         if head is not None:
             self.ids[seen.path] = head.document_id
-        before = one.entry.refusal
-        self.refused_at[seen.path] = self.now if refuse.new or before is None else before.at
+        self.refused_at[seen.path] = one.refused_since or self.now
         if refuse.new:
             self._report_refusal(seen, head)
         if head is not None and head.live and (is_new or move is not None):

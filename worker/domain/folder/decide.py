@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -327,13 +328,18 @@ def decide_refused(
 
     `codes` are those of its errors. The content is neither stale nor waits.
     """
-    before = entry.refusal
-    known = before is not None and codes <= before.codes
-    new = entry.state is not State.REFUSED or entry.sha256 != sha256 or not known
+    new = refused_since(sha256, codes, entry) is None
     if source is None:
         return Refuse(new=new, head=entry.resident)
     move = Move(source=source, similarity=similarity, displaces=entry.living)
     return Refuse(new=new, head=replace(source, live=True), move=move)
+
+
+def refused_since(sha256: str, codes: frozenset[str], before: Entry) -> datetime | None:
+    """Return when these bytes were refused for these errors, or more; None if they were not."""
+    refusal = before.refusal
+    is_same = before.state is State.REFUSED and before.sha256 == sha256
+    return refusal.at if is_same and refusal is not None and codes <= refusal.codes else None
 
 
 def withholds(entry: Entry, observed: int) -> bool:
