@@ -26,7 +26,7 @@ from support.stored import NOON, Library, a_library
 from support.stream_follower import StreamFollower, copy_of
 from support.waiting import wait_until
 
-from worker.domain.folder.chain import check_chain
+from worker.domain.folder.chain_laws import check_chain
 from worker.errors import AlreadyRunningError, BackupError, CursorLostError
 from worker.run.backup import back_up
 from worker.run.restore_store import restore_store

@@ -18,7 +18,8 @@ from sqlalchemy import text
 from support.programs import run
 from support.seeds import BODY, a_seed, write
 
-from worker.domain.folder.chain import Checkpoint, check_chain, read_checkpoint
+from worker.domain.folder.chain import Checkpoint, read_checkpoint
+from worker.domain.folder.chain_laws import check_chain
 from worker.domain.folder.laws import Breaches, Law
 from worker.library.opened import open_reader, open_services
 from worker.reviews.snooze_and_ack import snooze

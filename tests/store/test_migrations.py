@@ -20,7 +20,7 @@ from sqlalchemy import inspect
 from support.programs import clean_environment
 
 import worker.store.migrate as subject
-from worker.domain.folder.chain import check_chain
+from worker.domain.folder.chain_laws import check_chain
 from worker.errors import ConfigurationError, StoreUnavailableError
 from worker.store.chain import chained_events
 from worker.store.documents import add_events, event_row

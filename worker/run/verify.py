@@ -15,7 +15,8 @@ from operator import attrgetter
 from typing import Any
 
 from worker.domain.folder import laws
-from worker.domain.folder.chain import Checkpoint, check_chain, check_checkpoint
+from worker.domain.folder.chain import Checkpoint
+from worker.domain.folder.chain_laws import check_chain, check_checkpoint
 from worker.domain.folder.laws import Breach, Breaches, Law, LifeEvent
 from worker.domain.reviews.ladder import DUE, OVERDUE
 from worker.domain.reviews.notice import Notice

@@ -13,15 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.folder.chain import (
-    START,
-    Checkpoint,
-    chain_hash,
-    check_chain,
-    check_checkpoint,
-    content_hash,
-    read_checkpoint,
-)
+from worker.domain.folder.chain import START, Checkpoint, chain_hash, content_hash, read_checkpoint
+from worker.domain.folder.chain_laws import check_chain, check_checkpoint
 
 AT = datetime(2026, 3, 30, 6, 0, 0, 250_000, tzinfo=UTC)
 HASH = "ab" * 32
