@@ -38,6 +38,8 @@ def see(frame, event, _argument):
 def count():
     if at == 0:
         sys.stderr.write(str(calls))
+    elif calls < at:
+        sys.stderr.write(f"only {calls} calls")
 
 sys.setprofile(see)
 """
@@ -114,9 +116,13 @@ def test_ctrl_c_ends_a_command_without_a_word_at_any_instant(interrupted, comman
     interrupted(0, *command)  # what it stores, it need not store again
     calls = int(interrupted(0, *command).stderr.splitlines()[-1])
     instants = [1 + calls * step // INSTANTS for step in range(INSTANTS)]
+    reached = 0
     for at in instants:
         done = interrupted(at, *command)
-        assert (at, done.returncode, done.stderr) == (at, 130, "")
+        if not done.stderr.startswith("only "):  # a run may make fewer calls than the one before
+            assert (at, done.returncode, done.stderr) == (at, 130, "")
+            reached += 1
+    assert reached > INSTANTS // 2
 
 
 @pytest.mark.parametrize("nth", [1, 20])
