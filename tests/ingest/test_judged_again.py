@@ -294,3 +294,18 @@ def test_old_refusals_in_a_folder_that_is_renamed_are_not_new(under):
     library.services.deliver()
     assert library.services.held()["refusals"] == []
     assert row(library, "new/0.md").refused_at < library.time - timedelta(days=60)
+
+
+def test_a_message_of_the_next_day_does_not_call_its_date_the_future(under):
+    def refusals(library: Library) -> list[str]:
+        return [n["state"] for n in library.services.notices(None) if n["kind"] == "refused"]
+
+    library = under()
+    text = a_seed(lastReviewed="2026-11-25")
+    library.drop("a.md", text)
+    library.on(date(2026, 11, 25))
+    library.services.deliver()
+    assert refusals(library) == ["pending"]
+    library.drop("a.md", text)
+    library.services.deliver()
+    assert refusals(library) == ["cancelled"]

@@ -43,7 +43,7 @@ def lease(library: Library) -> list[Leased]:
         lambda connection: stored_notices.lease_digest(
             connection,
             "team",
-            library.services.verdicts,
+            library.services.today(),
             now=now,
             until=now + timedelta(hours=1),
             message_id=f"m-{now}",

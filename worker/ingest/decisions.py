@@ -69,7 +69,7 @@ def decide_batch(
         moves=moves,
         behind=behind,
         bodies=bodies,
-        before_heads=table.load_versions_before(connection, _unchanged_heads(ordered, ledger)),
+        versions_before=table.load_versions_before(connection, _unchanged_heads(ordered, ledger)),
         rules=rules,
         patient=patient,
     )
@@ -88,7 +88,7 @@ class _Batch:
     moves: Mapping[str, tuple[Head, Match]]
     behind: frozenset[str]
     bodies: Mapping[str, str]
-    before_heads: Mapping[int, tuple[Mapping[str, Any], str]]
+    versions_before: Mapping[int, tuple[Mapping[str, Any], str]]
     rules: Rules
     patient: bool
 
@@ -228,7 +228,7 @@ class _Batch:
             case decide.Advance(head=head, revives=False) | decide.Move(source=head, advances=True):
                 return head.metadata, self.bodies.get(head.body_sha256, seen.seed.body)
             case decide.Touch(head=head, revives=False) | decide.Move(source=head, advances=False):
-                return self.before_heads.get(head.document_id)
+                return self.versions_before.get(head.document_id)
             case _:
                 return None
 

@@ -380,6 +380,5 @@ class Services(Reader):
             templates=self.templates,
             policy=self.policy,
             settings=self.settings,
-            verdicts=lambda: self.verdicts,
             now=self.now,
         )

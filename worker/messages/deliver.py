@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -30,7 +30,6 @@ from worker.settings.model import Settings
 from worker.store import channel_states
 from worker.store import notices as table
 from worker.store.engine import Store
-from worker.store.paths import Verdicts
 from worker.store.recheck import recheck
 
 logger = logging.getLogger("content_sync.deliver")
@@ -51,19 +50,19 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """Everything that a delivery needs.
-
-    `now` is the clock, in UTC; each step reads it again. `verdicts` returns which verdicts hold.
-    """
+    """Everything that a delivery needs. `now` is the clock, in UTC; each step reads it again."""
 
     store: Store
     channels: Mapping[str, Channel]
     templates: Environment
     policy: Policy
     settings: Settings
-    verdicts: Callable[[], Verdicts]
     now: Callable[[], datetime]
     wait: Callable[[float], object] = time.sleep
+
+    def today(self) -> date:
+        """Return the date in the team's zone."""
+        return self.now().astimezone(self.settings.zone).date()
 
     @property
     def routes(self) -> dict[str, Route]:
@@ -138,7 +137,7 @@ def _ready(out: Outgoing) -> Iterator[tuple[str, bool]]:
     now, settings = out.now(), out.settings.delivery
     ripe_routes = partial(
         table.ripe_routes,
-        verdicts=out.verdicts(),
+        today=out.today(),
         now=now,
         quiet_since=now - timedelta(seconds=settings.group_wait_seconds),
         oldest=now - timedelta(seconds=settings.group_max_seconds),
@@ -180,7 +179,7 @@ def _lease(
         lambda c: table.lease_digest(
             c,
             route,
-            out.verdicts(),
+            out.today(),
             now=now,
             until=until,
             message_id=fresh_id,
@@ -192,9 +191,8 @@ def _lease(
 def _recheck(out: Outgoing, leased: list[table.Leased]) -> list[table.Leased]:
     """Cancel notices that are no longer true, withdraw those of snoozed reviews, and return the rest."""
     now = out.now()
-    today = now.astimezone(out.settings.zone).date()
     with out.store.read() as connection:
-        found = recheck(connection, leased, policy=out.policy, today=today)
+        found = recheck(connection, leased, policy=out.policy, today=out.today())
     if found.gone or found.snoozed:
         with out.store.write() as connection:
             table.mark(connection, found.gone, table.CANCELLED, now=now)
@@ -233,7 +231,7 @@ def _compose(out: Outgoing, route: Route, owed: Sequence[table.Leased]) -> Compo
             templates=out.templates,
             settings=out.settings,
             policy=out.policy,
-            today=now.astimezone(out.settings.zone).date(),
+            today=out.today(),
             now=now,
         )
 

@@ -311,21 +311,23 @@ def _judges(services: Services) -> Iterator[Check]:
         for row in leases.standing_by(rows, now=services.now())
         if wanted and row.data.get("judge", wanted) != wanted
     )
-    detail = (
-        f"{unjudged:,} files are judged again by the next scan" if unjudged else "one for all files"
-    )
-    if wanted and wanted != services.judge.id:
-        detail = "the watcher runs with another schema, other rules or other settings than these: restart it"
-    if heirs:
-        detail = (
-            f"{', '.join(heirs)} stands by with another schema, other rules or other settings than the"
-            " watcher's, and would judge every file again: give both the same and restart them"
-        )
+    another = "another schema, other rules or other settings than"
     if others:
         detail = (
-            f"{', '.join(others)}: another schema, other rules or other settings than the watcher's, so"
-            " it takes no file: give all parts the same and restart them"
+            f"{', '.join(others)}: {another} the watcher's, so it takes no file: give all parts the same"
+            " and restart them"
         )
+    elif heirs:
+        detail = (
+            f"{', '.join(heirs)} stands by with {another} the watcher's, and would judge every file again:"
+            " give both the same and restart them"
+        )
+    elif wanted and wanted != services.judge.id:
+        detail = f"the watcher runs with {another} this command: restart it if they have changed"
+    elif unjudged:
+        detail = f"{unjudged:,} {'file is' if unjudged == 1 else 'files are'} judged again by the next scan"
+    else:
+        detail = "one for all files"
     yield Check(name="judge", ok=not (others or heirs), detail=detail)
 
 

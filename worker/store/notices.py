@@ -33,7 +33,7 @@ from worker.domain.reviews.notice import (
 )
 from worker.store.documents import LIVE, batched, insert_new
 from worker.store.holds import OPEN, REFUSALS
-from worker.store.paths import IS_REFUSED, Verdicts, is_judged
+from worker.store.paths import IS_REFUSED
 from worker.store.schema import documents, holds, notices
 from worker.store.schema import paths as ledger
 
@@ -82,7 +82,7 @@ def new_notices(connection: Connection, owed: Iterable[Notice]) -> list[Notice]:
 
 def ripe_routes(
     connection: Connection,
-    verdicts: Verdicts,
+    today: date,
     *,
     now: datetime,
     quiet_since: datetime,
@@ -95,7 +95,7 @@ def ripe_routes(
     A digest that was tried before is due at its next attempt, unless a worker leases it.
     """
     n = notices.c
-    wanted = _pending(verdicts, urgent_only=urgent_only)
+    wanted = _pending(today, urgent_only=urgent_only)
     free = or_(n.leased_until.is_(None), n.leased_until <= now)
     again = select(n.route).where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
     fresh = (
@@ -110,7 +110,7 @@ def ripe_routes(
 def lease_digest(
     connection: Connection,
     route: str,
-    verdicts: Verdicts,
+    today: date,
     *,
     now: datetime,
     until: datetime,
@@ -123,7 +123,7 @@ def lease_digest(
     """
     n = notices.c
     free = or_(n.leased_until.is_(None), n.leased_until <= now)
-    wanted = and_(_pending(verdicts, urgent_only=urgent_only), n.route == route)
+    wanted = and_(_pending(today, urgent_only=urgent_only), n.route == route)
     earlier_id = connection.scalar(
         select(n.message_id)
         .where(wanted, n.message_id.is_not(None), n.next_attempt_at <= now, free)
@@ -286,13 +286,14 @@ def _row(notice: Notice, now: datetime) -> dict[str, Any]:
     }
 
 
-def _pending(verdicts: Verdicts, *, urgent_only: bool) -> ColumnElement[bool]:
+def _pending(today: date, *, urgent_only: bool) -> ColumnElement[bool]:
     """Return the condition for notices that may be sent now.
 
-    Held refusals wait for a person, and those of files that are about to be judged again for the verdict.
+    Held refusals wait for a person, and those of files whose day has come for the verdict of today.
     """
     held = exists().where(holds.c.kind == REFUSALS, holds.c.state == OPEN)
-    doubtful = exists().where(ledger.c.path == notices.c.path, IS_REFUSED, ~is_judged(verdicts))
+    its_day = ledger.c.judge_again_on <= today
+    doubtful = exists().where(ledger.c.path == notices.c.path, IS_REFUSED, its_day)
     may_go = or_(notices.c.kind != REFUSED, not_(or_(held, doubtful)))
     pending = and_(notices.c.state == PENDING, may_go)
     return and_(pending, notices.c.kind.in_(sorted(URGENT_KINDS))) if urgent_only else pending

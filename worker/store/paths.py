@@ -227,8 +227,8 @@ def known_files(connection: Connection, verdicts: Verdicts) -> KnownFiles:
 
     known = KnownFiles()
     p = paths.c
-    holds = case((is_judged(verdicts), 1), else_=0)
-    seen = (p.path, *(p[name] for name in _STAMP), p.sha256, p.observed, holds)
+    verdict_holds = case((is_judged(verdicts), 1), else_=0)
+    seen = (p.path, *(p[name] for name in _STAMP), p.sha256, p.observed, verdict_holds)
     for page in _pages(connection, select(*seen).where(p.state == LIVE)):
         known.take(page)
     refused = select(*seen, documents.c.state).outerjoin(documents, RESIDENT).where(IS_REFUSED)
