@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.programs import clean_environment, on_a_terminal, run
 from support.seeds import a_seed, write
+from support.waiting import PATIENCE_SECONDS
 
 ENTRY_POINT = str(Path(sys.executable).with_name("content-sync"))
 #: Before the program: it gets Ctrl-C at its n-th call, of those from the first on at which it heeds Ctrl-C.
@@ -98,6 +99,7 @@ def interrupted(library):
             capture_output=True,
             text=True,
             check=False,
+            timeout=PATIENCE_SECONDS,
         )
 
     return interrupted_at
@@ -130,6 +132,14 @@ def test_ctrl_c_in_a_callback_of_an_import_is_not_lost(interrupted, nth):
     program = "from worker.cli import main; main()"  # from its first import on
     done = interrupted(nth, sys.executable, "-c", program, "status", only="cb")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("function", ["acquire", "release"])
+def test_ctrl_c_while_an_import_takes_or_gives_back_its_lock_is_no_deadlock(interrupted, function):
+    program = "from worker.cli import main; main()"
+    for nth in (1, 2, 3, 5, 20, 21, 22, 50):
+        done = interrupted(nth, sys.executable, "-c", program, "status", only=function)
+        assert (nth, done.returncode, done.stderr) == (nth, 130, "")
 
 
 def test_ctrl_c_while_python_ends_is_not_lost(interrupted):

@@ -15,13 +15,15 @@ import gc
 import os
 import signal
 import sys
+import time
 from _thread import interrupt_main, start_new_thread
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from worker.errors import ContentSyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     import click
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 #: collector looks at them so often that it takes a sixth of the start.
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 INTERRUPTED = 130
+#: How soon an interrupt that came during an import is tried again.
+_IMPORT_SECONDS = 0.002
 
 
 def main() -> None:
@@ -52,14 +56,22 @@ def _interruptible(run: Callable[[], int]) -> int:
     """Return what `run` returns, or 130 once Ctrl-C came, whatever became of its exception.
 
     Python discards an exception that is raised in a callback, such as those of its imports, and a library may
-    catch it or raise another one instead.
+    catch it or raise another one instead. An exception in the midst of an import can leave the module's lock
+    taken, and the next import of the module waits for ever: so an interrupt waits until the import ends.
     """
-    came = False
+    came = over = False
 
-    def interrupt(_number: int, _frame: Any) -> NoReturn:
+    def interrupt(_number: int, frame: FrameType | None) -> None:
         nonlocal came
         came = True
-        raise KeyboardInterrupt
+        if not _is_importing(frame):
+            raise KeyboardInterrupt
+        start_new_thread(interrupt_again, ())
+
+    def interrupt_again() -> None:
+        time.sleep(_IMPORT_SECONDS)
+        if not over:
+            interrupt_main()
 
     before = signal.getsignal(signal.SIGINT)
     sys.unraisablehook = _interrupt_again
@@ -70,11 +82,20 @@ def _interruptible(run: Callable[[], int]) -> int:
                 signal.signal(signal.SIGINT, interrupt)
             code = run()
         finally:
+            over = True
             signal.signal(signal.SIGINT, before)
     except BaseException:
         if not came:
             raise
     return INTERRUPTED if came else code
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
