@@ -142,6 +142,12 @@ def test_ctrl_c_while_an_import_takes_or_gives_back_its_lock_is_no_deadlock(inte
         assert (nth, done.returncode, done.stderr) == (nth, 130, "")
 
 
+def test_ctrl_c_while_a_connection_is_closed_is_not_logged(interrupted):
+    for nth in (1, 2, 3):
+        done = interrupted(nth, ENTRY_POINT, "sync", "--full", only="do_close")
+        assert (nth, done.returncode, done.stderr) == (nth, 130, "")
+
+
 def test_ctrl_c_while_python_ends_is_not_lost(interrupted):
     done = interrupted(1, sys.executable, "-m", "worker", "status", only="_shutdown")
     assert (done.returncode, done.stderr) == (130, "")

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 #: collector looks at them so often that it takes a sixth of the start.
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 INTERRUPTED = 130
-#: How soon an interrupt that came during an import is tried again.
-_IMPORT_SECONDS = 0.002
+#: How soon an interrupt is tried again that came during an import, or while a connection was closed.
+_SOON_SECONDS = 0.002
+_IMPORTS = "<frozen importlib._bootstrap>"
+_CLOSES_CONNECTION = "_close_connection"  # of SQLAlchemy's pool
 
 
 def main() -> None:
@@ -57,19 +59,20 @@ def _interruptible(run: Callable[[], int]) -> int:
 
     Python discards an exception that is raised in a callback, such as those of its imports, and a library may
     catch it or raise another one instead. An exception in the midst of an import can leave the module's lock
-    taken, and the next import of the module waits for ever: so an interrupt waits until the import ends.
+    taken, and the next import of the module waits for ever; SQLAlchemy logs one that ends the closing of a
+    connection. So an interrupt waits until either ends.
     """
     came = over = False
 
     def interrupt(_number: int, frame: FrameType | None) -> None:
         nonlocal came
         came = True
-        if not _is_importing(frame):
+        if not _has_to_end(frame):
             raise KeyboardInterrupt
         start_new_thread(interrupt_again, ())
 
     def interrupt_again() -> None:
-        time.sleep(_IMPORT_SECONDS)
+        time.sleep(_SOON_SECONDS)
         if not over:
             interrupt_main()
 
@@ -90,9 +93,11 @@ def _interruptible(run: Callable[[], int]) -> int:
     return INTERRUPTED if came else code
 
 
-def _is_importing(frame: FrameType | None) -> bool:
+def _has_to_end(frame: FrameType | None) -> bool:
+    """Return whether an import, or the closing of a connection, is under way."""
     while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+        code = frame.f_code
+        if code.co_filename == _IMPORTS or code.co_name == _CLOSES_CONNECTION:
             return True
         frame = frame.f_back
     return False
