@@ -50,12 +50,13 @@ def checkpoint(connection: Connection) -> Checkpoint | None:
 def feed(connection: Connection, after: int, limit: int) -> list[Event]:
     """Return up to `limit` events after an ID, oldest first, each with the source of its epoch."""
     rows = events_after(connection, after, limit)
-    found = list_epochs(connection)[::-1] if rows else []
-    return [
-        Event(**row._asdict(), source=source_of(epoch.library, epoch.epoch))
-        for row in rows
-        for epoch in [next((one for one in found if one.event <= row.id), found[-1])]
-    ]
+    newest_first = list_epochs(connection)[::-1] if rows else []
+
+    def source(event_id: int) -> str:
+        epoch = next(one for one in newest_first if one.event <= event_id)
+        return source_of(epoch.library, epoch.epoch)
+
+    return [Event(**row._asdict(), source=source(row.id)) for row in rows]
 
 
 def has_lost(connection: Connection, cursor: Cursor) -> bool:

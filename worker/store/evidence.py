@@ -28,6 +28,7 @@ from sqlalchemy import (
 from worker.domain.folder.laws import KnownFile
 from worker.domain.reviews.ladder import DUE, OVERDUE
 from worker.domain.reviews.notice import REVIEW
+from worker.store.chain import newest_event
 from worker.store.documents import LIVE, batched
 from worker.store.events import MOVED, RETIRED, REVIVED, STORED
 from worker.store.notices import PENDING, SENT
@@ -57,7 +58,7 @@ def database_faults(connection: Connection) -> Iterator[str]:
         for row in connection.execute(text("PRAGMA foreign_key_check")):
             yield f"row {row[1]} of {row[0]} refers to a row of {row[2]} that does not exist"
         given = text("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
-        newest = connection.scalar(select(func.max(events.c.id))) or 0
+        newest = newest_event(connection)
         if (connection.scalar(given) or 0) < newest:
             yield f"the next event would not get a larger ID than the newest, {newest}"
         return

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from worker.store.acknowledgements import RETIRE_ASKED
+from worker.store.chain import newest_event
 from worker.store.documents import event_row
 from worker.store.schema import events, unfinished_answers
 
@@ -56,7 +57,7 @@ def note(
         number=number,
         data=data,
         sha256=sha256,
-        event_before=connection.scalar(select(func.max(events.c.id))) or 0,
+        event_before=newest_event(connection),
     )
     row = {name: value for name, value in asdict(answer).items() if name != "id"}
     statement = insert(unfinished_answers).values(row).returning(unfinished_answers.c.id)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -58,6 +58,17 @@ class Epoch:
     reason: str
     after_event: int
     event: int
+
+
+def is_replaced(epochs: Sequence[Epoch], epoch: str, event: int) -> bool | None:
+    """Return whether an event of an epoch may be another one by now; None if the store never had the epoch.
+
+    `epochs` are the store's, oldest first.
+    """
+    places = {one.epoch: place for place, one in enumerate(epochs)}
+    if (place := places.get(epoch)) is None:
+        return None
+    return any(event > later.after_event for later in epochs[place + 1 :])
 
 
 def read_checkpoint(text: str) -> Checkpoint:

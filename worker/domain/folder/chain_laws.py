@@ -17,6 +17,7 @@ from worker.domain.folder.chain import (
     Epoch,
     chain_hash,
     content_hash,
+    is_replaced,
 )
 from worker.domain.folder.laws import Breach, Law
 
@@ -76,11 +77,10 @@ def check_checkpoint(
     """
     if found == given.hash:
         return None
-    places = {epoch.epoch: place for place, epoch in enumerate(epochs)}
-    if (place := places.get(given.epoch)) is None:
+    replaced = is_replaced(epochs, given.epoch, given.event)
+    if replaced is None:
         return _breach("", f"this store never had the epoch {given.epoch}")
-    later = epochs[place + 1 :]
-    if any(given.event > epoch.after_event for epoch in later):
+    if replaced:
         detail = f"event {given.event} of epoch {given.epoch} is not in this store: a backup was restored"
         return _breach("", detail)
     if found is None:

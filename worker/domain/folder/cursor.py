@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.domain.folder.chain import Epoch
+from worker.domain.folder.chain import Epoch, is_replaced
 
 _CURSOR = re.compile(r"(?:([0-9a-f]+):)?([0-9]{1,18})(?::([0-9a-f]{64}))?")
 
@@ -55,7 +55,4 @@ def is_lost(cursor: Cursor, epochs: Sequence[Epoch], *, newest: int, found: str 
         return found != cursor.hash
     if cursor.epoch is None:
         return False
-    places = {epoch.epoch: place for place, epoch in enumerate(epochs)}
-    if (place := places.get(cursor.epoch)) is None:
-        return True
-    return any(cursor.event > epoch.after_event for epoch in epochs[place + 1 :])
+    return is_replaced(epochs, cursor.epoch, cursor.event) is not False
